@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+pub mod domain;
+pub mod ports;
+pub mod signal;
+pub mod wire;

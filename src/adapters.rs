@@ -1,0 +1,3 @@
+//! Adapters: each implements one port of the core against a real thing, and nothing else.
+
+pub mod picture;

@@ -1,0 +1,3 @@
+//! The shell of the store controller: everything that touches the world outside the process.
+
+pub mod adapters;

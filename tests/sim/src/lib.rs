@@ -1,0 +1,3 @@
+//! The other side of every wire: devices, customers, an acquirer and a broker, to run the controller against.
+
+pub mod acquirer;

@@ -1,0 +1,180 @@
+//! The invariants, numbered as in the architecture page: pure predicates, used by tests and counted in production.
+//!
+//! Each predicate takes what it needs and says which rule was broken and how. A broken rule is a defect of this
+//! program, never an outcome: it is shown and counted, and nothing is hidden by stopping.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    ids::PaymentId,
+    money::Money,
+    payment::{Effect, NoAnswer, Operation, Payment, State, answer::Answer, machine::Event},
+    record::Record,
+    tender::Tender,
+};
+
+/// A rule of the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rule {
+    /// One payment id moves money at most once.
+    Pay1,
+    /// Nothing leaves the house before its intent is durable.
+    Pay2,
+    /// Every payment ends, or is listed as unknown.
+    Pay3,
+    /// A failing status query never makes a payment failed.
+    Pay4,
+    /// An answer for one payment never settles another.
+    Pay5,
+    /// Sequence numbers have no gaps; each record carries the hash of the one before.
+    Jrn2,
+    /// The head office holds every acknowledged record exactly once.
+    Out1,
+    /// A dead device is seen within its bound.
+    Dev1,
+}
+
+impl Rule {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Rule::Pay1 => "PAY-1",
+            Rule::Pay2 => "PAY-2",
+            Rule::Pay3 => "PAY-3",
+            Rule::Pay4 => "PAY-4",
+            Rule::Pay5 => "PAY-5",
+            Rule::Jrn2 => "JRN-2",
+            Rule::Out1 => "OUT-1",
+            Rule::Dev1 => "DEV-1",
+        }
+    }
+}
+
+/// A broken rule, with what broke it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub rule: Rule,
+    pub what: String,
+}
+
+fn broken(rule: Rule, what: impl Into<String>) -> Result<(), Violation> {
+    Err(Violation { rule, what: what.into() })
+}
+
+/// PAY-1, against an acquirer's ledger: what was charged and paid back under one order number.
+pub fn moved_at_most_once(payment: &Payment, charged: &[Money], paid_back: Money) -> Result<(), Violation> {
+    if charged.len() > 1 {
+        return broken(Rule::Pay1, format!("{} was charged {} times", payment.id, charged.len()));
+    }
+    let held = charged.first().copied().unwrap_or(Money::zero(payment.money.currency()));
+    let net = held.checked_sub(paid_back).map_err(|cause| Violation {
+        rule: Rule::Pay1,
+        what: format!("{}: more paid back than charged: {cause}", payment.id),
+    })?;
+    let refunded = payment.refunds.iter().filter(|r| r.state == super::refund::RefundState::Refunded);
+    let refunded = refunded.map(|r| r.money).try_fold(Money::zero(payment.money.currency()), Money::checked_add);
+    let expected = match payment.state {
+        State::Approved => refunded.and_then(|sum| payment.money.checked_sub(sum)),
+        _ => Ok(Money::zero(payment.money.currency())),
+    };
+    match expected {
+        Ok(expected) if expected == net => Ok(()),
+        Ok(expected) => broken(
+            Rule::Pay1,
+            format!("{} is {}: the books say {expected}, the acquirer holds {net}", payment.id, payment.state.as_str()),
+        ),
+        Err(cause) => broken(Rule::Pay1, format!("{}: {cause}", payment.id)),
+    }
+}
+
+/// PAY-2: whatever asks the outside to move money stands behind a `Record`.
+pub fn intent_first(before: &Payment, after: &Payment, effects: &[Effect]) -> Result<(), Violation> {
+    let recorded_at = effects.iter().position(|effect| *effect == Effect::Record);
+    let sent_at = effects.iter().position(|effect| matches!(effect, Effect::Charge));
+    match (sent_at, recorded_at) {
+        (Some(sent), Some(recorded)) if recorded < sent => Ok(()),
+        (Some(_), _) => broken(Rule::Pay2, format!("{} is charged before its intent is recorded", after.id)),
+        (None, None) if before.state != after.state => {
+            broken(Rule::Pay2, format!("{} became {} unrecorded", after.id, after.state.as_str()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// PAY-3: ended, or held by somebody who is still asking.
+pub fn ended_or_listed(payment: &Payment, listed: &BTreeSet<PaymentId>) -> Result<(), Violation> {
+    if payment.is_settled() || listed.contains(&payment.id) {
+        return Ok(());
+    }
+    broken(Rule::Pay3, format!("{} is {} and nobody asks for it", payment.id, payment.state.as_str()))
+}
+
+/// PAY-4: no answer to a query declines or cancels anything.
+pub fn silence_is_no_decline(event: &Event, before: &Payment, after: &Payment) -> Result<(), Violation> {
+    let Event::Answer { operation, answer: Err(no_answer) } = event else {
+        return Ok(());
+    };
+    let proves_itself = *operation == Operation::Charge && matches!(no_answer, NoAnswer::NotSent(_));
+    if before.state != after.state && after.state.is_final() && !proves_itself {
+        return broken(Rule::Pay4, format!("{} became {} on silence", after.id, after.state.as_str()));
+    }
+    Ok(())
+}
+
+/// PAY-5: only an answer that names this payment settles it.
+pub fn only_its_own_answer(event: &Event, before: &Payment, after: &Payment) -> Result<(), Violation> {
+    let Event::Answer { answer, .. } = event else {
+        return Ok(());
+    };
+    let names_another = matches!(answer, Answer::Ok(answered) if answered.order != after.id);
+    if names_another && before.state != after.state && after.state.is_final() {
+        return broken(Rule::Pay5, format!("{} was settled by another order's answer", after.id));
+    }
+    Ok(())
+}
+
+/// PAY-2, PAY-4 and PAY-5 of one step of the machine.
+pub fn of_step(event: &Event, before: &Payment, after: &Payment, effects: &[Effect]) -> Result<(), Violation> {
+    intent_first(before, after, effects)?;
+    silence_is_no_decline(event, before, after)?;
+    only_its_own_answer(event, before, after)
+}
+
+/// JRN-2: consecutive numbers, each record naming the hash of the one before.
+pub fn is_chained(records: &[Record]) -> Result<(), Violation> {
+    for (one, next) in records.iter().zip(records.iter().skip(1)) {
+        if next.seq != one.seq + 1 {
+            return broken(Rule::Jrn2, format!("record {} is followed by {}", one.seq, next.seq));
+        }
+        if next.prev != one.hash() {
+            return broken(Rule::Jrn2, format!("record {} does not continue record {}", next.seq, one.seq));
+        }
+    }
+    Ok(())
+}
+
+/// OUT-1: the head office holds 1 to `acknowledged`, each once.
+pub fn held_exactly_once(acknowledged: u64, held: &[u64]) -> Result<(), Violation> {
+    let mut times: BTreeMap<u64, u32> = BTreeMap::new();
+    held.iter().for_each(|seq| *times.entry(*seq).or_default() += 1);
+    if let Some((seq, n)) = times.iter().find(|(_, n)| **n > 1) {
+        return broken(Rule::Out1, format!("record {seq} is held {n} times"));
+    }
+    match (1..=acknowledged).find(|seq| !times.contains_key(seq)) {
+        Some(seq) => broken(Rule::Out1, format!("record {seq} is missing")),
+        None => Ok(()),
+    }
+}
+
+/// DEV-1: silence longer than the bound is not called ready.
+pub fn silence_is_seen(silent_ms: u64, bound_ms: u64, shown_ready: bool) -> Result<(), Violation> {
+    if shown_ready && silent_ms > bound_ms {
+        return broken(Rule::Dev1, format!("silent for {silent_ms} ms and still shown ready"));
+    }
+    Ok(())
+}
+
+/// Whether a tender may be taken without the acquirer's word. None may yet: PAY-6 forbids it for wallet codes for
+/// ever, and cards wait for the offline budget.
+pub const fn may_go_offline(_tender: Tender) -> bool {
+    false
+}

@@ -1,0 +1,248 @@
+//! One payment: what is remembered of it, and the rules by which it moves.
+//!
+//! `Payment::on(event) -> Transition` in `machine` is the whole life of a payment as a pure function. A transition gives
+//! the payment as it shall be and the effects to carry out; when the first effect is `Record`, nothing of the rest may
+//! happen before the journal has it on disk (PAY-2). Waiting, sending and showing are the counter's business.
+//! Offline approval of cards has its own states, which come with the offline budget.
+
+pub mod answer;
+pub mod clock;
+pub mod machine;
+pub mod notice;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    code::CodeRefused,
+    ids::{AcquirerId, CounterId, PaymentId, RefundId},
+    money::Money,
+    refund::Refund,
+    tender::{Presented, Tender},
+    timestamp::Timestamp,
+};
+pub use answer::{Answer, Answered, NoAnswer, Operation, Verdict};
+pub use clock::AcquirerClock;
+pub use machine::{Effect, Event, Timer, Transition};
+pub use notice::{Notice, Sound};
+
+/// Where a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// On disk; nothing has been asked of anybody.
+    Opened,
+    /// The stand's devices wait for the customer.
+    Collecting,
+    /// The intent is on disk and the acquirer is being asked, or its QR waits for the customer.
+    Submitted,
+    /// The acquirer says that the customer is confirming on the phone.
+    Verifying,
+    /// Nobody here knows whether money moved; the acquirer is being asked.
+    Unknown,
+    /// The order is being undone; it ends when the acquirer says so.
+    Reversing,
+    Approved,
+    /// The acquirer's own word, and nothing else.
+    Declined,
+    /// Ended here before anything left the house.
+    Cancelled,
+    /// Closed or paid back, by the acquirer's word: the customer has the money.
+    Reversed,
+}
+
+impl State {
+    pub const ALL: [State; 10] = [
+        State::Opened,
+        State::Collecting,
+        State::Submitted,
+        State::Verifying,
+        State::Unknown,
+        State::Reversing,
+        State::Approved,
+        State::Declined,
+        State::Cancelled,
+        State::Reversed,
+    ];
+
+    /// Nothing more happens to the payment itself (refunds may follow an approval).
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Approved | Self::Declined | Self::Cancelled | Self::Reversed)
+    }
+
+    /// The stand is this payment's: nobody else can pay there now.
+    pub const fn holds_stand(self) -> bool {
+        !self.is_final() && !matches!(self, Self::Reversing)
+    }
+
+    /// Money may have moved and nobody here knows.
+    pub const fn is_unknown(self) -> bool {
+        matches!(self, Self::Unknown | Self::Reversing)
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            State::Opened => "opened",
+            State::Collecting => "collecting",
+            State::Submitted => "submitted",
+            State::Verifying => "verifying",
+            State::Unknown => "unknown",
+            State::Reversing => "reversing",
+            State::Approved => "approved",
+            State::Declined => "declined",
+            State::Cancelled => "cancelled",
+            State::Reversed => "reversed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// Where the payment was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Till,
+    Terminal,
+}
+
+/// The idempotency key a request came with, and a hash of its body: the same key with another body is an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    pub key: String,
+    /// SHA-256 of the request body's meaning, in hexadecimal.
+    pub body: String,
+}
+
+/// Why a payment ended without money, or is being undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "code")]
+pub enum Reason {
+    /// The acquirer's code and words.
+    Acquirer { acquirer_code: String, text: String },
+    CashierCancelled,
+    CustomerCancelled,
+    /// Nothing was presented in time.
+    NothingPresented,
+    /// The customer did not finish in the acquirer's time.
+    CustomerTooSlow,
+    /// The outcome stayed unknown past the acquirer's clock.
+    NoOutcomeInTime,
+    /// The request provably never left: the acquirer could not be reached.
+    AcquirerUnreachable,
+    /// The controller was restarted before anything had left.
+    Restarted,
+    /// No device at the stand can take it.
+    NoDevice,
+    /// No acquirer takes this tender for this store.
+    NoAcquirer,
+    CodeRefused { why: CodeRefused },
+    CardFailed { why: String },
+    /// The PIN was not entered.
+    PinNotEntered,
+}
+
+/// A word kept for whoever asks later what happened: when, at which operation, what was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub at: Timestamp,
+    pub operation: Operation,
+    pub said: String,
+}
+
+/// Evidence kept per payment; older words between the first and the last make room.
+pub const EVIDENCE_MAX: usize = 12;
+
+/// Refunds one payment can have.
+pub const REFUNDS_MAX: usize = 32;
+
+/// All that is remembered of a payment. Nothing in it could buy anything (SEC-1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    pub id: PaymentId,
+    pub counter: CounterId,
+    pub money: Money,
+    pub tender: Tender,
+    pub origin: Origin,
+    pub state: State,
+    pub opened_at: Timestamp,
+    pub changed_at: Timestamp,
+    /// The till's own words for the basket.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fingerprint: Option<Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub presented: Option<Presented>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acquirer: Option<AcquirerId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub submitted_at: Option<Timestamp>,
+    /// The acquirer's own number for the order.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acquirer_ref: Option<String>,
+    /// The text of the QR that the customer scans.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub qr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub evidence: Vec<Evidence>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub refunds: Vec<Refund>,
+}
+
+/// What a payment is opened with.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    pub id: PaymentId,
+    pub counter: CounterId,
+    pub money: Money,
+    pub tender: Tender,
+    pub origin: Origin,
+    pub reference: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Payment {
+    pub fn open(opening: Opening, now: Timestamp) -> Self {
+        Self {
+            id: opening.id,
+            counter: opening.counter,
+            money: opening.money,
+            tender: opening.tender,
+            origin: opening.origin,
+            state: State::Opened,
+            opened_at: now,
+            changed_at: now,
+            reference: opening.reference,
+            fingerprint: opening.fingerprint,
+            presented: None,
+            acquirer: None,
+            submitted_at: None,
+            acquirer_ref: None,
+            qr: None,
+            reason: None,
+            evidence: Vec::new(),
+            refunds: Vec::new(),
+        }
+    }
+
+    /// The tender with which money moves or moved; the one asked for until something was presented.
+    pub fn actual_tender(&self) -> Tender {
+        self.presented.as_ref().map_or(self.tender, |presented| presented.tender)
+    }
+
+    pub fn refund(&self, id: RefundId) -> Option<&Refund> {
+        self.refunds.iter().find(|refund| refund.id == id)
+    }
+
+    /// Nothing is outstanding: final, and every refund is.
+    pub fn is_settled(&self) -> bool {
+        self.state.is_final() && self.refunds.iter().all(|refund| refund.state.is_final())
+    }
+}

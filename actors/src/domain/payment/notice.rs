@@ -1,0 +1,70 @@
+//! What terminal and screen say about a payment, in words for the customer and the cashier.
+//!
+//! Only `Notice::Approved` speaks of success, and only money that the acquirer confirmed reaches it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Reason;
+use crate::domain::{money::Money, tender::Tender};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    PleasePay { money: Money, tender: Tender },
+    /// The customer scans this QR.
+    ScanThis { money: Money, qr: String },
+    EnterPin { money: Money },
+    Processing,
+    Verifying,
+    Approved { money: Money },
+    Declined { reason: Option<Reason> },
+    Cancelled { reason: Option<Reason> },
+    /// Nobody knows yet; the store is finding out.
+    Unknown,
+    Reversing,
+    Reversed,
+    Refunded { money: Money },
+}
+
+/// What the terminal lets be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sound {
+    Success,
+    Failure,
+    Attention,
+}
+
+impl Notice {
+    pub fn sound(&self) -> Option<Sound> {
+        match self {
+            Notice::Approved { .. } => Some(Sound::Success),
+            Notice::Declined { .. } => Some(Sound::Failure),
+            Notice::Unknown | Notice::Reversed => Some(Sound::Attention),
+            _ => None,
+        }
+    }
+
+    /// Two lines at most: Chinese, then English.
+    pub fn lines(&self) -> Vec<String> {
+        let say = |chinese: &str, english: &str| vec![chinese.to_owned(), english.to_owned()];
+        match self {
+            Notice::PleasePay { money, tender } => match tender {
+                Tender::Card => say(&format!("请刷卡 {money}"), "Please present your card"),
+                Tender::CustomerCode => say(&format!("请出示付款码 {money}"), "Please show your payment code"),
+                _ => say(&format!("请付款 {money}"), "Show your payment code or tap your card"),
+            },
+            Notice::ScanThis { money, .. } => say(&format!("请扫码支付 {money}"), "Please scan to pay"),
+            Notice::EnterPin { money } => say(&format!("请输入密码 {money}"), "Please enter your PIN"),
+            Notice::Processing => say("正在处理", "Processing"),
+            Notice::Verifying => say("请在手机上确认", "Please confirm on your phone"),
+            Notice::Approved { money } => say(&format!("交易成功 {money}"), "Approved"),
+            Notice::Declined { .. } => say("交易失败 请换其他方式支付", "Declined, please pay another way"),
+            Notice::Cancelled { .. } => say("交易已取消", "Cancelled"),
+            Notice::Unknown => say("结果查询中 请勿重复付款", "Checking the outcome, please do not pay again"),
+            Notice::Reversing => say("正在撤销", "Cancelling, no money will be kept"),
+            Notice::Reversed => say("交易已撤销 未扣款", "Undone: you have not been charged"),
+            Notice::Refunded { money } => say(&format!("退款成功 {money}"), "Refunded"),
+        }
+    }
+}

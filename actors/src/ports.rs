@@ -1,1 +1,268 @@
+//! Ports: what the core needs of the world, declared by the side that consumes it.
+//!
+//! The shell's adapters implement these traits against real things, the tests in memory. Nothing in this crate opens a
+//! file, a port or a socket. Every method's future may be dropped at any await; a caller puts its own time-out on it.
 
+use std::{fmt, future::Future, io, pin::Pin, time::Duration};
+
+use serde::Serialize;
+use thiserror::Error;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    domain::{
+        code::CustomerCode,
+        ids::{AcquirerId, CounterId, PaymentId, RefundId},
+        money::{Currency, Money},
+        payment::{AcquirerClock, Answer, NoAnswer, Payment, State, answer::RefundVerdict},
+        record::{Record, Tip},
+        tender::{Scheme, Tender},
+        timestamp::Timestamp,
+    },
+    wire::emv::CardRead,
+};
+
+/// A boxed future of a port.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+// ---- time and chance ------------------------------------------------------------------------------------------------
+
+/// The time of day. Waiting uses tokio's clock instead, which tests pause.
+pub trait WallClock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+/// Random bytes for ids and jitter, from the operating system in production and from a seed in tests.
+pub trait Entropy: Send + Sync {
+    fn fill(&self, out: &mut [u8]);
+}
+
+// ---- lines: serial ports and TCP -------------------------------------------------------------------------------------
+
+/// Bytes both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A place where a device's line can be opened, again and again.
+pub trait LineOpener: Send + Sync {
+    /// Opens the line. `NotFound` means that the device is not plugged in.
+    fn open(&self) -> Reply<'_, io::Result<Box<dyn Duplex>>>;
+
+    /// For people: `/dev/serial/by-id/…` or `tcp://10.0.0.7:20007`.
+    fn describe(&self) -> String;
+}
+
+// ---- card readers ---------------------------------------------------------------------------------------------------
+
+/// What a reader says by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReaderEvent {
+    /// The reader is there and empty or not; sent first, and after each return.
+    Ready,
+    /// The reader or the PC/SC service is gone; the adapter goes on looking for it.
+    Gone { why: String },
+    CardInserted { atr: Vec<u8> },
+    CardRemoved,
+}
+
+#[derive(Debug, Error)]
+pub enum ReaderFailed {
+    #[error("the card was removed")]
+    CardGone,
+    #[error("the reader is not there: {0}")]
+    ReaderGone(String),
+    #[error("the card answered {0} bytes, less than a status word")]
+    Torn(usize),
+    #[error("the reader failed: {0}")]
+    Failed(String),
+}
+
+/// One PC/SC reader, known by name. The adapter owns a thread per reader.
+pub trait CardReader: Send + Sync {
+    /// The reader's events from now on, beginning with `Ready` or `Gone` and then `CardInserted` if a card lies there.
+    /// A new call ends the stream of the call before.
+    fn events(&self) -> mpsc::Receiver<ReaderEvent>;
+
+    /// One APDU to the card and its answer with status word. May never end when the card hangs: the caller times out and
+    /// then calls `reset`.
+    fn transmit(&self, apdu: Zeroizing<Vec<u8>>) -> Reply<'_, Result<Zeroizing<Vec<u8>>, ReaderFailed>>;
+
+    /// Gives up on the exchange under way: the thread is left behind and a new one takes the reader over.
+    fn reset(&self);
+
+    fn describe(&self) -> String;
+}
+
+// ---- the journal ----------------------------------------------------------------------------------------------------
+
+#[derive(Clone, Debug, Error)]
+pub enum JournalFailed {
+    /// Nothing more is taken: the disk can't be trusted (JRN-3). Only a restart by a person who looked ends this.
+    #[error("the journal has stopped: {0}")]
+    Stopped(String),
+    /// The disk is nearly full: no new payments; those begun still end.
+    #[error("the disk is nearly full")]
+    NearlyFull,
+    #[error("the journal can't be read: {0}")]
+    Unreadable(String),
+}
+
+/// What to look for among payments. Newest first.
+#[derive(Clone, Debug, Default)]
+pub struct PaymentFilter {
+    pub counter: Option<CounterId>,
+    pub state: Option<State>,
+    pub reference: Option<String>,
+    pub since: Option<Timestamp>,
+    /// At most so many, 1 to 500.
+    pub limit: usize,
+    /// Continue before this payment (the last of the page before).
+    pub before: Option<PaymentId>,
+}
+
+/// The journal's disk. One caller at a time appends: the journal actor.
+pub trait JournalDisk: Send + Sync {
+    /// Where the chain stands on disk.
+    fn tip(&self) -> Tip;
+
+    /// Writes a group of consecutive records and ends only when all of them are on stable storage: all or none.
+    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>>;
+
+    /// Records from `from_seq` on, in order, at most so many records and about so many bytes, at least one if there is one.
+    fn records(&self, from_seq: u64, max_records: usize, max_bytes: usize) -> Reply<'_, Result<Vec<Record>, JournalFailed>>;
+
+    fn payment(&self, id: PaymentId) -> Reply<'_, Result<Option<Payment>, JournalFailed>>;
+
+    fn payment_of_refund(&self, id: RefundId) -> Reply<'_, Result<Option<Payment>, JournalFailed>>;
+
+    /// The payment that was opened, or refunded, under this idempotency key.
+    fn payment_of_key(&self, key: &str) -> Reply<'_, Result<Option<Payment>, JournalFailed>>;
+
+    fn find(&self, filter: PaymentFilter) -> Reply<'_, Result<Vec<Payment>, JournalFailed>>;
+
+    /// Payments that are not settled, for the recovery after a start.
+    fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>>;
+
+    /// The head office has committed everything up to here.
+    fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>>;
+
+    fn receipted(&self) -> u64;
+}
+
+// ---- acquirers ------------------------------------------------------------------------------------------------------
+
+/// What an acquirer is and takes, as configured.
+#[derive(Clone, Debug)]
+pub struct AcquirerProfile {
+    pub id: AcquirerId,
+    /// For people, e.g. "Sandbox".
+    pub name: String,
+    pub tenders: Vec<Tender>,
+    pub schemes: Vec<Scheme>,
+    pub currencies: Vec<Currency>,
+    pub clock: AcquirerClock,
+}
+
+/// What pays.
+#[derive(Clone, Debug)]
+pub enum Instrument {
+    Code(CustomerCode),
+    /// The card as read, and the PIN block if one was asked for: encrypted, passed through, never opened.
+    Card { card: Box<CardRead>, pin_block: Option<PinBlock> },
+    /// No instrument: the acquirer is asked for a QR.
+    MerchantQr,
+}
+
+/// An encrypted PIN block, opaque here.
+#[derive(Clone)]
+pub struct PinBlock(pub Zeroizing<Vec<u8>>);
+
+impl fmt::Debug for PinBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PinBlock(hidden)")
+    }
+}
+
+/// One charge. The order number is the payment's id.
+#[derive(Clone, Debug)]
+pub struct Charge {
+    pub order: PaymentId,
+    pub counter: CounterId,
+    pub money: Money,
+    pub instrument: Instrument,
+    pub reference: Option<String>,
+}
+
+/// An acquirer's driver. Each method ends with the acquirer's verified word or says why there is none; it has the
+/// acquirer's own time-out inside and never repeats a charge by itself.
+pub trait Acquirer: Send + Sync {
+    fn profile(&self) -> &AcquirerProfile;
+
+    fn charge(&self, charge: Charge) -> Reply<'_, Answer>;
+
+    fn query(&self, order: PaymentId) -> Reply<'_, Answer>;
+
+    /// Undoes the order: closes it unpaid, pays it back, or makes sure that a charge still on its way is refused.
+    /// Repeatable.
+    fn reverse(&self, order: PaymentId) -> Reply<'_, Answer>;
+
+    /// Pays back `money` of the order. The same `refund` id moves money once, however often it is repeated.
+    fn refund(&self, order: PaymentId, refund: RefundId, money: Money) -> Reply<'_, Result<RefundVerdict, NoAnswer>>;
+
+    /// Whether the acquirer can be reached, independent of sales.
+    fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
+}
+
+// ---- the head office ------------------------------------------------------------------------------------------------
+
+/// What comes from the head office's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UplinkEvent {
+    Up,
+    Down { why: String },
+    /// Committed in the head office's database: every record up to and including this one.
+    Receipt { through: u64 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PublishRefused {
+    #[error("the link is down")]
+    Down,
+    #[error("the link has no room now")]
+    Busy,
+    #[error("the message is too large for the link")]
+    TooLarge,
+}
+
+/// What the store says about itself, retained at the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreStatus {
+    pub at: Timestamp,
+    pub version: String,
+    pub last_seq: u64,
+    pub receipted: u64,
+    pub counters_ready: usize,
+    pub counters: usize,
+    pub unknown: usize,
+}
+
+/// The link to the head office. It keeps nothing: what was published and not receipted is published again.
+pub trait Uplink: Send + Sync {
+    /// The link's events from now on; a new call ends the stream of the call before.
+    fn events(&self) -> mpsc::Receiver<UplinkEvent>;
+
+    /// Hands a batch of consecutive records to the link; proves nothing.
+    fn publish_records(&self, records: &[Record]) -> Result<(), PublishRefused>;
+
+    fn publish_status(&self, status: &StoreStatus) -> Result<(), PublishRefused>;
+
+    /// Throws the connection and its state away and begins anew: the watchdog's remedy.
+    fn rebuild(&self, why: &str);
+}
+
+/// How long a caller waits for something, with a name for the log.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);

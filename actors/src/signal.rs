@@ -1,1 +1,143 @@
+//! Signals: everything observable, as one typed union.
+//!
+//! Actors emit facts here and do not care who listens: metrics, the event stream of the API, the lab. The channel is
+//! bounded and lossy by design: whoever must not lose a payment's fact reads the journal, whose sequence number each
+//! payment signal carries.
 
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use crate::domain::{
+    ids::{AcquirerId, CounterId, DeviceId},
+    invariant::Violation,
+    payment::{Operation, Payment},
+    timestamp::Timestamp,
+};
+
+/// What a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    Terminal,
+    Scanner,
+    NfcReader,
+}
+
+impl DeviceKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DeviceKind::Terminal => "terminal",
+            DeviceKind::Scanner => "scanner",
+            DeviceKind::NfcReader => "nfc_reader",
+        }
+    }
+}
+
+/// How a device does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "why")]
+pub enum Health {
+    Starting,
+    Ready,
+    /// Not plugged in, port gone, service gone.
+    Absent(String),
+    /// Plugged in and not answering.
+    Mute(String),
+    /// Talking nonsense.
+    Babbling(String),
+    /// Too many restarts: tried again slowly.
+    Quarantined(String),
+}
+
+impl Health {
+    pub const fn is_ready(&self) -> bool {
+        matches!(self, Health::Ready)
+    }
+
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Health::Starting => "starting",
+            Health::Ready => "ready",
+            Health::Absent(_) => "absent",
+            Health::Mute(_) => "mute",
+            Health::Babbling(_) => "babbling",
+            Health::Quarantined(_) => "quarantined",
+        }
+    }
+}
+
+/// One device as shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeviceStatus {
+    pub id: DeviceId,
+    pub counter: CounterId,
+    pub kind: DeviceKind,
+    #[serde(flatten)]
+    pub health: Health,
+    pub since: Timestamp,
+    pub last_word_at: Option<Timestamp>,
+    pub restarts: u64,
+    pub line: String,
+}
+
+/// One acquirer's link as shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct AcquirerStatus {
+    pub id: AcquirerId,
+    pub reachable: bool,
+    pub why: Option<String>,
+    pub since: Timestamp,
+}
+
+/// The outbox as shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OutboxStatus {
+    /// online, slow, offline, draining or stuck.
+    pub state: &'static str,
+    pub last_seq: u64,
+    pub receipted: u64,
+    /// Records that the head office has not receipted.
+    pub depth: u64,
+    pub oldest_age_ms: Option<u64>,
+    pub rebuilds: u64,
+}
+
+#[derive(Clone, Debug)]
+pub enum Signal {
+    /// A payment's new state is on disk, under this sequence number.
+    PaymentMoved { seq: u64, payment: Arc<Payment> },
+    DeviceChanged(DeviceStatus),
+    ActorRestarted { name: String, why: String },
+    ActorQuarantined { name: String },
+    AcquirerChanged(AcquirerStatus),
+    AcquirerAnswered { acquirer: AcquirerId, operation: Operation, outcome: &'static str, took_ms: u64 },
+    OutboxChanged(OutboxStatus),
+    JournalWrote { records: usize, took_us: u64 },
+    JournalStopped { why: String },
+    /// A scan, a bad read or a card that no payment was waiting for; never what was read.
+    Ignored { device: DeviceId, why: String },
+    InvariantBroken(Violation),
+}
+
+/// The sending and the listening end.
+#[derive(Clone, Debug)]
+pub struct Signals(broadcast::Sender<Signal>);
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self(broadcast::channel(4_096).0)
+    }
+}
+
+impl Signals {
+    pub fn emit(&self, signal: Signal) {
+        // nobody listening is no error
+        let _ = self.0.send(signal);
+    }
+
+    pub fn listen(&self) -> broadcast::Receiver<Signal> {
+        self.0.subscribe()
+    }
+}

@@ -1,1 +1,3 @@
-
+/// A card as read.
+#[derive(Clone, Debug)]
+pub struct CardRead {}

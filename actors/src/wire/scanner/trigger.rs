@@ -116,13 +116,23 @@ mod tests {
 
     #[test]
     fn arming_uses_what_the_family_has() {
-        let table: [(Family, Option<&[u8]>, Option<&[u8]>); 3] = [
+        use HostCommand::*;
+        let table = [
             (Family::Plain, None, None),
-            (Family::Honeywell, Some(b"\x16T\r"), Some(b"\x16U\r")),
-            (Family::Datalogic, Some(b"E"), Some(b"D")),
+            (Family::Honeywell, Some(TriggerOn), Some(TriggerOff)),
+            (Family::Datalogic, Some(Enable), Some(Disable)),
         ];
         for (family, arm, disarm) in table {
-            assert_eq!((family.arm(), family.disarm()), (arm, disarm), "{family:?}");
+            assert_eq!(
+                family.arm(),
+                arm.and_then(|command| family.command(command)),
+                "{family:?}"
+            );
+            assert_eq!(
+                family.disarm(),
+                disarm.and_then(|command| family.command(command))
+            );
+            assert_eq!(family.arm().is_some(), arm.is_some());
         }
     }
 

@@ -8,6 +8,7 @@ pub mod ids;
 pub mod invariant;
 pub mod money;
 pub mod payment;
+pub mod readiness;
 pub mod record;
 pub mod refund;
 pub mod tender;

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod counter;
 pub mod device;
 pub mod domain;
 pub mod ports;
 pub mod signal;
+pub mod store;
 pub mod wire;

@@ -4,7 +4,10 @@
 //! bounded and lossy by design: whoever must not lose a payment's fact reads the journal, whose sequence number each
 //! payment signal carries.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::Serialize;
 use tokio::sync::broadcast;
@@ -121,23 +124,57 @@ pub enum Signal {
     InvariantBroken(Violation),
 }
 
-/// The sending and the listening end.
+/// The latest word on everything that has a state: what a page shows when it is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    pub devices: BTreeMap<DeviceId, DeviceStatus>,
+    pub acquirers: BTreeMap<AcquirerId, AcquirerStatus>,
+    pub outbox: OutboxStatus,
+    /// Why the journal has stopped, if it has.
+    pub journal_stopped: Option<String>,
+}
+
+impl Board {
+    fn note(&mut self, signal: &Signal) {
+        match signal {
+            Signal::DeviceChanged(status) => {
+                self.devices.insert(status.id.clone(), status.clone());
+            }
+            Signal::AcquirerChanged(status) => {
+                self.acquirers.insert(status.id.clone(), status.clone());
+            }
+            Signal::OutboxChanged(status) => self.outbox = status.clone(),
+            Signal::JournalStopped { why } => self.journal_stopped = Some(why.clone()),
+            _ => {}
+        }
+    }
+}
+
+/// The sending and the listening end, and the board.
 #[derive(Clone, Debug)]
-pub struct Signals(broadcast::Sender<Signal>);
+pub struct Signals {
+    sender: broadcast::Sender<Signal>,
+    board: Arc<Mutex<Board>>,
+}
 
 impl Default for Signals {
     fn default() -> Self {
-        Self(broadcast::channel(4_096).0)
+        Self { sender: broadcast::channel(4_096).0, board: Arc::default() }
     }
 }
 
 impl Signals {
     pub fn emit(&self, signal: Signal) {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).note(&signal);
         // nobody listening is no error
-        let _ = self.0.send(signal);
+        let _ = self.sender.send(signal);
     }
 
     pub fn listen(&self) -> broadcast::Receiver<Signal> {
-        self.0.subscribe()
+        self.sender.subscribe()
+    }
+
+    pub fn board(&self) -> Board {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
-use crate::domain::{money::Money, tender::Tender};
+use crate::domain::{code::CodeRefused, money::Money, tender::Tender};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -14,6 +14,10 @@ pub enum Notice {
     /// The customer scans this QR.
     ScanThis { money: Money, qr: String },
     EnterPin { money: Money },
+    /// What was scanned is no payment code; the customer may try again.
+    CodeRefused { why: CodeRefused },
+    /// The card could not be read; the customer may try again.
+    CardUnread,
     Processing,
     Verifying,
     Approved { money: Money },
@@ -40,7 +44,7 @@ impl Notice {
         match self {
             Notice::Approved { .. } => Some(Sound::Success),
             Notice::Declined { .. } => Some(Sound::Failure),
-            Notice::Unknown | Notice::Reversed => Some(Sound::Attention),
+            Notice::Unknown | Notice::Reversed | Notice::CodeRefused { .. } | Notice::CardUnread => Some(Sound::Attention),
             _ => None,
         }
     }
@@ -56,6 +60,8 @@ impl Notice {
             },
             Notice::ScanThis { money, .. } => say(&format!("请扫码支付 {money}"), "Please scan to pay"),
             Notice::EnterPin { money } => say(&format!("请输入密码 {money}"), "Please enter your PIN"),
+            Notice::CodeRefused { why } => say("无法识别 请重新扫码", &why.to_string()),
+            Notice::CardUnread => say("读卡失败 请重试", "The card could not be read, please try again"),
             Notice::Processing => say("正在处理", "Processing"),
             Notice::Verifying => say("请在手机上确认", "Please confirm on your phone"),
             Notice::Approved { money } => say(&format!("交易成功 {money}"), "Approved"),

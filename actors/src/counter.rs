@@ -1,0 +1,5 @@
+//! A counter.
+
+pub mod status;
+
+pub use status::CounterStatus;

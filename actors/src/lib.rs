@@ -6,4 +6,5 @@ pub mod domain;
 pub mod ports;
 pub mod signal;
 pub mod store;
+pub mod supervisor;
 pub mod wire;

@@ -1,3 +1,4 @@
 //! Adapters: each implements one port of the core against a real thing, and nothing else.
 
+pub mod mqtt;
 pub mod picture;

@@ -5,7 +5,7 @@
 
 use std::{fmt, future::Future, io, pin::Pin, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -239,7 +239,7 @@ pub enum PublishRefused {
 }
 
 /// What the store says about itself, retained at the broker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreStatus {
     pub at: Timestamp,
     pub version: String,

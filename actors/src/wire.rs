@@ -8,3 +8,4 @@ pub mod emvqr;
 pub mod frame;
 pub mod nexo;
 pub mod scanner;
+pub mod uplink;

@@ -1,0 +1,245 @@
+//! `up/records`: records as a CloudEvents batch, and back with every hash recomputed.
+//!
+//! A body that is not JSON can't happen, and if it does it must not stop the queue (OUT-2): it
+//! travels as `data_base64`, with its hash, and the head office parks it. On the way back each event
+//! is judged alone: a bad one is reported with what is known of it, never with its content (SEC-1).
+
+use std::{borrow::Cow, fmt};
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::domain::{
+    record::{BODY_BYTES_MAX, Hash, Record},
+    timestamp::Timestamp,
+};
+
+use super::{BATCH_RECORDS_MAX, MESSAGE_BYTES_MAX, StoreRef};
+
+const SPEC_VERSION: &str = "1.0";
+const KIND_UNKNOWN: &str = "unknown";
+
+/// One record as a CloudEvent. Attribute names are lower case by the specification (section 3.1).
+#[derive(Serialize, Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    specversion: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    time: Timestamp,
+    #[serde(borrow)]
+    datacontenttype: Cow<'a, str>,
+    /// The sequence extension: 20 digits, so that text order is number order.
+    #[serde(borrow)]
+    sequence: Cow<'a, str>,
+    prevhash: Hash,
+    hash: Hash,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    data_base64: Option<Cow<'a, str>>,
+}
+
+/// What came of a batch: the records that prove themselves, in their order, and the events that
+/// don't. Whether the records continue what the head office holds is for it to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub store: StoreRef,
+    pub records: Vec<Record>,
+    pub poison: Vec<Poison>,
+}
+
+/// One event that is no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poison {
+    /// Its place in the batch, from 0.
+    pub at: usize,
+    /// Its sequence number, if it could be read; nobody vouches for it.
+    pub seq: Option<u64>,
+    pub why: PoisonEvent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PoisonEvent {
+    #[error("it is no CloudEvent of a record (column {column})")]
+    NotAnEvent { column: usize },
+    #[error("it is of another version of CloudEvents than {SPEC_VERSION}")]
+    SpecVersion,
+    #[error("it comes from another store than its topic")]
+    Source,
+    #[error("its id, sequence and source contradict each other")]
+    Sequence,
+    #[error("it has no body, or two, or one that is not UTF-8")]
+    Data,
+    #[error("its body is longer than {BODY_BYTES_MAX} bytes")]
+    TooLong,
+    #[error("its hash is not the hash of its content")]
+    Hash,
+}
+
+#[derive(Debug, Error)]
+pub enum BatchRefused {
+    #[error("the batch has {0} bytes, more than {MESSAGE_BYTES_MAX}")]
+    TooLong(usize),
+    #[error("the batch has {0} events, more than {BATCH_RECORDS_MAX}")]
+    TooMany(usize),
+    #[error("the batch is not a JSON array")]
+    NotABatch(#[source] serde_json::Error),
+}
+
+/// The payload of `up/records`, not packed.
+pub fn encode_batch(store: &StoreRef, records: &[Record]) -> Vec<u8> {
+    let source = store.source();
+    let events: Vec<Event<'_>> = records
+        .iter()
+        .map(|r| to_event(store, &source, r))
+        .collect();
+    // can't fail: an event is text, numbers and JSON that was parsed
+    serde_json::to_vec(&events).unwrap_or_default()
+}
+
+fn to_event<'a>(store: &StoreRef, source: &'a str, record: &'a Record) -> Event<'a> {
+    // `null` would be read back as no data at all
+    let whole = |raw: &&RawValue| raw.get().len() == record.body.len() && raw.get() != "null";
+    let data = serde_json::from_str::<&RawValue>(&record.body)
+        .ok()
+        .filter(whole);
+    let kind = data
+        .and_then(kind_of)
+        .unwrap_or(Cow::Borrowed(KIND_UNKNOWN));
+    let content_type = if data.is_some() {
+        "application/json"
+    } else {
+        "application/octet-stream"
+    };
+    Event {
+        specversion: SPEC_VERSION.into(),
+        id: id_of(store, record.seq).into(),
+        source: source.into(),
+        kind: format!("store.record.{kind}.v1").into(),
+        time: record.at,
+        datacontenttype: content_type.into(),
+        sequence: format!("{:020}", record.seq).into(),
+        prevhash: record.prev,
+        hash: record.hash(),
+        data,
+        data_base64: data.is_none().then(|| BASE64.encode(&record.body).into()),
+    }
+}
+
+fn id_of(store: &StoreRef, seq: u64) -> String {
+    format!("{}/{seq}", store.store)
+}
+
+/// The body's `kind`, if it can be part of a CloudEvents type.
+fn kind_of(data: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Tagged<'a> {
+        #[serde(borrow)]
+        kind: Cow<'a, str>,
+    }
+    let kind = serde_json::from_str::<Tagged<'_>>(data.get()).ok()?.kind;
+    let plain = kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    (plain && (1..=32).contains(&kind.len())).then_some(kind)
+}
+
+/// Reads the payload of `up/records`, unpacked, that came on the topic of `store`.
+///
+/// # Errors
+/// Only when the payload as a whole is no batch; a bad event is reported in `Batch::poison`.
+pub fn decode_batch(store: &StoreRef, bytes: &[u8]) -> Result<Batch, BatchRefused> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(BatchRefused::TooLong(bytes.len()));
+    }
+    let events: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(BatchRefused::NotABatch)?;
+    if events.len() > BATCH_RECORDS_MAX {
+        return Err(BatchRefused::TooMany(events.len()));
+    }
+    let mut batch = Batch {
+        store: store.clone(),
+        records: Vec::new(),
+        poison: Vec::new(),
+    };
+    let source = store.source();
+    for (at, event) in events.into_iter().enumerate() {
+        match to_record(store, &source, event) {
+            Ok(record) => batch.records.push(record),
+            Err(why) => batch.poison.push(Poison {
+                at,
+                seq: claimed_seq(event),
+                why,
+            }),
+        }
+    }
+    Ok(batch)
+}
+
+fn to_record(store: &StoreRef, source: &str, event: &RawValue) -> Result<Record, PoisonEvent> {
+    let event: Event<'_> =
+        serde_json::from_str(event.get()).map_err(|cause| PoisonEvent::NotAnEvent {
+            column: cause.column(),
+        })?;
+    if event.specversion != SPEC_VERSION {
+        return Err(PoisonEvent::SpecVersion);
+    }
+    if event.source != source {
+        return Err(PoisonEvent::Source);
+    }
+    let seq: u64 = event.sequence.parse().map_err(|_| PoisonEvent::Sequence)?;
+    if seq == 0 || event.id != id_of(store, seq) {
+        return Err(PoisonEvent::Sequence);
+    }
+    let body = match (event.data, event.data_base64) {
+        (Some(raw), None) => raw.get().to_owned(),
+        (None, Some(text)) => {
+            let bytes = BASE64
+                .decode(text.as_bytes())
+                .map_err(|_| PoisonEvent::Data)?;
+            String::from_utf8(bytes).map_err(|_| PoisonEvent::Data)?
+        }
+        _ => return Err(PoisonEvent::Data),
+    };
+    if body.len() > BODY_BYTES_MAX {
+        return Err(PoisonEvent::TooLong);
+    }
+    let record = Record {
+        seq,
+        at: event.time,
+        prev: event.prevhash,
+        body,
+    };
+    if record.hash() == event.hash {
+        Ok(record)
+    } else {
+        Err(PoisonEvent::Hash)
+    }
+}
+
+/// What an event that is no record says its number is.
+fn claimed_seq(event: &RawValue) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Claim<'a> {
+        #[serde(borrow)]
+        sequence: Cow<'a, str>,
+    }
+    serde_json::from_str::<Claim<'_>>(event.get())
+        .ok()?
+        .sequence
+        .parse()
+        .ok()
+}
+
+impl fmt::Display for Poison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seq {
+            Some(seq) => write!(f, "event {} (record {seq}?): {}", self.at, self.why),
+            None => write!(f, "event {}: {}", self.at, self.why),
+        }
+    }
+}

@@ -1,3 +1,4 @@
 //! The shell of the store controller: everything that touches the world outside the process.
 
 pub mod adapters;
+pub mod strict_toml;

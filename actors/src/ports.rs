@@ -109,7 +109,26 @@ pub enum JournalFailed {
     NearlyFull,
     #[error("the journal can't be read: {0}")]
     Unreadable(String),
+    /// The group does not continue the chain: look at `tip` again and make the records anew. Nothing was written.
+    #[error("the records do not continue the journal, which ends at record {tip}")]
+    OutOfStep { tip: u64 },
+    /// Too much waits already: try again. Nothing was written.
+    #[error("too much is waiting for the journal")]
+    Busy,
+    /// This can't be a record or a group of records, however often it is tried. Nothing was written.
+    #[error("the journal refused it: {0}")]
+    Refused(String),
+    /// Nobody can say whether it is on disk: read, then repeat. Repeating does no harm, since a payment's record
+    /// carries the whole payment.
+    #[error("the journal gave no answer")]
+    NoAnswer,
 }
+
+/// Records in one group at most.
+pub const GROUP_RECORDS_MAX: usize = 256;
+
+/// Encoded bytes in one group at most: far below a segment of the disk's store, of which only the last may be torn.
+pub const GROUP_BYTES_MAX: usize = 128 * 1024;
 
 /// What to look for among payments. Newest first.
 #[derive(Clone, Debug, Default)]
@@ -124,12 +143,29 @@ pub struct PaymentFilter {
     pub before: Option<PaymentId>,
 }
 
+impl PaymentFilter {
+    /// Whether `payment` belongs on the list.
+    pub fn admits(&self, payment: &Payment) -> bool {
+        self.counter.as_ref().is_none_or(|counter| *counter == payment.counter)
+            && self.state.is_none_or(|state| state == payment.state)
+            && self.reference.as_ref().is_none_or(|wanted| payment.reference.as_ref() == Some(wanted))
+            && self.since.is_none_or(|since| payment.opened_at >= since)
+            && self.before.is_none_or(|before| payment.id < before)
+    }
+
+    /// `limit` within its range.
+    pub fn page_len(&self) -> usize {
+        self.limit.clamp(1, 500)
+    }
+}
+
 /// The journal's disk. One caller at a time appends: the journal actor.
 pub trait JournalDisk: Send + Sync {
     /// Where the chain stands on disk.
     fn tip(&self) -> Tip;
 
     /// Writes a group of consecutive records and ends only when all of them are on stable storage: all or none.
+    /// At most `GROUP_RECORDS_MAX` and `GROUP_BYTES_MAX`. It is written even if nobody waits for the answer any more.
     fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>>;
 
     /// Records from `from_seq` on, in order, at most so many records and about so many bytes, at least one if there is one.
@@ -147,7 +183,8 @@ pub trait JournalDisk: Send + Sync {
     /// Payments that are not settled, for the recovery after a start.
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>>;
 
-    /// The head office has committed everything up to here.
+    /// The head office has committed everything up to here. A lower number than before changes nothing, one beyond
+    /// the tip is refused. Written soon; if it is lost, some records are sent once more.
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>>;
 
     fn receipted(&self) -> u64;

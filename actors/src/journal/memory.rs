@@ -1,0 +1,283 @@
+//! A journal disk in memory for tests: fails on demand, is slow on demand, and loses what was not synced.
+//!
+//! It takes time by tokio's clock, so a paused test decides when a group is durable. Like the real disk it finishes a
+//! group that nobody waits for any more, and refuses one that does not continue the chain. It shows nothing that is
+//! not durable yet.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    domain::{
+        ids::{PaymentId, RefundId},
+        payment::{Payment, State},
+        record::{Body, Record, Tip},
+    },
+    ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed, PaymentFilter, Reply},
+};
+
+/// The disk. Clones are the same disk.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDisk(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    records: Vec<Record>,
+    /// Up to which record, and from when on, it is durable.
+    syncs: Vec<(usize, Instant)>,
+    payments: BTreeMap<PaymentId, Payment>,
+    applied: usize,
+    receipted: u64,
+    delay: Duration,
+    failures: VecDeque<JournalFailed>,
+    stopped: Option<String>,
+    is_nearly_full: bool,
+}
+
+impl MemoryDisk {
+    /// From now on each group takes so long to become durable.
+    pub fn set_delay(&self, delay: Duration) {
+        self.lock().delay = delay;
+    }
+
+    /// The next group fails so, unwritten. After `Stopped` all fail.
+    pub fn fail_next(&self, failure: JournalFailed) {
+        self.lock().failures.push_back(failure);
+    }
+
+    pub fn set_nearly_full(&self, is_nearly_full: bool) {
+        self.lock().is_nearly_full = is_nearly_full;
+    }
+
+    /// How many records each group had, written or under way.
+    pub fn group_sizes(&self) -> Vec<usize> {
+        let inner = self.lock();
+        let ends = inner.syncs.iter().map(|(end, _)| *end);
+        let starts = std::iter::once(0).chain(ends.clone());
+        ends.zip(starts).map(|(end, start)| end - start).collect()
+    }
+
+    /// Every durable record.
+    pub fn durable(&self) -> Vec<Record> {
+        let inner = self.lock();
+        inner
+            .records
+            .iter()
+            .take(inner.durable_len())
+            .cloned()
+            .collect()
+    }
+
+    /// The disk as a process finds it after a crash at this moment: what was not synced is lost, or by luck is there.
+    pub fn after_crash(&self, unsynced_is_lost: bool) -> MemoryDisk {
+        let inner = self.lock();
+        let len = if unsynced_is_lost {
+            inner.durable_len()
+        } else {
+            inner.records.len()
+        };
+        let records: Vec<Record> = inner.records.iter().take(len).cloned().collect();
+        let syncs = vec![(len, Instant::now())];
+        let receipted = inner.receipted;
+        MemoryDisk(Arc::new(Mutex::new(Inner {
+            records,
+            syncs,
+            receipted,
+            ..Inner::default()
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, group: Vec<Record>) -> Result<(), JournalFailed> {
+        loop {
+            let free_at = self.lock().syncs.last().map(|(_, at)| *at);
+            match free_at {
+                Some(at) if at > Instant::now() => sleep_until(at).await,
+                _ => break,
+            }
+        }
+        let durable_at = self.lock().begin(group)?;
+        if durable_at > Instant::now() {
+            sleep_until(durable_at).await;
+        }
+        Ok(())
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Inner) -> T) -> Result<T, JournalFailed> {
+        let mut inner = self.lock();
+        inner.apply()?;
+        Ok(read(&inner))
+    }
+}
+
+impl Inner {
+    fn durable_len(&self) -> usize {
+        let now = Instant::now();
+        let durable = self.syncs.iter().rev().find(|(_, at)| *at <= now);
+        durable.map_or(0, |(end, _)| *end)
+    }
+
+    fn tip(&self) -> Tip {
+        let last = self
+            .durable_len()
+            .checked_sub(1)
+            .and_then(|at| self.records.get(at));
+        last.map_or_else(Tip::default, |last| Tip {
+            seq: last.seq,
+            hash: last.hash(),
+        })
+    }
+
+    fn begin(&mut self, group: Vec<Record>) -> Result<Instant, JournalFailed> {
+        if let Some(why) = &self.stopped {
+            return Err(JournalFailed::Stopped(why.clone()));
+        }
+        if let Some(failure) = self.failures.pop_front() {
+            if let JournalFailed::Stopped(why) = &failure {
+                self.stopped = Some(why.clone());
+            }
+            return Err(failure);
+        }
+        let bytes = group.iter().map(Record::encoded_len).sum::<usize>();
+        if group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+            return Err(JournalFailed::Refused("the group is too large".into()));
+        }
+        if self.is_nearly_full && group.iter().any(opens_payment) {
+            return Err(JournalFailed::NearlyFull);
+        }
+        let mut tip = self.tip();
+        for record in &group {
+            if record.seq != tip.seq + 1 || record.prev != tip.hash {
+                return Err(JournalFailed::OutOfStep {
+                    tip: self.tip().seq,
+                });
+            }
+            tip = Tip {
+                seq: record.seq,
+                hash: record.hash(),
+            };
+        }
+        self.records.extend(group);
+        let durable_at = Instant::now() + self.delay;
+        self.syncs.push((self.records.len(), durable_at));
+        Ok(durable_at)
+    }
+
+    fn apply(&mut self) -> Result<(), JournalFailed> {
+        let durable_len = self.durable_len();
+        for record in self.records.iter().take(durable_len).skip(self.applied) {
+            let body = record.decode_body();
+            let body = body.map_err(|cause| JournalFailed::Unreadable(cause.to_string()))?;
+            if let Body::Payment { payment } = body {
+                self.payments.insert(payment.id, *payment);
+            }
+        }
+        self.applied = durable_len;
+        Ok(())
+    }
+}
+
+fn opens_payment(record: &Record) -> bool {
+    matches!(record.decode_body(), Ok(Body::Payment { payment }) if payment.state == State::Opened)
+}
+
+fn has_key(payment: &Payment, key: &str) -> bool {
+    let of_refunds = payment
+        .refunds
+        .iter()
+        .filter_map(|refund| refund.fingerprint.as_ref());
+    payment
+        .fingerprint
+        .iter()
+        .chain(of_refunds)
+        .any(|fingerprint| fingerprint.key == key)
+}
+
+impl JournalDisk for MemoryDisk {
+    fn tip(&self) -> Tip {
+        self.lock().tip()
+    }
+
+    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>> {
+        Box::pin(self.write(group))
+    }
+
+    fn records(
+        &self,
+        from_seq: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Reply<'_, Result<Vec<Record>, JournalFailed>> {
+        let mut bytes = 0;
+        let durable = self.durable();
+        let from = durable
+            .into_iter()
+            .skip_while(|record| record.seq < from_seq);
+        let fits = from
+            .take(max_records)
+            .enumerate()
+            .take_while(|(nth, record)| {
+                bytes += record.encoded_len();
+                *nth == 0 || bytes <= max_bytes
+            });
+        let records = fits.map(|(_, record)| record).collect();
+        Box::pin(async move { Ok(records) })
+    }
+
+    fn payment(&self, id: PaymentId) -> Reply<'_, Result<Option<Payment>, JournalFailed>> {
+        Box::pin(async move { self.read(|inner| inner.payments.get(&id).cloned()) })
+    }
+
+    fn payment_of_refund(&self, id: RefundId) -> Reply<'_, Result<Option<Payment>, JournalFailed>> {
+        let of_refund = move |payment: &&Payment| payment.refund(id).is_some();
+        Box::pin(async move { self.read(|inner| inner.payments.values().find(of_refund).cloned()) })
+    }
+
+    fn payment_of_key(&self, key: &str) -> Reply<'_, Result<Option<Payment>, JournalFailed>> {
+        let key = key.to_owned();
+        let of_key = move |payment: &&Payment| has_key(payment, &key);
+        Box::pin(async move { self.read(|inner| inner.payments.values().find(of_key).cloned()) })
+    }
+
+    fn find(&self, filter: PaymentFilter) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
+        Box::pin(async move {
+            self.read(|inner| {
+                let newest_first = inner.payments.values().rev();
+                let found = newest_first.filter(|payment| filter.admits(payment));
+                found.take(filter.page_len()).cloned().collect()
+            })
+        })
+    }
+
+    fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
+        let is_open = |payment: &&Payment| !payment.is_settled();
+        Box::pin(async move {
+            self.read(|inner| inner.payments.values().filter(is_open).cloned().collect())
+        })
+    }
+
+    fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
+        let mut inner = self.lock();
+        let done = if through > inner.tip().seq {
+            Err(JournalFailed::Refused(format!(
+                "record {through} was never written here"
+            )))
+        } else {
+            inner.receipted = inner.receipted.max(through);
+            Ok(())
+        };
+        Box::pin(async move { done })
+    }
+
+    fn receipted(&self) -> u64 {
+        self.lock().receipted
+    }
+}

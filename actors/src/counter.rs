@@ -1,5 +1,282 @@
-//! A counter.
+//! A counter: the stand's devices and the payments that began there.
+//!
+//! At most one payment holds the stand; any number may be unresolved in the background, each asked for until the
+//! acquirer speaks. The counter feeds events to `domain/payment` and carries out its effects; what must be on disk first
+//! is on disk first, because a transition's effects wait for the journal's answer (`steps`). Facts of devices become
+//! events in `collect`; what the till asks is answered in `requests`. After a restart, of the program or of this
+//! actor alone, `recovery` takes up every unsettled payment from the journal.
 
+mod collect;
+mod effects;
+mod recovery;
+pub mod requests;
 pub mod status;
+mod steps;
+#[cfg(test)]
+mod tests;
 
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use actix::prelude::*;
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    acquirer::AcquirerDesk,
+    device::{nfc::NfcReader, scanner::Scanner, terminal::Terminal},
+    domain::{
+        ids::{CounterId, DeviceId, PaymentId, RefundId},
+        money::{Currency, Money},
+        payment::{Event, Payment, Timer},
+        readiness::{self, Presence, Stand, Taker, TenderReadiness},
+        tender::{Scheme, Tender},
+    },
+    journal::Journal,
+    ports::{AcquirerProfile, Entropy, Instrument, JournalDisk, WallClock},
+    signal::{AcquirerStatus, DeviceKind, Health, Signals},
+    store::requests::Refused,
+    supervisor::{Handle, Heartbeat},
+    wire::emv::CardRead,
+};
 pub use status::CounterStatus;
+
+/// How a counter behaves.
+#[derive(Clone, Debug)]
+pub struct CounterSettings {
+    pub currency: Currency,
+    /// How long the stand waits for the customer, in milliseconds.
+    pub collect_timeout_ms: u64,
+    /// Whether the cashier may begin a payment by typing its amount at the idle terminal.
+    pub terminal_entry: bool,
+    /// A card pays more than this only with a PIN.
+    pub pin_above: Option<Money>,
+    /// Whether the terminal prints a slip for each approval.
+    pub print_slips: bool,
+    /// How long the last word of a payment stays on the terminal, in milliseconds.
+    pub linger_ms: u64,
+}
+
+/// An acquirer as this counter knows it.
+#[derive(Clone)]
+pub struct AcquirerRoute {
+    pub profile: AcquirerProfile,
+    pub desk: Handle<AcquirerDesk>,
+    pub status: watch::Receiver<AcquirerStatus>,
+}
+
+/// The stand's devices; a stand may lack any of them.
+#[derive(Clone, Default)]
+pub struct Devices {
+    pub terminal: Option<(DeviceId, Handle<Terminal>)>,
+    pub scanner: Option<(DeviceId, Handle<Scanner>)>,
+    pub reader: Option<(DeviceId, Handle<NfcReader>)>,
+}
+
+#[derive(Clone)]
+pub struct CounterDeps {
+    pub id: CounterId,
+    pub settings: CounterSettings,
+    pub journal: Handle<Journal>,
+    /// For reading only: the journal's actor is the one that writes.
+    pub disk: Arc<dyn JournalDisk>,
+    /// In order of preference.
+    pub acquirers: Vec<AcquirerRoute>,
+    pub devices: Devices,
+    pub signals: Signals,
+    pub clock: Arc<dyn WallClock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// One who waits for a payment's next durable step.
+type Waiter = oneshot::Sender<Result<Payment, Refused>>;
+
+/// A payment under way.
+struct Live {
+    payment: Payment,
+    /// What pays, between its presentation and the charge; wiped with it.
+    instrument: Option<Instrument>,
+    /// A card that waits for its PIN.
+    card: Option<Box<CardRead>>,
+    timers: HashMap<Timer, SpawnHandle>,
+    /// A transition is on its way to the disk; events wait behind it.
+    writing: bool,
+    waiting: VecDeque<(Event, Option<Waiter>)>,
+}
+
+impl Live {
+    fn new(payment: Payment) -> Self {
+        Self {
+            payment,
+            instrument: None,
+            card: None,
+            timers: HashMap::new(),
+            writing: false,
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+/// One stand of the store.
+pub struct Counter {
+    deps: CounterDeps,
+    live: BTreeMap<PaymentId, Live>,
+    at_stand: Option<PaymentId>,
+    health: BTreeMap<DeviceKind, Health>,
+    /// Not before the journal was read for what was under way.
+    recovered: bool,
+    journal_stopped: Option<String>,
+    lingering: Option<SpawnHandle>,
+}
+
+impl Counter {
+    pub fn new(deps: CounterDeps) -> Self {
+        let board = deps.signals.board();
+        let own = board
+            .devices
+            .values()
+            .filter(|device| device.counter == deps.id);
+        let health = own
+            .map(|device| (device.kind, device.health.clone()))
+            .collect();
+        Self {
+            deps,
+            live: BTreeMap::new(),
+            at_stand: None,
+            health,
+            recovered: false,
+            journal_stopped: board.journal_stopped,
+            lingering: None,
+        }
+    }
+
+    /// The first acquirer that takes this, reachable ones before others.
+    fn route(
+        &self,
+        tender: Tender,
+        scheme: Option<Scheme>,
+        currency: Currency,
+    ) -> Option<&AcquirerRoute> {
+        let mut fitting = self.fitting(tender, scheme, currency);
+        let first = fitting.next()?;
+        let others = std::iter::once(first).chain(fitting);
+        others
+            .clone()
+            .find(|route| route.status.borrow().reachable)
+            .or(Some(first))
+    }
+
+    fn fitting(
+        &self,
+        tender: Tender,
+        scheme: Option<Scheme>,
+        currency: Currency,
+    ) -> impl Iterator<Item = &AcquirerRoute> + Clone {
+        self.deps.acquirers.iter().filter(move |route| {
+            let profile = &route.profile;
+            let takes_tender = profile.tenders.iter().any(|taken| tender.accepts(*taken));
+            let takes_scheme = scheme.is_none_or(|scheme| profile.schemes.contains(&scheme));
+            takes_tender && takes_scheme && profile.currencies.contains(&currency)
+        })
+    }
+
+    fn route_of(&self, payment: &Payment) -> Option<&AcquirerRoute> {
+        let id = payment.acquirer.as_ref()?;
+        self.deps
+            .acquirers
+            .iter()
+            .find(|route| route.profile.id == *id)
+    }
+
+    fn presence(&self, exists: bool, kind: DeviceKind) -> Presence {
+        if !exists {
+            return Presence::None;
+        }
+        match self.health.get(&kind) {
+            Some(Health::Ready) => Presence::Ready,
+            Some(
+                Health::Absent(why)
+                | Health::Mute(why)
+                | Health::Babbling(why)
+                | Health::Quarantined(why),
+            ) => Presence::Away { why: why.clone() },
+            Some(Health::Starting) | None => Presence::Away {
+                why: "starting".into(),
+            },
+        }
+    }
+
+    fn stand(&self) -> Stand {
+        let devices = &self.deps.devices;
+        Stand {
+            starting: !self.recovered,
+            journal_stopped: self.journal_stopped.clone(),
+            at_stand: self.at_stand,
+            terminal: self.presence(devices.terminal.is_some(), DeviceKind::Terminal),
+            scanner: self.presence(devices.scanner.is_some(), DeviceKind::Scanner),
+            reader: self.presence(devices.reader.is_some(), DeviceKind::NfcReader),
+        }
+    }
+
+    fn readiness(&self, tender: Tender) -> TenderReadiness {
+        let taker = |route: &AcquirerRoute| {
+            let status = route.status.borrow();
+            let why = || status.why.clone().unwrap_or_else(|| "no answer".into());
+            Taker {
+                acquirer: route.profile.id.to_string(),
+                unreachable: (!status.reachable).then(why),
+            }
+        };
+        let takers: Vec<Taker> = self
+            .fitting(tender, None, self.deps.settings.currency)
+            .map(taker)
+            .collect();
+        readiness::of_tender(&self.stand(), tender, &takers)
+    }
+
+    fn status(&self) -> CounterStatus {
+        let unresolved = self
+            .live
+            .values()
+            .filter(|live| live.payment.state.is_unknown());
+        CounterStatus {
+            id: self.deps.id.clone(),
+            tenders: Tender::CONCRETE
+                .into_iter()
+                .map(|tender| self.readiness(tender))
+                .collect(),
+            at_stand: self.at_stand,
+            unresolved: unresolved.map(|live| live.payment.id).collect(),
+        }
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.deps.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    fn new_payment_id(&self) -> PaymentId {
+        PaymentId::new(self.deps.clock.now(), self.random())
+    }
+
+    fn new_refund_id(&self) -> RefundId {
+        RefundId::new(self.deps.clock.now(), self.random())
+    }
+}
+
+impl Actor for Counter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.begin_recovery(ctx);
+        self.offer_amount_entry();
+    }
+}
+
+impl Handler<Heartbeat> for Counter {
+    type Result = ();
+
+    fn handle(&mut self, _: Heartbeat, _: &mut Context<Self>) {}
+}

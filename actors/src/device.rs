@@ -79,19 +79,42 @@ pub struct Fact {
 #[derive(Clone, Debug)]
 pub enum FactKind {
     /// A scan while armed.
-    CodeScanned { payment: PaymentId, code: Secret },
+    CodeScanned {
+        payment: PaymentId,
+        code: Secret,
+    },
     /// The reader read a card while armed.
-    CardRead { payment: PaymentId, card: Box<CardRead> },
+    CardRead {
+        payment: PaymentId,
+        card: Box<CardRead>,
+    },
     /// A card was there and could not be read; the customer may try again.
-    CardFailed { payment: PaymentId, why: String },
-    PinEntered { payment: PaymentId, block: PinBlock },
-    PinRefused { payment: PaymentId, why: String },
+    CardFailed {
+        payment: PaymentId,
+        why: String,
+    },
+    PinEntered {
+        payment: PaymentId,
+        block: PinBlock,
+    },
+    PinRefused {
+        payment: PaymentId,
+        why: String,
+    },
     /// Strokes or image as the terminal gave them.
-    Signed { payment: PaymentId, signature: Vec<u8> },
+    Signed {
+        payment: PaymentId,
+        signature: Vec<u8>,
+    },
     /// Cancel was pressed on the terminal.
-    CancelPressed { payment: PaymentId, reason: Reason },
+    CancelPressed {
+        payment: PaymentId,
+        reason: Reason,
+    },
     /// The cashier typed an amount at the idle terminal: a payment begins there.
-    AmountTyped { money: Money },
+    AmountTyped {
+        money: Money,
+    },
     /// Ready, absent, mute …; also in `Signal::DeviceChanged`. Sent at each change and after (re)start.
     HealthChanged(crate::signal::Health),
 }

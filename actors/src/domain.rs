@@ -11,5 +11,6 @@ pub mod payment;
 pub mod readiness;
 pub mod record;
 pub mod refund;
+pub mod slip;
 pub mod tender;
 pub mod timestamp;

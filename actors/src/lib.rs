@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod acquirer;
 pub mod counter;
 pub mod device;
 pub mod domain;
@@ -8,4 +9,6 @@ pub mod ports;
 pub mod signal;
 pub mod store;
 pub mod supervisor;
+#[cfg(any(test, feature = "test-ports"))]
+pub mod testing;
 pub mod wire;

@@ -64,8 +64,12 @@ pub enum ReaderEvent {
     /// The reader is there and empty or not; sent first, and after each return.
     Ready,
     /// The reader or the PC/SC service is gone; the adapter goes on looking for it.
-    Gone { why: String },
-    CardInserted { atr: Vec<u8> },
+    Gone {
+        why: String,
+    },
+    CardInserted {
+        atr: Vec<u8>,
+    },
     CardRemoved,
 }
 
@@ -89,7 +93,10 @@ pub trait CardReader: Send + Sync {
 
     /// One APDU to the card and its answer with status word. May never end when the card hangs: the caller times out and
     /// then calls `reset`.
-    fn transmit(&self, apdu: Zeroizing<Vec<u8>>) -> Reply<'_, Result<Zeroizing<Vec<u8>>, ReaderFailed>>;
+    fn transmit(
+        &self,
+        apdu: Zeroizing<Vec<u8>>,
+    ) -> Reply<'_, Result<Zeroizing<Vec<u8>>, ReaderFailed>>;
 
     /// Gives up on the exchange under way: the thread is left behind and a new one takes the reader over.
     fn reset(&self);
@@ -124,6 +131,13 @@ pub enum JournalFailed {
     NoAnswer,
 }
 
+impl JournalFailed {
+    /// Whether trying again can help: nobody knows, or it wasn't this record's turn.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy | Self::NoAnswer | Self::OutOfStep { .. })
+    }
+}
+
 /// Records in one group at most.
 pub const GROUP_RECORDS_MAX: usize = 256;
 
@@ -146,9 +160,14 @@ pub struct PaymentFilter {
 impl PaymentFilter {
     /// Whether `payment` belongs on the list.
     pub fn admits(&self, payment: &Payment) -> bool {
-        self.counter.as_ref().is_none_or(|counter| *counter == payment.counter)
+        self.counter
+            .as_ref()
+            .is_none_or(|counter| *counter == payment.counter)
             && self.state.is_none_or(|state| state == payment.state)
-            && self.reference.as_ref().is_none_or(|wanted| payment.reference.as_ref() == Some(wanted))
+            && self
+                .reference
+                .as_ref()
+                .is_none_or(|wanted| payment.reference.as_ref() == Some(wanted))
             && self.since.is_none_or(|since| payment.opened_at >= since)
             && self.before.is_none_or(|before| payment.id < before)
     }
@@ -169,7 +188,12 @@ pub trait JournalDisk: Send + Sync {
     fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>>;
 
     /// Records from `from_seq` on, in order, at most so many records and about so many bytes, at least one if there is one.
-    fn records(&self, from_seq: u64, max_records: usize, max_bytes: usize) -> Reply<'_, Result<Vec<Record>, JournalFailed>>;
+    fn records(
+        &self,
+        from_seq: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Reply<'_, Result<Vec<Record>, JournalFailed>>;
 
     fn payment(&self, id: PaymentId) -> Reply<'_, Result<Option<Payment>, JournalFailed>>;
 
@@ -209,7 +233,10 @@ pub struct AcquirerProfile {
 pub enum Instrument {
     Code(CustomerCode),
     /// The card as read, and the PIN block if one was asked for: encrypted, passed through, never opened.
-    Card { card: Box<CardRead>, pin_block: Option<PinBlock> },
+    Card {
+        card: Box<CardRead>,
+        pin_block: Option<PinBlock>,
+    },
     /// No instrument: the acquirer is asked for a QR.
     MerchantQr,
 }
@@ -248,7 +275,12 @@ pub trait Acquirer: Send + Sync {
     fn reverse(&self, order: PaymentId) -> Reply<'_, Answer>;
 
     /// Pays back `money` of the order. The same `refund` id moves money once, however often it is repeated.
-    fn refund(&self, order: PaymentId, refund: RefundId, money: Money) -> Reply<'_, Result<RefundVerdict, NoAnswer>>;
+    fn refund(
+        &self,
+        order: PaymentId,
+        refund: RefundId,
+        money: Money,
+    ) -> Reply<'_, Result<RefundVerdict, NoAnswer>>;
 
     /// Whether the acquirer can be reached, independent of sales.
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
@@ -260,9 +292,13 @@ pub trait Acquirer: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UplinkEvent {
     Up,
-    Down { why: String },
+    Down {
+        why: String,
+    },
     /// Committed in the head office's database: every record up to and including this one.
-    Receipt { through: u64 },
+    Receipt {
+        through: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -110,17 +110,38 @@ pub struct OutboxStatus {
 #[derive(Clone, Debug)]
 pub enum Signal {
     /// A payment's new state is on disk, under this sequence number.
-    PaymentMoved { seq: u64, payment: Arc<Payment> },
+    PaymentMoved {
+        seq: u64,
+        payment: Arc<Payment>,
+    },
     DeviceChanged(DeviceStatus),
-    ActorRestarted { name: String, why: String },
-    ActorQuarantined { name: String },
+    ActorRestarted {
+        name: String,
+        why: String,
+    },
+    ActorQuarantined {
+        name: String,
+    },
     AcquirerChanged(AcquirerStatus),
-    AcquirerAnswered { acquirer: AcquirerId, operation: Operation, outcome: &'static str, took_ms: u64 },
+    AcquirerAnswered {
+        acquirer: AcquirerId,
+        operation: Operation,
+        outcome: &'static str,
+        took_ms: u64,
+    },
     OutboxChanged(OutboxStatus),
-    JournalWrote { records: usize, took_us: u64 },
-    JournalStopped { why: String },
+    JournalWrote {
+        records: usize,
+        took_us: u64,
+    },
+    JournalStopped {
+        why: String,
+    },
     /// A scan, a bad read or a card that no payment was waiting for; never what was read.
-    Ignored { device: DeviceId, why: String },
+    Ignored {
+        device: DeviceId,
+        why: String,
+    },
     InvariantBroken(Violation),
 }
 
@@ -159,13 +180,19 @@ pub struct Signals {
 
 impl Default for Signals {
     fn default() -> Self {
-        Self { sender: broadcast::channel(4_096).0, board: Arc::default() }
+        Self {
+            sender: broadcast::channel(4_096).0,
+            board: Arc::default(),
+        }
     }
 }
 
 impl Signals {
     pub fn emit(&self, signal: Signal) {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner).note(&signal);
+        self.board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(&signal);
         // nobody listening is no error
         let _ = self.sender.send(signal);
     }
@@ -175,6 +202,9 @@ impl Signals {
     }
 
     pub fn board(&self) -> Board {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

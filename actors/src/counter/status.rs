@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::domain::{
     ids::{CounterId, PaymentId},
-    readiness::TenderReadiness,
+    readiness::{Obstacle, TenderReadiness},
+    tender::Tender,
 };
 
 /// One counter: what it can take now, what is at the stand, what it is still finding out.
@@ -17,4 +18,21 @@ pub struct CounterStatus {
     pub at_stand: Option<PaymentId>,
     /// Payments without a known outcome that the counter keeps asking for.
     pub unresolved: Vec<PaymentId>,
+}
+
+impl CounterStatus {
+    /// A counter whose actor does not answer at the moment.
+    pub fn away(id: CounterId) -> Self {
+        let starting = |tender| TenderReadiness {
+            tender,
+            ready: false,
+            obstacles: vec![Obstacle::Starting],
+        };
+        Self {
+            id,
+            tenders: Tender::CONCRETE.into_iter().map(starting).collect(),
+            at_stand: None,
+            unresolved: Vec::new(),
+        }
+    }
 }

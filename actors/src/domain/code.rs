@@ -60,6 +60,9 @@ pub enum CodeRefused {
     UnknownPrefix,
     #[error("the code has signs that no payment code has: scan again")]
     NotACode,
+    /// Of a scheme that no acquirer takes here; found when routing.
+    #[error("this store does not take codes of this kind: ask for another")]
+    SchemeNotTaken,
 }
 
 const MAX_CPM_CHARACTERS: usize = 684; // 512 bytes, EMVCo CPM v1.1, as base64
@@ -68,7 +71,10 @@ const MAX_CPM_CHARACTERS: usize = 684; // 512 bytes, EMVCo CPM v1.1, as base64
 pub fn classify(scanned: &str) -> Result<CustomerCode, CodeRefused> {
     let text = scanned.trim_matches(|c: char| c.is_ascii_whitespace());
     let scheme = scheme_of(text)?;
-    Ok(CustomerCode { scheme, secret: Secret::new(text.to_owned()) })
+    Ok(CustomerCode {
+        scheme,
+        secret: Secret::new(text.to_owned()),
+    })
 }
 
 fn scheme_of(text: &str) -> Result<Scheme, CodeRefused> {
@@ -82,7 +88,10 @@ fn scheme_of(text: &str) -> Result<Scheme, CodeRefused> {
         return emvco_cpm(text);
     }
     let lower = text.to_ascii_lowercase();
-    if lower.starts_with("http://") || lower.starts_with("https://") || lower.starts_with("weixin://") {
+    if lower.starts_with("http://")
+        || lower.starts_with("https://")
+        || lower.starts_with("weixin://")
+    {
         return Err(CodeRefused::WebAddress);
     }
     if text.starts_with("000201") {
@@ -92,7 +101,10 @@ fn scheme_of(text: &str) -> Result<Scheme, CodeRefused> {
 }
 
 fn scheme_of_digits(digits: &str) -> Result<Scheme, CodeRefused> {
-    let prefix: u32 = digits.get(..2).and_then(|p| p.parse().ok()).ok_or(CodeRefused::WrongLength)?;
+    let prefix: u32 = digits
+        .get(..2)
+        .and_then(|p| p.parse().ok())
+        .ok_or(CodeRefused::WrongLength)?;
     match (prefix, digits.len()) {
         // an EMVCo merchant-presented code may be all digits
         (0, n) if n > 24 && digits.starts_with("000201") => Err(CodeRefused::MerchantQr),
@@ -110,7 +122,11 @@ fn emvco_cpm(text: &str) -> Result<Scheme, CodeRefused> {
         return Err(CodeRefused::WrongLength);
     }
     let bytes = STANDARD.decode(text).map_err(|_| CodeRefused::NotACode)?;
-    if bytes.starts_with(b"\x85\x05CPV01") { Ok(Scheme::EmvcoCpm) } else { Err(CodeRefused::NotACode) }
+    if bytes.starts_with(b"\x85\x05CPV01") {
+        Ok(Scheme::EmvcoCpm)
+    } else {
+        Err(CodeRefused::NotACode)
+    }
 }
 
 #[cfg(test)]
@@ -128,7 +144,10 @@ mod tests {
             ("130061098828009406", Scheme::WechatPay),
             ("135112298638468293", Scheme::WechatPay),
             ("6220835931895481436", Scheme::UnionPay),
-            ("hQVDUFYwMWEaTwegAAAAVVVVVw8SNFZ4kBI0WNGRIgESNF8=", Scheme::EmvcoCpm),
+            (
+                "hQVDUFYwMWEaTwegAAAAVVVVVw8SNFZ4kBI0WNGRIgESNF8=",
+                Scheme::EmvcoCpm,
+            ),
             ("120061098828009406\r\n", Scheme::WechatPay),
         ] {
             assert_eq!(classify(code).map(|c| c.scheme), Ok(scheme), "{code}");
@@ -146,10 +165,16 @@ mod tests {
             ("160061098828009406", CodeRefused::UnknownPrefix),
             ("7", CodeRefused::WrongLength),
             ("https://qr.alipay.com/bax00", CodeRefused::WebAddress),
-            ("00020101021229300012D156000000000510A93FO3230Q", CodeRefused::MerchantQr),
+            (
+                "00020101021229300012D156000000000510A93FO3230Q",
+                CodeRefused::MerchantQr,
+            ),
             ("hQVDUFYwM!", CodeRefused::NotACode),
             ("hello", CodeRefused::NotACode),
-            ("１２００６１０９８８２８００９４０６", CodeRefused::NotACode),
+            (
+                "１２００６１０９８８２８００９４０６",
+                CodeRefused::NotACode,
+            ),
         ] {
             assert_eq!(classify(text).map(|c| c.scheme), Err(why), "{text}");
         }

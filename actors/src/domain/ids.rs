@@ -22,7 +22,9 @@ pub enum IdRefused {
 /// The 16 bytes of a UUIDv7 from a time and ten random bytes.
 fn uuid_v7(now: Timestamp, random: [u8; 10]) -> u128 {
     let ms = u128::from(u64::try_from(now.unix_ms()).unwrap_or(0) & 0xffff_ffff_ffff);
-    let rand = random.iter().fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
+    let rand = random
+        .iter()
+        .fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
     let rand_a = (rand >> 62) & 0x0fff;
     let rand_b = rand & 0x3fff_ffff_ffff_ffff;
     (ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b
@@ -182,11 +184,18 @@ mod tests {
     #[test]
     fn ids_refuse_what_they_are_not() {
         assert!("0192".parse::<PaymentId>().is_err());
-        assert!("+1923456789a7fffbfffffffffffffff".parse::<PaymentId>().is_err());
+        assert!(
+            "+1923456789a7fffbfffffffffffffff"
+                .parse::<PaymentId>()
+                .is_err()
+        );
         assert!("".parse::<CounterId>().is_err());
         assert!("a/b".parse::<StoreId>().is_err());
         assert!("12345678901234567".parse::<CounterId>().is_err());
-        assert_eq!("01".parse::<CounterId>().map(|id| id.to_string()), Ok("01".into()));
+        assert_eq!(
+            "01".parse::<CounterId>().map(|id| id.to_string()),
+            Ok("01".into())
+        );
     }
 
     #[test]

@@ -57,21 +57,39 @@ pub struct Violation {
 }
 
 fn broken(rule: Rule, what: impl Into<String>) -> Result<(), Violation> {
-    Err(Violation { rule, what: what.into() })
+    Err(Violation {
+        rule,
+        what: what.into(),
+    })
 }
 
 /// PAY-1, against an acquirer's ledger: what was charged and paid back under one order number.
-pub fn moved_at_most_once(payment: &Payment, charged: &[Money], paid_back: Money) -> Result<(), Violation> {
+pub fn moved_at_most_once(
+    payment: &Payment,
+    charged: &[Money],
+    paid_back: Money,
+) -> Result<(), Violation> {
     if charged.len() > 1 {
-        return broken(Rule::Pay1, format!("{} was charged {} times", payment.id, charged.len()));
+        return broken(
+            Rule::Pay1,
+            format!("{} was charged {} times", payment.id, charged.len()),
+        );
     }
-    let held = charged.first().copied().unwrap_or(Money::zero(payment.money.currency()));
+    let held = charged
+        .first()
+        .copied()
+        .unwrap_or(Money::zero(payment.money.currency()));
     let net = held.checked_sub(paid_back).map_err(|cause| Violation {
         rule: Rule::Pay1,
         what: format!("{}: more paid back than charged: {cause}", payment.id),
     })?;
-    let refunded = payment.refunds.iter().filter(|r| r.state == super::refund::RefundState::Refunded);
-    let refunded = refunded.map(|r| r.money).try_fold(Money::zero(payment.money.currency()), Money::checked_add);
+    let refunded = payment
+        .refunds
+        .iter()
+        .filter(|r| r.state == super::refund::RefundState::Refunded);
+    let refunded = refunded
+        .map(|r| r.money)
+        .try_fold(Money::zero(payment.money.currency()), Money::checked_add);
     let expected = match payment.state {
         State::Approved => refunded.and_then(|sum| payment.money.checked_sub(sum)),
         _ => Ok(Money::zero(payment.money.currency())),
@@ -80,22 +98,36 @@ pub fn moved_at_most_once(payment: &Payment, charged: &[Money], paid_back: Money
         Ok(expected) if expected == net => Ok(()),
         Ok(expected) => broken(
             Rule::Pay1,
-            format!("{} is {}: the books say {expected}, the acquirer holds {net}", payment.id, payment.state.as_str()),
+            format!(
+                "{} is {}: the books say {expected}, the acquirer holds {net}",
+                payment.id,
+                payment.state.as_str()
+            ),
         ),
         Err(cause) => broken(Rule::Pay1, format!("{}: {cause}", payment.id)),
     }
 }
 
 /// PAY-2: whatever asks the outside to move money stands behind a `Record`.
-pub fn intent_first(before: &Payment, after: &Payment, effects: &[Effect]) -> Result<(), Violation> {
+pub fn intent_first(
+    before: &Payment,
+    after: &Payment,
+    effects: &[Effect],
+) -> Result<(), Violation> {
     let recorded_at = effects.iter().position(|effect| *effect == Effect::Record);
-    let sent_at = effects.iter().position(|effect| matches!(effect, Effect::Charge));
+    let sent_at = effects
+        .iter()
+        .position(|effect| matches!(effect, Effect::Charge));
     match (sent_at, recorded_at) {
         (Some(sent), Some(recorded)) if recorded < sent => Ok(()),
-        (Some(_), _) => broken(Rule::Pay2, format!("{} is charged before its intent is recorded", after.id)),
-        (None, None) if before.state != after.state => {
-            broken(Rule::Pay2, format!("{} became {} unrecorded", after.id, after.state.as_str()))
-        }
+        (Some(_), _) => broken(
+            Rule::Pay2,
+            format!("{} is charged before its intent is recorded", after.id),
+        ),
+        (None, None) if before.state != after.state => broken(
+            Rule::Pay2,
+            format!("{} became {} unrecorded", after.id, after.state.as_str()),
+        ),
         _ => Ok(()),
     }
 }
@@ -105,35 +137,66 @@ pub fn ended_or_listed(payment: &Payment, listed: &BTreeSet<PaymentId>) -> Resul
     if payment.is_settled() || listed.contains(&payment.id) {
         return Ok(());
     }
-    broken(Rule::Pay3, format!("{} is {} and nobody asks for it", payment.id, payment.state.as_str()))
+    broken(
+        Rule::Pay3,
+        format!(
+            "{} is {} and nobody asks for it",
+            payment.id,
+            payment.state.as_str()
+        ),
+    )
 }
 
 /// PAY-4: no answer to a query declines or cancels anything.
-pub fn silence_is_no_decline(event: &Event, before: &Payment, after: &Payment) -> Result<(), Violation> {
-    let Event::Answer { operation, answer: Err(no_answer) } = event else {
+pub fn silence_is_no_decline(
+    event: &Event,
+    before: &Payment,
+    after: &Payment,
+) -> Result<(), Violation> {
+    let Event::Answer {
+        operation,
+        answer: Err(no_answer),
+    } = event
+    else {
         return Ok(());
     };
-    let proves_itself = *operation == Operation::Charge && matches!(no_answer, NoAnswer::NotSent(_));
+    let proves_itself =
+        *operation == Operation::Charge && matches!(no_answer, NoAnswer::NotSent(_));
     if before.state != after.state && after.state.is_final() && !proves_itself {
-        return broken(Rule::Pay4, format!("{} became {} on silence", after.id, after.state.as_str()));
+        return broken(
+            Rule::Pay4,
+            format!("{} became {} on silence", after.id, after.state.as_str()),
+        );
     }
     Ok(())
 }
 
 /// PAY-5: only an answer that names this payment settles it.
-pub fn only_its_own_answer(event: &Event, before: &Payment, after: &Payment) -> Result<(), Violation> {
+pub fn only_its_own_answer(
+    event: &Event,
+    before: &Payment,
+    after: &Payment,
+) -> Result<(), Violation> {
     let Event::Answer { answer, .. } = event else {
         return Ok(());
     };
     let names_another = matches!(answer, Answer::Ok(answered) if answered.order != after.id);
     if names_another && before.state != after.state && after.state.is_final() {
-        return broken(Rule::Pay5, format!("{} was settled by another order's answer", after.id));
+        return broken(
+            Rule::Pay5,
+            format!("{} was settled by another order's answer", after.id),
+        );
     }
     Ok(())
 }
 
 /// PAY-2, PAY-4 and PAY-5 of one step of the machine.
-pub fn of_step(event: &Event, before: &Payment, after: &Payment, effects: &[Effect]) -> Result<(), Violation> {
+pub fn of_step(
+    event: &Event,
+    before: &Payment,
+    after: &Payment,
+    effects: &[Effect],
+) -> Result<(), Violation> {
     intent_first(before, after, effects)?;
     silence_is_no_decline(event, before, after)?;
     only_its_own_answer(event, before, after)
@@ -143,10 +206,16 @@ pub fn of_step(event: &Event, before: &Payment, after: &Payment, effects: &[Effe
 pub fn is_chained(records: &[Record]) -> Result<(), Violation> {
     for (one, next) in records.iter().zip(records.iter().skip(1)) {
         if next.seq != one.seq + 1 {
-            return broken(Rule::Jrn2, format!("record {} is followed by {}", one.seq, next.seq));
+            return broken(
+                Rule::Jrn2,
+                format!("record {} is followed by {}", one.seq, next.seq),
+            );
         }
         if next.prev != one.hash() {
-            return broken(Rule::Jrn2, format!("record {} does not continue record {}", next.seq, one.seq));
+            return broken(
+                Rule::Jrn2,
+                format!("record {} does not continue record {}", next.seq, one.seq),
+            );
         }
     }
     Ok(())
@@ -155,7 +224,8 @@ pub fn is_chained(records: &[Record]) -> Result<(), Violation> {
 /// OUT-1: the head office holds 1 to `acknowledged`, each once.
 pub fn held_exactly_once(acknowledged: u64, held: &[u64]) -> Result<(), Violation> {
     let mut times: BTreeMap<u64, u32> = BTreeMap::new();
-    held.iter().for_each(|seq| *times.entry(*seq).or_default() += 1);
+    held.iter()
+        .for_each(|seq| *times.entry(*seq).or_default() += 1);
     if let Some((seq, n)) = times.iter().find(|(_, n)| **n > 1) {
         return broken(Rule::Out1, format!("record {seq} is held {n} times"));
     }
@@ -168,7 +238,10 @@ pub fn held_exactly_once(acknowledged: u64, held: &[u64]) -> Result<(), Violatio
 /// DEV-1: silence longer than the bound is not called ready.
 pub fn silence_is_seen(silent_ms: u64, bound_ms: u64, shown_ready: bool) -> Result<(), Violation> {
     if shown_ready && silent_ms > bound_ms {
-        return broken(Rule::Dev1, format!("silent for {silent_ms} ms and still shown ready"));
+        return broken(
+            Rule::Dev1,
+            format!("silent for {silent_ms} ms and still shown ready"),
+        );
     }
     Ok(())
 }

@@ -88,7 +88,9 @@ impl Serialize for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(d)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -146,11 +148,17 @@ impl Money {
             return Err(MoneyRefused::TooLarge);
         }
         let signed = i64::try_from(units).map_err(|_| MoneyRefused::TooLarge)?;
-        Ok(Self { amount: Decimal::new(signed, currency.exponent()), currency })
+        Ok(Self {
+            amount: Decimal::new(signed, currency.exponent()),
+            currency,
+        })
     }
 
     pub const fn zero(currency: Currency) -> Self {
-        Self { amount: Decimal::from_parts(0, 0, 0, false, currency.exponent()), currency }
+        Self {
+            amount: Decimal::from_parts(0, 0, 0, false, currency.exponent()),
+            currency,
+        }
     }
 
     /// Whole minor units (fen, cents), as ISO 8583 DE4 and EMV 9F02 carry them.
@@ -172,13 +180,19 @@ impl Money {
 
     pub fn checked_add(self, other: Money) -> Result<Money, MoneyRefused> {
         self.same_currency(other)?;
-        let sum = self.amount.checked_add(other.amount).ok_or(MoneyRefused::TooLarge)?;
+        let sum = self
+            .amount
+            .checked_add(other.amount)
+            .ok_or(MoneyRefused::TooLarge)?;
         Self::from_decimal(sum, self.currency)
     }
 
     pub fn checked_sub(self, other: Money) -> Result<Money, MoneyRefused> {
         self.same_currency(other)?;
-        let rest = self.amount.checked_sub(other.amount).ok_or(MoneyRefused::BelowZero)?;
+        let rest = self
+            .amount
+            .checked_sub(other.amount)
+            .ok_or(MoneyRefused::BelowZero)?;
         Self::from_decimal(rest, self.currency)
     }
 
@@ -192,7 +206,10 @@ impl Money {
         if self.currency == other.currency {
             Ok(())
         } else {
-            Err(MoneyRefused::DifferentCurrencies(self.currency, other.currency))
+            Err(MoneyRefused::DifferentCurrencies(
+                self.currency,
+                other.currency,
+            ))
         }
     }
 }
@@ -211,7 +228,10 @@ impl fmt::Debug for Money {
 
 impl From<Money> for Wire {
     fn from(money: Money) -> Self {
-        Self { amount: money.amount.to_string(), currency: money.currency }
+        Self {
+            amount: money.amount.to_string(),
+            currency: money.currency,
+        }
     }
 }
 
@@ -235,18 +255,41 @@ mod tests {
 
     #[test]
     fn amounts_are_read_exactly_or_refused() {
-        for (text, minor) in [("12.50", 1250), ("12.5", 1250), ("0.01", 1), ("0", 0), ("9999999999.99", 999_999_999_999)] {
+        for (text, minor) in [
+            ("12.50", 1250),
+            ("12.5", 1250),
+            ("0.01", 1),
+            ("0", 0),
+            ("9999999999.99", 999_999_999_999),
+        ] {
             assert_eq!(cny(text).minor_units(), minor, "{text}");
         }
-        for text in ["", "-1", "+1", "1e3", " 1", "1 ", ".5", "5.", "1.2.3", "0x10", "１", "1_000", "NaN"] {
+        for text in [
+            "", "-1", "+1", "1e3", " 1", "1 ", ".5", "5.", "1.2.3", "0x10", "１", "1_000", "NaN",
+        ] {
             let refused = Money::parse(text, Currency::Cny).unwrap_err();
-            assert!(matches!(refused, MoneyRefused::NotAnAmount(_)), "{text}: {refused}");
+            assert!(
+                matches!(refused, MoneyRefused::NotAnAmount(_)),
+                "{text}: {refused}"
+            );
         }
         let fine = Money::parse("1.001", Currency::Cny).unwrap_err();
-        assert_eq!(fine, MoneyRefused::TooFine { currency: Currency::Cny, exponent: 2 });
+        assert_eq!(
+            fine,
+            MoneyRefused::TooFine {
+                currency: Currency::Cny,
+                exponent: 2
+            }
+        );
         assert!(Money::parse("1.5", Currency::Jpy).is_err());
-        assert_eq!(Money::parse("10000000000.00", Currency::Cny), Err(MoneyRefused::TooLarge));
-        assert_eq!(Money::parse("99999999999999999999999", Currency::Cny), Err(MoneyRefused::TooLarge));
+        assert_eq!(
+            Money::parse("10000000000.00", Currency::Cny),
+            Err(MoneyRefused::TooLarge)
+        );
+        assert_eq!(
+            Money::parse("99999999999999999999999", Currency::Cny),
+            Err(MoneyRefused::TooLarge)
+        );
     }
 
     #[test]
@@ -254,15 +297,24 @@ mod tests {
         let json = serde_json::to_string(&cny("12.5")).unwrap();
         assert_eq!(json, r#"{"amount":"12.50","currency":"CNY"}"#);
         assert_eq!(serde_json::from_str::<Money>(&json).unwrap(), cny("12.50"));
-        assert_eq!(Money::parse("500", Currency::Jpy).unwrap().to_string(), "500 JPY");
+        assert_eq!(
+            Money::parse("500", Currency::Jpy).unwrap().to_string(),
+            "500 JPY"
+        );
     }
 
     #[test]
     fn different_currencies_neither_add_nor_compare() {
         let yen = Money::parse("1", Currency::Jpy).unwrap();
-        assert!(matches!(cny("1").checked_add(yen), Err(MoneyRefused::DifferentCurrencies(..))));
+        assert!(matches!(
+            cny("1").checked_add(yen),
+            Err(MoneyRefused::DifferentCurrencies(..))
+        ));
         assert!(cny("1").exceeds(yen).is_err());
-        assert_eq!(cny("1").checked_sub(cny("1.01")), Err(MoneyRefused::BelowZero));
+        assert_eq!(
+            cny("1").checked_sub(cny("1.01")),
+            Err(MoneyRefused::BelowZero)
+        );
     }
 
     proptest! {

@@ -69,7 +69,10 @@ impl State {
 
     /// Nothing more happens to the payment itself (refunds may follow an approval).
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Approved | Self::Declined | Self::Cancelled | Self::Reversed)
+        matches!(
+            self,
+            Self::Approved | Self::Declined | Self::Cancelled | Self::Reversed
+        )
     }
 
     /// The stand is this payment's: nobody else can pay there now.
@@ -123,7 +126,10 @@ pub struct Fingerprint {
 #[serde(rename_all = "snake_case", tag = "code")]
 pub enum Reason {
     /// The acquirer's code and words.
-    Acquirer { acquirer_code: String, text: String },
+    Acquirer {
+        acquirer_code: String,
+        text: String,
+    },
     CashierCancelled,
     CustomerCancelled,
     /// Nothing was presented in time.
@@ -140,8 +146,12 @@ pub enum Reason {
     NoDevice,
     /// No acquirer takes this tender for this store.
     NoAcquirer,
-    CodeRefused { why: CodeRefused },
-    CardFailed { why: String },
+    CodeRefused {
+        why: CodeRefused,
+    },
+    CardFailed {
+        why: String,
+    },
     /// The PIN was not entered.
     PinNotEntered,
 }
@@ -234,7 +244,9 @@ impl Payment {
 
     /// The tender with which money moves or moved; the one asked for until something was presented.
     pub fn actual_tender(&self) -> Tender {
-        self.presented.as_ref().map_or(self.tender, |presented| presented.tender)
+        self.presented
+            .as_ref()
+            .map_or(self.tender, |presented| presented.tender)
     }
 
     pub fn refund(&self, id: RefundId) -> Option<&Refund> {

@@ -13,15 +13,28 @@ pub enum Obstacle {
     /// The counter is finding out what it was doing before the restart.
     Starting,
     /// Another payment is at the stand.
-    Busy { payment: super::ids::PaymentId },
-    ScannerAbsent { why: String },
-    ReaderAbsent { why: String },
-    TerminalAbsent { why: String },
+    Busy {
+        payment: super::ids::PaymentId,
+    },
+    ScannerAbsent {
+        why: String,
+    },
+    ReaderAbsent {
+        why: String,
+    },
+    TerminalAbsent {
+        why: String,
+    },
     /// No acquirer takes this tender for this store.
     NotEnabled,
     /// The acquirer can't be reached.
-    AcquirerUnreachable { acquirer: String, why: String },
-    JournalStopped { why: String },
+    AcquirerUnreachable {
+        acquirer: String,
+        why: String,
+    },
+    JournalStopped {
+        why: String,
+    },
 }
 
 impl Obstacle {
@@ -30,19 +43,34 @@ impl Obstacle {
         let words = |chinese: &str, english: &str| (chinese.to_owned(), english.to_owned());
         match self {
             Obstacle::Starting => words("正在启动，请稍候", "Starting up, one moment"),
-            Obstacle::Busy { .. } => words("本柜台正在收款", "Another payment is in progress at this counter"),
-            Obstacle::ScannerAbsent { .. } => words("扫码枪未连接，请检查连线", "The scanner is not connected: check its cable"),
-            Obstacle::ReaderAbsent { .. } => words("读卡器未连接，请检查连线", "The card reader is not connected: check its cable"),
-            Obstacle::TerminalAbsent { .. } => words("支付终端未连接，请检查连线", "The terminal is not connected: check its cable"),
-            Obstacle::NotEnabled => {
-                words("本店未开通此支付方式，请联系总部", "This way of paying is not enabled for this store: ask the head office")
-            }
-            Obstacle::AcquirerUnreachable { .. } => {
-                words("网络中断，请改用现金或其他方式", "The network is down: take cash or another way of paying")
-            }
-            Obstacle::JournalStopped { .. } => {
-                words("系统存储故障，已停止收款，请联系维护人员", "Storage has failed and payments are stopped: call support")
-            }
+            Obstacle::Busy { .. } => words(
+                "本柜台正在收款",
+                "Another payment is in progress at this counter",
+            ),
+            Obstacle::ScannerAbsent { .. } => words(
+                "扫码枪未连接，请检查连线",
+                "The scanner is not connected: check its cable",
+            ),
+            Obstacle::ReaderAbsent { .. } => words(
+                "读卡器未连接，请检查连线",
+                "The card reader is not connected: check its cable",
+            ),
+            Obstacle::TerminalAbsent { .. } => words(
+                "支付终端未连接，请检查连线",
+                "The terminal is not connected: check its cable",
+            ),
+            Obstacle::NotEnabled => words(
+                "本店未开通此支付方式，请联系总部",
+                "This way of paying is not enabled for this store: ask the head office",
+            ),
+            Obstacle::AcquirerUnreachable { .. } => words(
+                "网络中断，请改用现金或其他方式",
+                "The network is down: take cash or another way of paying",
+            ),
+            Obstacle::JournalStopped { .. } => words(
+                "系统存储故障，已停止收款，请联系维护人员",
+                "Storage has failed and payments are stopped: call support",
+            ),
         }
     }
 }
@@ -53,7 +81,9 @@ pub enum Presence {
     Ready,
     /// The stand has no such device.
     None,
-    Away { why: String },
+    Away {
+        why: String,
+    },
 }
 
 /// An acquirer that takes a tender here.
@@ -86,11 +116,20 @@ pub struct TenderReadiness {
 pub fn of_tender(stand: &Stand, tender: Tender, takers: &[Taker]) -> TenderReadiness {
     let mut obstacles = Vec::new();
     obstacles.extend(stand.starting.then_some(Obstacle::Starting));
-    obstacles.extend(stand.journal_stopped.clone().map(|why| Obstacle::JournalStopped { why }));
+    obstacles.extend(
+        stand
+            .journal_stopped
+            .clone()
+            .map(|why| Obstacle::JournalStopped { why }),
+    );
     obstacles.extend(stand.at_stand.map(|payment| Obstacle::Busy { payment }));
     obstacles.extend(device_obstacle(stand, tender));
     obstacles.extend(acquirer_obstacle(takers));
-    TenderReadiness { tender, ready: obstacles.is_empty(), obstacles }
+    TenderReadiness {
+        tender,
+        ready: obstacles.is_empty(),
+        obstacles,
+    }
 }
 
 /// The stand's way to take the tender from the customer's hand.
@@ -98,12 +137,16 @@ fn device_obstacle(stand: &Stand, tender: Tender) -> Option<Obstacle> {
     let why = |what: &str| format!("no {what} is configured");
     let scanner = match &stand.scanner {
         Presence::Ready => None,
-        Presence::None => Some(Obstacle::ScannerAbsent { why: why("scanner") }),
+        Presence::None => Some(Obstacle::ScannerAbsent {
+            why: why("scanner"),
+        }),
         Presence::Away { why } => Some(Obstacle::ScannerAbsent { why: why.clone() }),
     };
     let reader = match &stand.reader {
         Presence::Ready => None,
-        Presence::None => Some(Obstacle::ReaderAbsent { why: why("card reader") }),
+        Presence::None => Some(Obstacle::ReaderAbsent {
+            why: why("card reader"),
+        }),
         Presence::Away { why } => Some(Obstacle::ReaderAbsent { why: why.clone() }),
     };
     match tender {
@@ -127,7 +170,10 @@ fn acquirer_obstacle(takers: &[Taker]) -> Option<Obstacle> {
         return None;
     }
     let why = first.unreachable.clone().unwrap_or_default();
-    Some(Obstacle::AcquirerUnreachable { acquirer: first.acquirer.clone(), why })
+    Some(Obstacle::AcquirerUnreachable {
+        acquirer: first.acquirer.clone(),
+        why,
+    })
 }
 
 #[cfg(test)]
@@ -146,42 +192,77 @@ mod tests {
     }
 
     fn up() -> Vec<Taker> {
-        vec![Taker { acquirer: "a".into(), unreachable: None }]
+        vec![Taker {
+            acquirer: "a".into(),
+            unreachable: None,
+        }]
     }
 
     #[test]
     fn a_whole_stand_takes_everything() {
-        for tender in [Tender::CustomerCode, Tender::MerchantQr, Tender::Card, Tender::Any] {
-            assert_eq!(of_tender(&stand(), tender, &up()), TenderReadiness { tender, ready: true, obstacles: vec![] });
+        for tender in [
+            Tender::CustomerCode,
+            Tender::MerchantQr,
+            Tender::Card,
+            Tender::Any,
+        ] {
+            assert_eq!(
+                of_tender(&stand(), tender, &up()),
+                TenderReadiness {
+                    tender,
+                    ready: true,
+                    obstacles: vec![]
+                }
+            );
         }
     }
 
     #[test]
     fn each_tender_misses_its_own_device() {
-        let away = Presence::Away { why: "unplugged".into() };
-        let blind = Stand { scanner: away.clone(), ..stand() };
+        let away = Presence::Away {
+            why: "unplugged".into(),
+        };
+        let blind = Stand {
+            scanner: away.clone(),
+            ..stand()
+        };
         assert!(!of_tender(&blind, Tender::CustomerCode, &up()).ready);
         assert!(of_tender(&blind, Tender::Card, &up()).ready);
         assert!(of_tender(&blind, Tender::Any, &up()).ready);
-        let both = Stand { reader: Presence::None, ..blind };
+        let both = Stand {
+            reader: Presence::None,
+            ..blind
+        };
         assert!(!of_tender(&both, Tender::Any, &up()).ready);
-        let mute = Stand { terminal: away, ..stand() };
+        let mute = Stand {
+            terminal: away,
+            ..stand()
+        };
         assert!(!of_tender(&mute, Tender::MerchantQr, &up()).ready);
         assert!(of_tender(&mute, Tender::CustomerCode, &up()).ready);
     }
 
     #[test]
     fn the_network_and_the_contract_are_told_apart() {
-        let down = [Taker { acquirer: "a".into(), unreachable: Some("timed out".into()) }];
+        let down = [Taker {
+            acquirer: "a".into(),
+            unreachable: Some("timed out".into()),
+        }];
         let obstacle = |takers: &[Taker]| of_tender(&stand(), Tender::Card, takers).obstacles;
         assert_eq!(obstacle(&[]), [Obstacle::NotEnabled]);
-        assert!(matches!(obstacle(&down)[..], [Obstacle::AcquirerUnreachable { .. }]));
+        assert!(matches!(
+            obstacle(&down)[..],
+            [Obstacle::AcquirerUnreachable { .. }]
+        ));
         assert_eq!(obstacle(&[down[0].clone(), up()[0].clone()]), []);
     }
 
     #[test]
     fn a_stopped_journal_stops_everything() {
-        let stopped = Stand { journal_stopped: Some("fsync failed".into()), ..stand() };
+        let stopped = Stand {
+            journal_stopped: Some("fsync failed".into()),
+            ..stand()
+        };
         for tender in Tender::CONCRETE {
             assert!(!of_tender(&stopped, tender, &up()).ready);
         }

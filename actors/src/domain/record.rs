@@ -77,12 +77,20 @@ impl<'de> Deserialize<'de> for Hash {
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Body {
     /// A payment moved: the payment as it is from here on, its refunds included.
-    Payment { payment: Box<Payment> },
+    Payment {
+        payment: Box<Payment>,
+    },
     /// The controller started (`clean`: the run before ended in order).
-    Started { version: String, clean: bool },
+    Started {
+        version: String,
+        clean: bool,
+    },
     Stopped,
     /// A device's supervision changed: quarantined, back.
-    Device { device: String, event: String },
+    Device {
+        device: String,
+        event: String,
+    },
 }
 
 impl Body {
@@ -138,8 +146,16 @@ impl Tip {
         if body.len() > BODY_BYTES_MAX {
             return Err(RecordRefused::TooLong);
         }
-        let record = Record { seq: self.seq + 1, at, prev: self.hash, body };
-        *self = Tip { seq: record.seq, hash: record.hash() };
+        let record = Record {
+            seq: self.seq + 1,
+            at,
+            prev: self.hash,
+            body,
+        };
+        *self = Tip {
+            seq: record.seq,
+            hash: record.hash(),
+        };
         Ok(record)
     }
 }
@@ -185,13 +201,25 @@ impl Record {
         }
         let body = rest.get(..len).ok_or(RecordRefused::Truncated)?;
         let (crc, rest) = take::<4>(rest.get(len..).unwrap_or_default())?;
-        let covered = bytes.get(..HEAD_BYTES + len).ok_or(RecordRefused::Truncated)?;
+        let covered = bytes
+            .get(..HEAD_BYTES + len)
+            .ok_or(RecordRefused::Truncated)?;
         if crc32c::crc32c(covered) != u32::from_be_bytes(crc) {
             return Err(RecordRefused::Crc);
         }
-        let body = std::str::from_utf8(body).map_err(|_| RecordRefused::NotText)?.to_owned();
+        let body = std::str::from_utf8(body)
+            .map_err(|_| RecordRefused::NotText)?
+            .to_owned();
         let at = Timestamp::from_unix_ms(i64::from_be_bytes(at));
-        Ok((Record { seq: u64::from_be_bytes(seq), at, prev: Hash(prev), body }, rest))
+        Ok((
+            Record {
+                seq: u64::from_be_bytes(seq),
+                at,
+                prev: Hash(prev),
+                body,
+            },
+            rest,
+        ))
     }
 
     fn head(&self) -> Vec<u8> {
@@ -207,7 +235,10 @@ impl Record {
 }
 
 fn take<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), RecordRefused> {
-    bytes.split_first_chunk::<N>().map(|(head, rest)| (*head, rest)).ok_or(RecordRefused::Truncated)
+    bytes
+        .split_first_chunk::<N>()
+        .map(|(head, rest)| (*head, rest))
+        .ok_or(RecordRefused::Truncated)
 }
 
 #[cfg(test)]
@@ -218,7 +249,12 @@ mod tests {
 
     fn chain(len: u64) -> Vec<Record> {
         let mut tip = Tip::default();
-        (0..len).map(|n| tip.append(Timestamp::from_unix_ms(n as i64), &Body::Stopped).unwrap()).collect()
+        (0..len)
+            .map(|n| {
+                tip.append(Timestamp::from_unix_ms(n as i64), &Body::Stopped)
+                    .unwrap()
+            })
+            .collect()
     }
 
     /// If this fails, do not change the test: journals in stores have these bytes.
@@ -228,12 +264,19 @@ mod tests {
         chain(1)[0].encode(&mut bytes);
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
         let golden = [
-            "01", "0000000000000001", "0000000000000000", &"00".repeat(32), "00000012",
+            "01",
+            "0000000000000001",
+            "0000000000000000",
+            &"00".repeat(32),
+            "00000012",
             "7b226b696e64223a2273746f70706564227d",
         ]
         .concat();
         assert_eq!(hex[..golden.len()], golden);
-        assert_eq!(hex[golden.len()..], format!("{:08x}", crc32c::crc32c(&bytes[..bytes.len() - 4])));
+        assert_eq!(
+            hex[golden.len()..],
+            format!("{:08x}", crc32c::crc32c(&bytes[..bytes.len() - 4]))
+        );
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::{
     ids::{PaymentId, RefundId},
     money::{Money, MoneyRefused},
     payment::{
-        Effect, Evidence, Fingerprint, NoAnswer, Notice, Operation, Payment, REFUNDS_MAX, State, Timer,
-        answer::RefundVerdict, machine::Times,
+        Effect, Evidence, Fingerprint, NoAnswer, Notice, Operation, Payment, REFUNDS_MAX, State,
+        Timer, answer::RefundVerdict, machine::Times,
     },
     timestamp::Timestamp,
 };
@@ -74,9 +74,15 @@ impl RefundId {
     /// The id of the refund that the store makes by itself: one per payment, the same after every restart.
     pub fn automatic(payment: PaymentId) -> Self {
         use sha2::{Digest, Sha256};
-        let digest = Sha256::new().chain_update(b"automatic refund of ").chain_update(payment.to_bytes()).finalize();
+        let digest = Sha256::new()
+            .chain_update(b"automatic refund of ")
+            .chain_update(payment.to_bytes())
+            .finalize();
         let mut bytes = [0; 16];
-        bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        bytes
+            .iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = from);
         Self::from_bytes(bytes)
     }
 }
@@ -84,8 +90,12 @@ impl RefundId {
 impl Payment {
     /// What refunds have taken or may still take: all but the refused ones.
     pub fn refunded_or_pending(&self) -> Result<Money, MoneyRefused> {
-        let live = self.refunds.iter().filter(|refund| refund.state != RefundState::Refused);
-        live.map(|refund| refund.money).try_fold(Money::zero(self.money.currency()), Money::checked_add)
+        let live = self
+            .refunds
+            .iter()
+            .filter(|refund| refund.state != RefundState::Refused);
+        live.map(|refund| refund.money)
+            .try_fold(Money::zero(self.money.currency()), Money::checked_add)
     }
 
     /// Whether a refund of `money` may begin.
@@ -149,22 +159,40 @@ impl Payment {
     }
 
     pub(super) fn refund_due(&self, id: RefundId) -> Vec<Effect> {
-        let is_open = self.refund(id).is_some_and(|refund| !refund.state.is_final());
-        if is_open { vec![Effect::Refund(id)] } else { Vec::new() }
+        let is_open = self
+            .refund(id)
+            .is_some_and(|refund| !refund.state.is_final());
+        if is_open {
+            vec![Effect::Refund(id)]
+        } else {
+            Vec::new()
+        }
     }
 }
 
 impl Refund {
-    fn answered(&mut self, answer: Result<RefundVerdict, NoAnswer>, now: Timestamp, again: Effect) -> Vec<Effect> {
+    fn answered(
+        &mut self,
+        answer: Result<RefundVerdict, NoAnswer>,
+        now: Timestamp,
+        again: Effect,
+    ) -> Vec<Effect> {
         let said = match &answer {
             Ok(RefundVerdict::Refunded { .. }) => "refunded".into(),
             Ok(RefundVerdict::Refused { code, .. }) => format!("refused: {code}"),
             Ok(RefundVerdict::InProgress) => "in progress".into(),
             Err(no_answer) => no_answer.to_string(),
         };
-        self.last_word = Some(Evidence { at: now, operation: Operation::Refund, said });
+        self.last_word = Some(Evidence {
+            at: now,
+            operation: Operation::Refund,
+            said,
+        });
         match answer {
-            Ok(RefundVerdict::Refunded { acquirer_ref, money }) if money == self.money => {
+            Ok(RefundVerdict::Refunded {
+                acquirer_ref,
+                money,
+            }) if money == self.money => {
                 self.acquirer_ref = Some(acquirer_ref);
                 self.become_state(RefundState::Refunded, now);
                 vec![Effect::Record, Effect::Show(Notice::Refunded { money })]

@@ -75,14 +75,26 @@ pub struct Presented {
 
 impl Presented {
     pub fn merchant_qr() -> Self {
-        Self { tender: Tender::MerchantQr, scheme: None, masked_pan: None }
+        Self {
+            tender: Tender::MerchantQr,
+            scheme: None,
+            masked_pan: None,
+        }
     }
 
     pub fn code(scheme: Scheme) -> Self {
-        Self { tender: Tender::CustomerCode, scheme: Some(scheme), masked_pan: None }
+        Self {
+            tender: Tender::CustomerCode,
+            scheme: Some(scheme),
+            masked_pan: None,
+        }
     }
 
     pub fn card(scheme: Scheme, masked_pan: String) -> Self {
-        Self { tender: Tender::Card, scheme: Some(scheme), masked_pan: Some(masked_pan) }
+        Self {
+            tender: Tender::Card,
+            scheme: Some(scheme),
+            masked_pan: Some(masked_pan),
+        }
     }
 }

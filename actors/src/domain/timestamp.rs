@@ -30,7 +30,9 @@ impl Timestamp {
 
     /// Reads RFC 3339, any offset.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|t| Self(t.as_millisecond()))
     }
 }
 

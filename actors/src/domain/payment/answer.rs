@@ -34,18 +34,29 @@ impl Operation {
 /// The acquirer's word on an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    Approved { acquirer_ref: String, money: Money },
-    Declined { code: String, text: String },
+    Approved {
+        acquirer_ref: String,
+        money: Money,
+    },
+    Declined {
+        code: String,
+        text: String,
+    },
     /// The customer is confirming on the phone.
     Verifying,
     /// The order waits to be paid; its QR, if it has one.
-    Pending { qr: Option<String> },
+    Pending {
+        qr: Option<String>,
+    },
     /// The acquirer has never heard of it.
     NotFound,
     /// Closed or paid back: it holds no money and never will.
     Reversed,
     /// Only to a reversal: the money stays, it is too late to undo the order.
-    NotReversible { acquirer_ref: String, money: Money },
+    NotReversible {
+        acquirer_ref: String,
+        money: Money,
+    },
 }
 
 /// A verified answer, bound to the order it names.
@@ -87,4 +98,30 @@ pub enum RefundVerdict {
     Refunded { acquirer_ref: String, money: Money },
     Refused { code: String, text: String },
     InProgress,
+}
+
+impl Verdict {
+    /// For metrics: one of a few words.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Verdict::Approved { .. } => "approved",
+            Verdict::Declined { .. } => "declined",
+            Verdict::Verifying => "verifying",
+            Verdict::Pending { .. } => "pending",
+            Verdict::NotFound => "not_found",
+            Verdict::Reversed => "reversed",
+            Verdict::NotReversible { .. } => "not_reversible",
+        }
+    }
+}
+
+impl RefundVerdict {
+    /// For metrics: one of a few words.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            RefundVerdict::Refunded { .. } => "refunded",
+            RefundVerdict::Refused { .. } => "refused",
+            RefundVerdict::InProgress => "in_progress",
+        }
+    }
 }

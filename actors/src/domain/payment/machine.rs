@@ -5,8 +5,8 @@
 //! undone changes nothing, because the reversal's own answer tells where the money went.
 
 use super::{
-    Answer, Answered, EVIDENCE_MAX, Evidence, NoAnswer, Notice, Operation, Payment, Reason, State, Verdict,
-    answer::RefundVerdict, clock::AcquirerClock,
+    Answer, Answered, EVIDENCE_MAX, Evidence, NoAnswer, Notice, Operation, Payment, Reason, State,
+    Verdict, answer::RefundVerdict, clock::AcquirerClock,
 };
 use crate::domain::{
     ids::{AcquirerId, RefundId},
@@ -22,19 +22,33 @@ pub enum Event {
     /// The stand is this payment's and its devices may be armed.
     Collect,
     /// Something to pay with was presented, and an acquirer found for it.
-    Present { presented: Presented, acquirer: AcquirerId },
+    Present {
+        presented: Presented,
+        acquirer: AcquirerId,
+    },
     /// The stand can't go on: no device, no acquirer, a bad code, a bad card.
     StopCollecting(Reason),
     /// Cashier or customer pressed cancel.
     Cancel(Reason),
     /// An answer, or none, to a question asked before.
-    Answer { operation: Operation, answer: Answer },
+    Answer {
+        operation: Operation,
+        answer: Answer,
+    },
     Timer(Timer),
     /// The controller was restarted and found this payment in its journal.
     Recovered,
     /// Checked by `Payment::check_refund` before.
-    RequestRefund { id: RefundId, money: Money, reason: Option<String>, fingerprint: Option<Fingerprint> },
-    RefundAnswer { id: RefundId, answer: Result<RefundVerdict, NoAnswer> },
+    RequestRefund {
+        id: RefundId,
+        money: Money,
+        reason: Option<String>,
+        fingerprint: Option<Fingerprint>,
+    },
+    RefundAnswer {
+        id: RefundId,
+        answer: Result<RefundVerdict, NoAnswer>,
+    },
 }
 
 /// What a timer is for.
@@ -80,9 +94,12 @@ impl Payment {
     pub fn on(&self, event: Event, times: &Times) -> Transition {
         let mut next = self.clone();
         let effects = match event {
-            Event::RequestRefund { id, money, reason, fingerprint } => {
-                next.begin_refund(id, money, reason, fingerprint, times.now)
-            }
+            Event::RequestRefund {
+                id,
+                money,
+                reason,
+                fingerprint,
+            } => next.begin_refund(id, money, reason, fingerprint, times.now),
             Event::RefundAnswer { id, answer } => next.refund_answered(id, answer, times),
             Event::Timer(Timer::Refund(id)) => next.refund_due(id),
             Event::Recovered => next.recovered(times),
@@ -90,13 +107,18 @@ impl Payment {
                 State::Opened | State::Collecting => next.on_stand(event, times),
                 State::Submitted | State::Verifying | State::Unknown => next.on_asked(event, times),
                 State::Reversing => next.on_reversing(event, times),
-                State::Approved | State::Declined | State::Cancelled | State::Reversed => Vec::new(),
+                State::Approved | State::Declined | State::Cancelled | State::Reversed => {
+                    Vec::new()
+                }
             },
         };
         if effects.contains(&Effect::Record) {
             next.changed_at = times.now;
         }
-        Transition { payment: next, effects }
+        Transition {
+            payment: next,
+            effects,
+        }
     }
 
     /// Opened and Collecting: nothing has left the house.
@@ -107,16 +129,27 @@ impl Payment {
                 vec![
                     Effect::Record,
                     Effect::Arm,
-                    Effect::Show(Notice::PleasePay { money: self.money, tender: self.tender }),
+                    Effect::Show(Notice::PleasePay {
+                        money: self.money,
+                        tender: self.tender,
+                    }),
                     Effect::Schedule(Timer::Collect, times.collect_timeout_ms),
                 ]
             }
-            Event::Present { presented, acquirer } if self.tender.accepts(presented.tender) => {
+            Event::Present {
+                presented,
+                acquirer,
+            } if self.tender.accepts(presented.tender) => {
                 self.state = State::Submitted;
                 self.presented = Some(presented);
                 self.acquirer = Some(acquirer);
                 self.submitted_at = Some(times.now);
-                vec![Effect::Record, Effect::Disarm, Effect::Show(Notice::Processing), Effect::Charge]
+                vec![
+                    Effect::Record,
+                    Effect::Disarm,
+                    Effect::Show(Notice::Processing),
+                    Effect::Charge,
+                ]
             }
             Event::StopCollecting(reason) | Event::Cancel(reason) => self.cancel(reason),
             Event::Timer(Timer::Collect) => self.cancel(Reason::NothingPresented),
@@ -127,12 +160,17 @@ impl Payment {
     /// Submitted, Verifying and Unknown: the acquirer has been asked, or may have been.
     fn on_asked(&mut self, event: Event, times: &Times) -> Vec<Effect> {
         match event {
-            Event::Answer { operation: Operation::Reverse | Operation::Refund, .. } => Vec::new(),
+            Event::Answer {
+                operation: Operation::Reverse | Operation::Refund,
+                ..
+            } => Vec::new(),
             Event::Answer { operation, answer } => {
                 self.remember(times.now, operation, &answer);
                 match self.checked(answer) {
                     Ok(verdict) => self.told(verdict, times),
-                    Err(NoAnswer::NotSent(_)) if operation == Operation::Charge && self.state == State::Submitted => {
+                    Err(NoAnswer::NotSent(_))
+                        if operation == Operation::Charge && self.state == State::Submitted =>
+                    {
                         self.cancel(Reason::AcquirerUnreachable)
                     }
                     Err(_) => self.learned_nothing(times),
@@ -146,12 +184,19 @@ impl Payment {
 
     fn told(&mut self, verdict: Verdict, times: &Times) -> Vec<Effect> {
         match verdict {
-            Verdict::Approved { acquirer_ref, .. } | Verdict::NotReversible { acquirer_ref, .. } => {
-                self.approve(acquirer_ref)
-            }
+            Verdict::Approved { acquirer_ref, .. }
+            | Verdict::NotReversible { acquirer_ref, .. } => self.approve(acquirer_ref),
             Verdict::Declined { code, text } => {
-                self.reason = Some(Reason::Acquirer { acquirer_code: code, text });
-                self.end(State::Declined, Notice::Declined { reason: self.reason.clone() })
+                self.reason = Some(Reason::Acquirer {
+                    acquirer_code: code,
+                    text,
+                });
+                self.end(
+                    State::Declined,
+                    Notice::Declined {
+                        reason: self.reason.clone(),
+                    },
+                )
             }
             Verdict::Reversed => self.end(State::Reversed, Notice::Reversed),
             Verdict::Verifying => {
@@ -180,7 +225,10 @@ impl Payment {
         }
         let is_news = self.qr.is_none() || self.state != State::Submitted;
         self.qr = Some(text.clone());
-        let notice = Notice::ScanThis { money: self.money, qr: text };
+        let notice = Notice::ScanThis {
+            money: self.money,
+            qr: text,
+        };
         self.wait_in(State::Submitted, is_news, notice, times)
     }
 
@@ -197,25 +245,49 @@ impl Payment {
     }
 
     /// Waits in `state` until the next query; recorded and shown only when it is news.
-    fn wait_in(&mut self, state: State, is_news: bool, notice: Notice, times: &Times) -> Vec<Effect> {
+    fn wait_in(
+        &mut self,
+        state: State,
+        is_news: bool,
+        notice: Notice,
+        times: &Times,
+    ) -> Vec<Effect> {
         let asked_once = self.evidence.len() <= 1;
         let clock = &times.acquirer;
-        let pause_ms = if asked_once { clock.first_query_ms } else { clock.query_interval_ms };
+        let pause_ms = if asked_once {
+            clock.first_query_ms
+        } else {
+            clock.query_interval_ms
+        };
         self.state = state;
         let again = Effect::Schedule(Timer::Query, pause_ms);
-        if is_news { vec![Effect::Record, Effect::Show(notice), again] } else { vec![again] }
+        if is_news {
+            vec![Effect::Record, Effect::Show(notice), again]
+        } else {
+            vec![again]
+        }
     }
 
     /// Reversing: until the acquirer says that the order holds no money, or that it is too late.
     fn on_reversing(&mut self, event: Event, times: &Times) -> Vec<Effect> {
         match event {
             Event::Timer(Timer::Reverse) => vec![Effect::Reverse],
-            Event::Answer { operation: Operation::Reverse, answer } => {
+            Event::Answer {
+                operation: Operation::Reverse,
+                answer,
+            } => {
                 self.remember(times.now, Operation::Reverse, &answer);
                 match self.checked(answer) {
-                    Ok(Verdict::Reversed | Verdict::NotFound) => self.end(State::Reversed, Notice::Reversed),
-                    Ok(Verdict::NotReversible { acquirer_ref, .. }) => self.approve_and_refund(acquirer_ref, times),
-                    _ => vec![Effect::Schedule(Timer::Reverse, self.reverse_pause_ms(times))],
+                    Ok(Verdict::Reversed | Verdict::NotFound) => {
+                        self.end(State::Reversed, Notice::Reversed)
+                    }
+                    Ok(Verdict::NotReversible { acquirer_ref, .. }) => {
+                        self.approve_and_refund(acquirer_ref, times)
+                    }
+                    _ => vec![Effect::Schedule(
+                        Timer::Reverse,
+                        self.reverse_pause_ms(times),
+                    )],
                 }
             }
             _ => Vec::new(),
@@ -227,7 +299,13 @@ impl Payment {
         self.state = State::Approved;
         self.acquirer_ref = Some(acquirer_ref);
         let id = RefundId::automatic(self.id);
-        self.begin_refund(id, self.money, Some("paid after the till had given up".into()), None, times.now)
+        self.begin_refund(
+            id,
+            self.money,
+            Some("paid after the till had given up".into()),
+            None,
+            times.now,
+        )
     }
 
     fn recovered(&mut self, times: &Times) -> Vec<Effect> {
@@ -239,20 +317,34 @@ impl Payment {
             }
             State::Submitted => {
                 let qr = self.qr.clone().unwrap_or_default();
-                vec![Effect::Show(Notice::ScanThis { money: self.money, qr }), Effect::Query]
+                vec![
+                    Effect::Show(Notice::ScanThis {
+                        money: self.money,
+                        qr,
+                    }),
+                    Effect::Query,
+                ]
             }
             State::Verifying => vec![Effect::Show(Notice::Verifying), Effect::Query],
             State::Unknown => vec![Effect::Show(Notice::Unknown), Effect::Query],
-            State::Reversing => vec![Effect::Schedule(Timer::Reverse, self.until_reversible_ms(times))],
+            State::Reversing => vec![Effect::Schedule(
+                Timer::Reverse,
+                self.until_reversible_ms(times),
+            )],
             State::Approved | State::Declined | State::Cancelled | State::Reversed => Vec::new(),
         };
-        let open_refunds = self.refunds.iter().filter(|refund| !refund.state.is_final());
+        let open_refunds = self
+            .refunds
+            .iter()
+            .filter(|refund| !refund.state.is_final());
         effects.extend(open_refunds.map(|refund| Effect::Refund(refund.id)));
         effects
     }
 
     fn cancel(&mut self, reason: Reason) -> Vec<Effect> {
-        let notice = Notice::Cancelled { reason: Some(reason.clone()) };
+        let notice = Notice::Cancelled {
+            reason: Some(reason.clone()),
+        };
         self.reason = Some(reason);
         self.end(State::Cancelled, notice)
     }
@@ -271,8 +363,17 @@ impl Payment {
         self.state = State::Reversing;
         self.reason = Some(reason);
         let wait_ms = self.until_reversible_ms(times);
-        let undo = if wait_ms == 0 { Effect::Reverse } else { Effect::Schedule(Timer::Reverse, wait_ms) };
-        vec![Effect::Record, Effect::Disarm, Effect::Show(Notice::Reversing), undo]
+        let undo = if wait_ms == 0 {
+            Effect::Reverse
+        } else {
+            Effect::Schedule(Timer::Reverse, wait_ms)
+        };
+        vec![
+            Effect::Record,
+            Effect::Disarm,
+            Effect::Show(Notice::Reversing),
+            undo,
+        ]
     }
 
     /// An answer that names another order or another amount settles nothing (PAY-5).
@@ -282,8 +383,13 @@ impl Payment {
             return Err(NoAnswer::AnotherOrder);
         }
         match verdict {
-            Verdict::Approved { money, .. } | Verdict::NotReversible { money, .. } if money != self.money => {
-                Err(NoAnswer::Unintelligible(format!("{money} instead of {}", self.money)))
+            Verdict::Approved { money, .. } | Verdict::NotReversible { money, .. }
+                if money != self.money =>
+            {
+                Err(NoAnswer::Unintelligible(format!(
+                    "{money} instead of {}",
+                    self.money
+                )))
             }
             verdict => Ok(verdict),
         }
@@ -298,11 +404,17 @@ impl Payment {
         if self.evidence.len() >= EVIDENCE_MAX {
             self.evidence.remove(EVIDENCE_MAX / 2);
         }
-        self.evidence.push(Evidence { at: now, operation, said });
+        self.evidence.push(Evidence {
+            at: now,
+            operation,
+            said,
+        });
     }
 
     fn elapsed_ms(&self, times: &Times) -> u64 {
-        times.now.since_ms(self.submitted_at.unwrap_or(self.opened_at))
+        times
+            .now
+            .since_ms(self.submitted_at.unwrap_or(self.opened_at))
     }
 
     fn past_give_up(&self, times: &Times) -> bool {
@@ -314,13 +426,23 @@ impl Payment {
     }
 
     fn until_reversible_ms(&self, times: &Times) -> u64 {
-        times.acquirer.reverse_not_before_ms.saturating_sub(self.elapsed_ms(times))
+        times
+            .acquirer
+            .reverse_not_before_ms
+            .saturating_sub(self.elapsed_ms(times))
     }
 
     fn reverse_pause_ms(&self, times: &Times) -> u64 {
-        let tries = self.evidence.iter().filter(|e| e.operation == Operation::Reverse).count();
+        let tries = self
+            .evidence
+            .iter()
+            .filter(|e| e.operation == Operation::Reverse)
+            .count();
         let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(4).min(4);
-        times.acquirer.reverse_interval_ms.saturating_mul(1 << doublings)
+        times
+            .acquirer
+            .reverse_interval_ms
+            .saturating_mul(1 << doublings)
     }
 }
 

@@ -10,24 +10,42 @@ use crate::domain::{code::CodeRefused, money::Money, tender::Tender};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
-    PleasePay { money: Money, tender: Tender },
+    PleasePay {
+        money: Money,
+        tender: Tender,
+    },
     /// The customer scans this QR.
-    ScanThis { money: Money, qr: String },
-    EnterPin { money: Money },
+    ScanThis {
+        money: Money,
+        qr: String,
+    },
+    EnterPin {
+        money: Money,
+    },
     /// What was scanned is no payment code; the customer may try again.
-    CodeRefused { why: CodeRefused },
+    CodeRefused {
+        why: CodeRefused,
+    },
     /// The card could not be read; the customer may try again.
     CardUnread,
     Processing,
     Verifying,
-    Approved { money: Money },
-    Declined { reason: Option<Reason> },
-    Cancelled { reason: Option<Reason> },
+    Approved {
+        money: Money,
+    },
+    Declined {
+        reason: Option<Reason>,
+    },
+    Cancelled {
+        reason: Option<Reason>,
+    },
     /// Nobody knows yet; the store is finding out.
     Unknown,
     Reversing,
     Reversed,
-    Refunded { money: Money },
+    Refunded {
+        money: Money,
+    },
 }
 
 /// What the terminal lets be heard.
@@ -44,7 +62,10 @@ impl Notice {
         match self {
             Notice::Approved { .. } => Some(Sound::Success),
             Notice::Declined { .. } => Some(Sound::Failure),
-            Notice::Unknown | Notice::Reversed | Notice::CodeRefused { .. } | Notice::CardUnread => Some(Sound::Attention),
+            Notice::Unknown
+            | Notice::Reversed
+            | Notice::CodeRefused { .. }
+            | Notice::CardUnread => Some(Sound::Attention),
             _ => None,
         }
     }
@@ -55,19 +76,38 @@ impl Notice {
         match self {
             Notice::PleasePay { money, tender } => match tender {
                 Tender::Card => say(&format!("请刷卡 {money}"), "Please present your card"),
-                Tender::CustomerCode => say(&format!("请出示付款码 {money}"), "Please show your payment code"),
-                _ => say(&format!("请付款 {money}"), "Show your payment code or tap your card"),
+                Tender::CustomerCode => say(
+                    &format!("请出示付款码 {money}"),
+                    "Please show your payment code",
+                ),
+                _ => say(
+                    &format!("请付款 {money}"),
+                    "Show your payment code or tap your card",
+                ),
             },
-            Notice::ScanThis { money, .. } => say(&format!("请扫码支付 {money}"), "Please scan to pay"),
-            Notice::EnterPin { money } => say(&format!("请输入密码 {money}"), "Please enter your PIN"),
+            Notice::ScanThis { money, .. } => {
+                say(&format!("请扫码支付 {money}"), "Please scan to pay")
+            }
+            Notice::EnterPin { money } => {
+                say(&format!("请输入密码 {money}"), "Please enter your PIN")
+            }
             Notice::CodeRefused { why } => say("无法识别 请重新扫码", &why.to_string()),
-            Notice::CardUnread => say("读卡失败 请重试", "The card could not be read, please try again"),
+            Notice::CardUnread => say(
+                "读卡失败 请重试",
+                "The card could not be read, please try again",
+            ),
             Notice::Processing => say("正在处理", "Processing"),
             Notice::Verifying => say("请在手机上确认", "Please confirm on your phone"),
             Notice::Approved { money } => say(&format!("交易成功 {money}"), "Approved"),
-            Notice::Declined { .. } => say("交易失败 请换其他方式支付", "Declined, please pay another way"),
+            Notice::Declined { .. } => say(
+                "交易失败 请换其他方式支付",
+                "Declined, please pay another way",
+            ),
             Notice::Cancelled { .. } => say("交易已取消", "Cancelled"),
-            Notice::Unknown => say("结果查询中 请勿重复付款", "Checking the outcome, please do not pay again"),
+            Notice::Unknown => say(
+                "结果查询中 请勿重复付款",
+                "Checking the outcome, please do not pay again",
+            ),
             Notice::Reversing => say("正在撤销", "Cancelling, no money will be kept"),
             Notice::Reversed => say("交易已撤销 未扣款", "Undone: you have not been charged"),
             Notice::Refunded { money } => say(&format!("退款成功 {money}"), "Refunded"),

@@ -38,7 +38,10 @@ fn opened(tender: Tender) -> Payment {
 fn times(at_ms: i64) -> Times {
     Times {
         now: Timestamp::from_unix_ms(at_ms),
-        acquirer: AcquirerClock { reverse_not_before_ms: 0, ..AcquirerClock::USUAL },
+        acquirer: AcquirerClock {
+            reverse_not_before_ms: 0,
+            ..AcquirerClock::USUAL
+        },
         collect_timeout_ms: 90_000,
     }
 }
@@ -46,15 +49,29 @@ fn times(at_ms: i64) -> Times {
 fn verdict(word: &str) -> Verdict {
     let acquirer_ref = "A1".to_owned();
     match word {
-        "approved" => Verdict::Approved { acquirer_ref, money: cny("12.50") },
-        "approved-1.00" => Verdict::Approved { acquirer_ref, money: cny("1.00") },
-        "declined" => Verdict::Declined { code: "51".into(), text: "insufficient funds".into() },
+        "approved" => Verdict::Approved {
+            acquirer_ref,
+            money: cny("12.50"),
+        },
+        "approved-1.00" => Verdict::Approved {
+            acquirer_ref,
+            money: cny("1.00"),
+        },
+        "declined" => Verdict::Declined {
+            code: "51".into(),
+            text: "insufficient funds".into(),
+        },
         "verifying" => Verdict::Verifying,
         "pending" => Verdict::Pending { qr: None },
-        "qr" => Verdict::Pending { qr: Some("https://qr.example/1".into()) },
+        "qr" => Verdict::Pending {
+            qr: Some("https://qr.example/1".into()),
+        },
         "not-found" => Verdict::NotFound,
         "reversed" => Verdict::Reversed,
-        "not-reversible" => Verdict::NotReversible { acquirer_ref, money: cny("12.50") },
+        "not-reversible" => Verdict::NotReversible {
+            acquirer_ref,
+            money: cny("12.50"),
+        },
         other => panic!("no verdict {other}"),
     }
 }
@@ -67,15 +84,24 @@ fn answer(word: &str) -> Answer {
         "forged" => Err(NoAnswer::Forged),
         "another-order" => {
             let other = PaymentId::new(Timestamp::from_unix_ms(2), [2; 10]);
-            Ok(Answered { order: other, verdict: verdict("approved") })
+            Ok(Answered {
+                order: other,
+                verdict: verdict("approved"),
+            })
         }
-        word => Ok(Answered { order: order(), verdict: verdict(word) }),
+        word => Ok(Answered {
+            order: order(),
+            verdict: verdict(word),
+        }),
     }
 }
 
 fn event(text: &str) -> Event {
     let words: Vec<&str> = text.split(' ').collect();
-    let ask = |operation, word| Event::Answer { operation, answer: answer(word) };
+    let ask = |operation, word| Event::Answer {
+        operation,
+        answer: answer(word),
+    };
     match words[..] {
         ["collect"] => Event::Collect,
         ["present", "code"] => present(Presented::code(Scheme::Alipay)),
@@ -95,13 +121,18 @@ fn event(text: &str) -> Event {
 }
 
 fn present(presented: Presented) -> Event {
-    Event::Present { presented, acquirer: "sandbox".parse().unwrap() }
+    Event::Present {
+        presented,
+        acquirer: "sandbox".parse().unwrap(),
+    }
 }
 
 fn effect(effect: &Effect) -> String {
     let notice = |notice: &Notice| {
         let json = serde_json::to_value(notice).unwrap();
-        json.as_str().map(str::to_owned).unwrap_or_else(|| json.as_object().unwrap().keys().next().unwrap().clone())
+        json.as_str()
+            .map(str::to_owned)
+            .unwrap_or_else(|| json.as_object().unwrap().keys().next().unwrap().clone())
     };
     match effect {
         Effect::Record => "record".into(),
@@ -125,7 +156,11 @@ fn play(mut payment: Payment, table: &str) -> Payment {
         let event = event(event_text.trim());
         let transition = payment.on(event.clone(), &times(at.parse().unwrap()));
         let effects: Vec<String> = transition.effects.iter().map(effect).collect();
-        let got = format!("{} | {}", transition.payment.state.as_str(), effects.join(" "));
+        let got = format!(
+            "{} | {}",
+            transition.payment.state.as_str(),
+            effects.join(" ")
+        );
         assert_eq!(got.trim(), expected, "at: {line}");
         invariant::of_step(&event, &payment, &transition.payment, &transition.effects).unwrap();
         payment = transition.payment;
@@ -266,8 +301,13 @@ fn a_cancelled_payment_that_was_paid_at_the_last_moment_is_refunded_by_itself() 
          3100  reverse: not-reversible -> approved | record refund",
     );
     let id = RefundId::automatic(paid.id);
-    let answer = Ok(RefundVerdict::Refunded { acquirer_ref: "R1".into(), money: cny("12.50") });
-    let refunded = paid.on(Event::RefundAnswer { id, answer }, &times(4_000)).payment;
+    let answer = Ok(RefundVerdict::Refunded {
+        acquirer_ref: "R1".into(),
+        money: cny("12.50"),
+    });
+    let refunded = paid
+        .on(Event::RefundAnswer { id, answer }, &times(4_000))
+        .payment;
     assert!(refunded.is_settled());
     assert_eq!(refunded.refund(id).unwrap().state, RefundState::Refunded);
 }
@@ -275,14 +315,26 @@ fn a_cancelled_payment_that_was_paid_at_the_last_moment_is_refunded_by_itself() 
 #[test]
 fn what_was_not_asked_for_or_not_in_time_ends_at_the_stand() {
     for (tender, table) in [
-        (Tender::Card, "0 collect -> collecting | record arm show:please_pay collect@90000
+        (
+            Tender::Card,
+            "0 collect -> collecting | record arm show:please_pay collect@90000
                         0 present code -> collecting |
-                        90000 timer collect -> cancelled | record disarm show:cancelled"),
-        (Tender::CustomerCode, "0 stop -> cancelled | record disarm show:cancelled"),
-        (Tender::CustomerCode, "0 cancel -> cancelled | record disarm show:cancelled"),
+                        90000 timer collect -> cancelled | record disarm show:cancelled",
+        ),
+        (
+            Tender::CustomerCode,
+            "0 stop -> cancelled | record disarm show:cancelled",
+        ),
+        (
+            Tender::CustomerCode,
+            "0 cancel -> cancelled | record disarm show:cancelled",
+        ),
         (Tender::MerchantQr, "0 collect -> opened |"),
-        (Tender::Any, "0 collect -> collecting | record arm show:please_pay collect@90000
-                       0 present card -> submitted | record disarm show:processing charge"),
+        (
+            Tender::Any,
+            "0 collect -> collecting | record arm show:please_pay collect@90000
+                       0 present card -> submitted | record disarm show:processing charge",
+        ),
     ] {
         play(opened(tender), table);
     }
@@ -301,15 +353,32 @@ fn after_a_restart_nothing_is_sent_twice() {
          9100 query: approved -> approved | record disarm show:approved
          9200 restart         -> approved |",
     );
-    play(opened(Tender::Any), "9000 restart -> cancelled | record disarm show:cancelled");
+    play(
+        opened(Tender::Any),
+        "9000 restart -> cancelled | record disarm show:cancelled",
+    );
 }
 
 #[test]
 fn a_reversal_waits_for_its_earliest_time() {
-    let at = |ms| Times { acquirer: AcquirerClock { reverse_not_before_ms: 15_000, ..AcquirerClock::USUAL }, ..times(ms) };
-    let submitted = opened(Tender::MerchantQr).on(event("present qr"), &at(0)).payment;
+    let at = |ms| Times {
+        acquirer: AcquirerClock {
+            reverse_not_before_ms: 15_000,
+            ..AcquirerClock::USUAL
+        },
+        ..times(ms)
+    };
+    let submitted = opened(Tender::MerchantQr)
+        .on(event("present qr"), &at(0))
+        .payment;
     let reversing = submitted.on(event("cancel"), &at(4_000));
-    assert!(reversing.effects.contains(&Effect::Schedule(Timer::Reverse, 11_000)), "{:?}", reversing.effects);
+    assert!(
+        reversing
+            .effects
+            .contains(&Effect::Schedule(Timer::Reverse, 11_000)),
+        "{:?}",
+        reversing.effects
+    );
     let recovered = reversing.payment.on(Event::Recovered, &at(20_000));
     assert_eq!(recovered.effects, [Effect::Schedule(Timer::Reverse, 0)]);
 }
@@ -323,18 +392,49 @@ fn refunds_never_exceed_the_payment() {
          1 charge: approved -> approved   | record disarm show:approved",
     );
     let id = |n| RefundId::new(Timestamp::from_unix_ms(9), [n; 10]);
-    let request = |n, text| Event::RequestRefund { id: id(n), money: cny(text), reason: None, fingerprint: None };
+    let request = |n, text| Event::RequestRefund {
+        id: id(n),
+        money: cny(text),
+        reason: None,
+        fingerprint: None,
+    };
     let first = approved.on(request(1, "10.00"), &times(10));
     assert_eq!(first.effects, [Effect::Record, Effect::Refund(id(1))]);
-    assert_eq!(first.payment.on(request(1, "10.00"), &times(11)).effects, [], "the same id again");
+    assert_eq!(
+        first.payment.on(request(1, "10.00"), &times(11)).effects,
+        [],
+        "the same id again"
+    );
     let remaining = cny("2.50");
-    assert_eq!(first.payment.check_refund(cny("2.51")), Err(RefundRefused::ExceedsPayment { remaining }));
+    assert_eq!(
+        first.payment.check_refund(cny("2.51")),
+        Err(RefundRefused::ExceedsPayment { remaining })
+    );
     assert_eq!(first.payment.on(request(2, "2.51"), &times(11)).effects, []);
 
-    let refused = Ok(RefundVerdict::Refused { code: "CLOSED".into(), text: "account closed".into() });
-    let given_up = first.payment.on(Event::RefundAnswer { id: id(1), answer: refused }, &times(12)).payment;
-    assert_eq!(given_up.check_refund(cny("12.50")), Ok(()), "a refused refund takes nothing");
-    assert_eq!(opened(Tender::Card).check_refund(cny("1")), Err(RefundRefused::NotApproved(State::Opened)));
+    let refused = Ok(RefundVerdict::Refused {
+        code: "CLOSED".into(),
+        text: "account closed".into(),
+    });
+    let given_up = first
+        .payment
+        .on(
+            Event::RefundAnswer {
+                id: id(1),
+                answer: refused,
+            },
+            &times(12),
+        )
+        .payment;
+    assert_eq!(
+        given_up.check_refund(cny("12.50")),
+        Ok(()),
+        "a refused refund takes nothing"
+    );
+    assert_eq!(
+        opened(Tender::Card).check_refund(cny("1")),
+        Err(RefundRefused::NotApproved(State::Opened))
+    );
 }
 
 #[test]
@@ -342,15 +442,40 @@ fn a_refund_without_an_answer_is_repeated_under_its_id() {
     let mut approved = opened(Tender::Card);
     approved.state = State::Approved;
     let id = RefundId::new(Timestamp::from_unix_ms(9), [1; 10]);
-    let request = Event::RequestRefund { id, money: cny("1.00"), reason: None, fingerprint: None };
+    let request = Event::RequestRefund {
+        id,
+        money: cny("1.00"),
+        reason: None,
+        fingerprint: None,
+    };
     let asked = approved.on(request, &times(0)).payment;
-    let silent = |payment: &Payment| payment.on(Event::RefundAnswer { id, answer: Err(NoAnswer::TimedOut) }, &times(5));
+    let silent = |payment: &Payment| {
+        payment.on(
+            Event::RefundAnswer {
+                id,
+                answer: Err(NoAnswer::TimedOut),
+            },
+            &times(5),
+        )
+    };
     let unknown = silent(&asked);
-    assert_eq!(unknown.effects, [Effect::Record, Effect::Schedule(Timer::Refund(id), 10_000)]);
+    assert_eq!(
+        unknown.effects,
+        [Effect::Record, Effect::Schedule(Timer::Refund(id), 10_000)]
+    );
     let still = silent(&unknown.payment);
     assert_eq!(still.effects, [Effect::Schedule(Timer::Refund(id), 10_000)]);
-    assert_eq!(still.payment.on(Event::Timer(Timer::Refund(id)), &times(6)).effects, [Effect::Refund(id)]);
-    assert_eq!(still.payment.on(Event::Recovered, &times(6)).effects, [Effect::Refund(id)]);
+    assert_eq!(
+        still
+            .payment
+            .on(Event::Timer(Timer::Refund(id)), &times(6))
+            .effects,
+        [Effect::Refund(id)]
+    );
+    assert_eq!(
+        still.payment.on(Event::Recovered, &times(6)).effects,
+        [Effect::Refund(id)]
+    );
 }
 
 #[test]
@@ -369,13 +494,37 @@ fn the_evidence_stays_bounded_and_keeps_the_first_words() {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let words = prop::sample::select(vec![
-        "approved", "approved-1.00", "declined", "verifying", "pending", "qr", "not-found", "reversed",
-        "not-reversible", "silence", "5xx", "not-sent", "forged", "another-order",
+        "approved",
+        "approved-1.00",
+        "declined",
+        "verifying",
+        "pending",
+        "qr",
+        "not-found",
+        "reversed",
+        "not-reversible",
+        "silence",
+        "5xx",
+        "not-sent",
+        "forged",
+        "another-order",
     ]);
-    let operations = prop::sample::select(vec![Operation::Charge, Operation::Query, Operation::Reverse]);
+    let operations = prop::sample::select(vec![
+        Operation::Charge,
+        Operation::Query,
+        Operation::Reverse,
+    ]);
     let fixed = prop::sample::select(vec![
-        "collect", "present code", "present card", "present qr", "stop", "cancel", "timer collect", "timer query",
-        "timer reverse", "restart",
+        "collect",
+        "present code",
+        "present card",
+        "present qr",
+        "stop",
+        "cancel",
+        "timer collect",
+        "timer query",
+        "timer reverse",
+        "restart",
     ]);
     prop_oneof![
         2 => (operations, words).prop_map(|(operation, word)| Event::Answer { operation, answer: answer(word) }),

@@ -1,0 +1,55 @@
+# Every target installs what it needs and skips what is there. Debian packages are installed with sudo unless you are
+# root. `make` alone lists the targets.
+
+SHELL := /bin/bash
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+NEED := libpcsclite-dev pkg-config gcc pcscd vsmartcard-vpcd util-linux
+NEED_TEST := $(NEED) mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps
+PEERS := tests/peers
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test check bench peers need-% fmt
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lab: need-lab ## build the product and open a working shop on this machine (Ctrl-C ends it)
+	cargo build --workspace --bins
+	target/debug/lab $(ARGS)
+
+test: need-test peers ## run every test, on real parts
+	cargo build --workspace --bins
+	cargo nextest run --workspace --no-fail-fast
+	cargo test --workspace --doc --quiet
+
+check: need-check test ## what must pass before a commit: format, lints, dependency rules, tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny --workspace check bans licenses sources
+
+bench: need-lab ## measure beside peers, as ratios
+	cargo bench --bench journal --bench uplink
+
+peers: ## programs nobody here wrote, to judge the wire formats
+	@test -d $(PEERS)/nexo/node_modules || npm ci --prefix $(PEERS)/nexo --no-audit --no-fund
+	@test -x $(PEERS)/.venv/bin/openapi-spec-validator || { \
+		python3 -m venv $(PEERS)/.venv && $(PEERS)/.venv/bin/pip install -q -r $(PEERS)/requirements.txt; }
+
+need-lab: ; $(call install,$(NEED))
+
+need-test: ; $(call install,$(NEED_TEST))
+	@command -v npm >/dev/null || { $(call apt,nodejs npm) }
+	@python3 -m venv --help >/dev/null 2>&1 || { $(call apt,python3-venv) }
+	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
+
+need-check: need-test
+	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
+
+apt = $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+	apt-get install -yq --no-install-recommends $(1);
+
+define install
+@missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null \
+	| grep -q 'install ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then $(call apt,$$missing) fi
+endef

@@ -1,0 +1,290 @@
+//! An acquirer's actor: the one way to an acquirer's driver.
+//!
+//! It puts the last time-out on every question, keeps questions of background work from crowding out live ones, and
+//! knows whether the acquirer can be reached, from answers and from a probe that does not wait for sales. It decides
+//! nothing: what an answer means is the payment's business.
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{Instant, timeout},
+};
+
+use crate::{
+    domain::{
+        ids::{PaymentId, RefundId},
+        money::Money,
+        payment::{Answer, NoAnswer, Operation, answer::RefundVerdict},
+        timestamp::Timestamp,
+    },
+    ports::{Acquirer, Charge, WallClock},
+    signal::{AcquirerStatus, Signal, Signals},
+    supervisor::Heartbeat,
+};
+
+/// Questions under way at once; live charges have a share of their own (OUT-3's sibling for acquirers).
+const LIVE_AT_ONCE: usize = 64;
+const BACKGROUND_AT_ONCE: usize = 16;
+
+/// Beyond the driver's own time-out, for its connection and its scheduling.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// So many failures in a row, and the acquirer counts as unreachable.
+const FAILURES_TO_UNREACHABLE: u32 = 2;
+
+#[derive(Clone)]
+pub struct AcquirerDeps {
+    pub port: Arc<dyn Acquirer>,
+    pub signals: Signals,
+    pub clock: Arc<dyn WallClock>,
+    /// Outlives the actor, so that a restart forgets nothing.
+    pub status: Arc<watch::Sender<AcquirerStatus>>,
+    pub probe_interval: Duration,
+}
+
+impl AcquirerDeps {
+    pub fn new(
+        port: Arc<dyn Acquirer>,
+        signals: Signals,
+        clock: Arc<dyn WallClock>,
+        probe_interval: Duration,
+    ) -> Self {
+        let status = AcquirerStatus {
+            id: port.profile().id.clone(),
+            reachable: true,
+            why: None,
+            since: clock.now(),
+        };
+        signals.emit(Signal::AcquirerChanged(status.clone()));
+        Self {
+            port,
+            signals,
+            clock,
+            status: Arc::new(watch::channel(status).0),
+            probe_interval,
+        }
+    }
+}
+
+/// The actor in front of one acquirer's driver.
+pub struct AcquirerDesk {
+    deps: AcquirerDeps,
+    live: Arc<Semaphore>,
+    background: Arc<Semaphore>,
+    failures: u32,
+}
+
+impl AcquirerDesk {
+    pub fn new(deps: AcquirerDeps) -> Self {
+        let (live, background) = (
+            Semaphore::new(LIVE_AT_ONCE),
+            Semaphore::new(BACKGROUND_AT_ONCE),
+        );
+        Self {
+            deps,
+            live: Arc::new(live),
+            background: Arc::new(background),
+            failures: 0,
+        }
+    }
+
+    /// Whether anything came back at all: a refusal is a sign of life.
+    fn heard(&mut self, failure: Option<&NoAnswer>) {
+        self.failures = if failure.is_some() {
+            self.failures.saturating_add(1)
+        } else {
+            0
+        };
+        let reachable = self.failures < FAILURES_TO_UNREACHABLE;
+        if reachable == self.deps.status.borrow().reachable {
+            return;
+        }
+        let status = AcquirerStatus {
+            id: self.deps.port.profile().id.clone(),
+            reachable,
+            why: failure.map(ToString::to_string),
+            since: self.now(),
+        };
+        self.deps.status.send_replace(status.clone());
+        self.deps.signals.emit(Signal::AcquirerChanged(status));
+    }
+
+    fn now(&self) -> Timestamp {
+        self.deps.clock.now()
+    }
+
+    fn probe(&self, ctx: &mut Context<Self>) {
+        let port = Arc::clone(&self.deps.port);
+        let limit = self.limit();
+        let asked = async move {
+            timeout(limit, port.probe())
+                .await
+                .unwrap_or(Err(NoAnswer::TimedOut))
+        };
+        ctx.spawn(
+            asked
+                .into_actor(self)
+                .map(|probed, this, _| this.heard(probed.as_ref().err())),
+        );
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_millis(self.deps.port.profile().clock.answer_timeout_ms) + MARGIN
+    }
+
+    /// Runs one question under its limits and reports how it went.
+    fn ask<T: 'static>(
+        &self,
+        operation: Operation,
+        share: &Arc<Semaphore>,
+        word: fn(&T) -> &'static str,
+        question: impl Future<Output = Result<T, NoAnswer>> + 'static,
+    ) -> ResponseActFuture<Self, Result<T, NoAnswer>> {
+        let (limit, share) = (self.limit(), Arc::clone(share));
+        let begun = Instant::now();
+        let asked = async move {
+            // waiting for a place counts: nothing has left the house, and the caller will ask again
+            let Ok(Ok(_place)) = timeout(limit, share.acquire_owned()).await else {
+                return Err(NoAnswer::Internal("too many questions at once".into()));
+            };
+            timeout(limit, question)
+                .await
+                .unwrap_or(Err(NoAnswer::TimedOut))
+        };
+        Box::pin(asked.into_actor(self).map(move |answer, this, _| {
+            this.heard(
+                answer
+                    .as_ref()
+                    .err()
+                    .filter(|failure| is_about_the_link(failure)),
+            );
+            this.deps.signals.emit(Signal::AcquirerAnswered {
+                acquirer: this.deps.port.profile().id.clone(),
+                operation,
+                outcome: answer.as_ref().map_or_else(no_answer_word, word),
+                took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            });
+            answer
+        }))
+    }
+}
+
+/// Whether a missing answer says anything about the way to the acquirer.
+fn is_about_the_link(failure: &NoAnswer) -> bool {
+    matches!(
+        failure,
+        NoAnswer::NotSent(_) | NoAnswer::TimedOut | NoAnswer::Broken(_) | NoAnswer::ServerFailed(_)
+    )
+}
+
+fn no_answer_word(failure: &NoAnswer) -> &'static str {
+    match failure {
+        NoAnswer::NotSent(_) => "not_sent",
+        NoAnswer::TimedOut => "timed_out",
+        NoAnswer::Broken(_) => "broken",
+        NoAnswer::ServerFailed(_) => "server_failed",
+        NoAnswer::Forged => "forged",
+        NoAnswer::AnotherOrder => "another_order",
+        NoAnswer::Unintelligible(_) => "unintelligible",
+        NoAnswer::Refused(_) => "refused",
+        NoAnswer::Internal(_) => "internal",
+    }
+}
+
+impl Actor for AcquirerDesk {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.probe(ctx);
+        ctx.run_interval(self.deps.probe_interval, |this, ctx| this.probe(ctx));
+    }
+}
+
+impl Handler<Heartbeat> for AcquirerDesk {
+    type Result = ();
+
+    fn handle(&mut self, _: Heartbeat, _: &mut Context<Self>) {}
+}
+
+/// Charges once; the driver never repeats a charge by itself.
+#[derive(Debug, Message)]
+#[rtype(result = "Answer")]
+pub struct AskCharge(pub Charge);
+
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Answer")]
+pub struct AskQuery(pub PaymentId);
+
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Answer")]
+pub struct AskReverse(pub PaymentId);
+
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<RefundVerdict, NoAnswer>")]
+pub struct AskRefund {
+    pub order: PaymentId,
+    pub refund: RefundId,
+    pub money: Money,
+}
+
+impl Handler<AskCharge> for AcquirerDesk {
+    type Result = ResponseActFuture<Self, Answer>;
+
+    fn handle(&mut self, AskCharge(charge): AskCharge, _: &mut Context<Self>) -> Self::Result {
+        let port = Arc::clone(&self.deps.port);
+        self.ask(
+            Operation::Charge,
+            &self.live,
+            |a| a.verdict.label(),
+            async move { port.charge(charge).await },
+        )
+    }
+}
+
+impl Handler<AskQuery> for AcquirerDesk {
+    type Result = ResponseActFuture<Self, Answer>;
+
+    fn handle(&mut self, AskQuery(order): AskQuery, _: &mut Context<Self>) -> Self::Result {
+        let port = Arc::clone(&self.deps.port);
+        self.ask(
+            Operation::Query,
+            &self.background,
+            |a| a.verdict.label(),
+            async move { port.query(order).await },
+        )
+    }
+}
+
+impl Handler<AskReverse> for AcquirerDesk {
+    type Result = ResponseActFuture<Self, Answer>;
+
+    fn handle(&mut self, AskReverse(order): AskReverse, _: &mut Context<Self>) -> Self::Result {
+        let port = Arc::clone(&self.deps.port);
+        self.ask(
+            Operation::Reverse,
+            &self.background,
+            |a| a.verdict.label(),
+            async move { port.reverse(order).await },
+        )
+    }
+}
+
+impl Handler<AskRefund> for AcquirerDesk {
+    type Result = ResponseActFuture<Self, Result<RefundVerdict, NoAnswer>>;
+
+    fn handle(&mut self, ask: AskRefund, _: &mut Context<Self>) -> Self::Result {
+        let port = Arc::clone(&self.deps.port);
+        let question = async move { port.refund(ask.order, ask.refund, ask.money).await };
+        self.ask(
+            Operation::Refund,
+            &self.background,
+            RefundVerdict::label,
+            question,
+        )
+    }
+}

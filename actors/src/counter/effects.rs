@@ -1,0 +1,264 @@
+//! Effects carried out: devices armed, acquirers asked, words shown, timers set.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::Counter;
+use crate::{
+    acquirer::{AcquirerDesk, AskCharge, AskQuery, AskRefund, AskReverse},
+    device::{Arm, Command, CommandKind, Disarm, OfferAmountEntry},
+    domain::{
+        ids::{PaymentId, RefundId},
+        payment::{
+            Answer, Effect, Event, NoAnswer, Notice, Operation, Payment, Timer,
+            answer::RefundVerdict,
+        },
+        slip,
+        tender::Tender,
+    },
+    ports::{Charge, Instrument},
+    supervisor::{AskFailed, Handle},
+};
+
+impl Counter {
+    pub(super) fn carry_out(
+        &mut self,
+        id: PaymentId,
+        effects: Vec<Effect>,
+        ctx: &mut Context<Self>,
+    ) {
+        for effect in effects {
+            match effect {
+                // `step` has seen to it before anything else of the transition
+                Effect::Record => {}
+                Effect::Arm => self.arm(id),
+                Effect::Disarm => self.disarm(id, ctx),
+                Effect::Charge => self.charge(id, ctx),
+                Effect::Query => self.ask(id, Operation::Query, ctx),
+                Effect::Reverse => self.ask(id, Operation::Reverse, ctx),
+                Effect::Refund(refund) => self.refund(id, refund, ctx),
+                Effect::Show(notice) => self.show(id, notice),
+                Effect::Schedule(timer, after_ms) => self.schedule(id, timer, after_ms, ctx),
+            }
+        }
+    }
+
+    pub(super) fn arm(&self, id: PaymentId) {
+        let Some(live) = self.live.get(&id) else {
+            return;
+        };
+        let arm = Arm {
+            payment: id,
+            money: live.payment.money,
+        };
+        let tender = live.payment.tender;
+        if let Some((device, scanner)) = &self.deps.devices.scanner
+            && tender.accepts(Tender::CustomerCode)
+        {
+            log_unsent(device, scanner.try_send(arm.clone()));
+        }
+        if let Some((device, reader)) = &self.deps.devices.reader
+            && tender.accepts(Tender::Card)
+        {
+            log_unsent(device, reader.try_send(arm));
+        }
+    }
+
+    fn disarm(&mut self, id: PaymentId, ctx: &mut Context<Self>) {
+        let disarm = Disarm { payment: id };
+        if let Some((device, scanner)) = &self.deps.devices.scanner {
+            log_unsent(device, scanner.try_send(disarm));
+        }
+        if let Some((device, reader)) = &self.deps.devices.reader {
+            log_unsent(device, reader.try_send(disarm));
+        }
+        if let Some((device, terminal)) = &self.deps.devices.terminal {
+            log_unsent(device, terminal.try_send(disarm));
+        }
+        if let Some(live) = self.live.get_mut(&id)
+            && let Some(timer) = live.timers.remove(&Timer::Collect)
+        {
+            live.card = None;
+            ctx.cancel_future(timer);
+        }
+    }
+
+    /// Shows a payment's words, unless the stand is another's by now.
+    pub(super) fn show(&self, id: PaymentId, notice: Notice) {
+        if self.at_stand.is_some_and(|held| held != id) {
+            return;
+        }
+        let approved = matches!(notice, Notice::Approved { .. } | Notice::Refunded { .. });
+        self.command(id, CommandKind::Show(notice));
+        if approved
+            && self.deps.settings.print_slips
+            && let Some(live) = self.live.get(&id)
+        {
+            self.command(
+                id,
+                CommandKind::Print {
+                    lines: slip::lines(&live.payment),
+                },
+            );
+        }
+    }
+
+    pub(super) fn command(&self, payment: PaymentId, kind: CommandKind) {
+        if let Some((device, terminal)) = &self.deps.devices.terminal {
+            log_unsent(device, terminal.try_send(Command { payment, kind }));
+        }
+    }
+
+    /// Leaves the last words for a moment, then offers the amount entry again.
+    pub(super) fn linger(&mut self, ctx: &mut Context<Self>) {
+        if let Some(before) = self.lingering.take() {
+            ctx.cancel_future(before);
+        }
+        let pause = Duration::from_millis(self.deps.settings.linger_ms);
+        self.lingering = Some(ctx.run_later(pause, |this, _| this.offer_amount_entry()));
+    }
+
+    pub(super) fn offer_amount_entry(&self) {
+        if let Some((device, terminal)) = &self.deps.devices.terminal {
+            let offer =
+                self.deps.settings.terminal_entry && self.at_stand.is_none() && self.recovered;
+            let message = OfferAmountEntry {
+                offer,
+                currency: self.deps.settings.currency,
+            };
+            log_unsent(device, terminal.try_send(message));
+        }
+    }
+
+    fn schedule(&mut self, id: PaymentId, timer: Timer, after_ms: u64, ctx: &mut Context<Self>) {
+        let due = ctx.run_later(Duration::from_millis(after_ms), move |this, ctx| {
+            if let Some(live) = this.live.get_mut(&id) {
+                live.timers.remove(&timer);
+            }
+            this.step(id, Event::Timer(timer), None, ctx);
+        });
+        if let Some(live) = self.live.get_mut(&id)
+            && let Some(before) = live.timers.insert(timer, due)
+        {
+            ctx.cancel_future(before);
+        }
+    }
+
+    fn charge(&mut self, id: PaymentId, ctx: &mut Context<Self>) {
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        let instrument = match live.instrument.take() {
+            Some(instrument) => instrument,
+            None if live.payment.actual_tender() == Tender::MerchantQr => Instrument::MerchantQr,
+            None => {
+                let answer = Err(NoAnswer::Internal(
+                    "what the customer presented is gone".into(),
+                ));
+                return self.step(
+                    id,
+                    Event::Answer {
+                        operation: Operation::Charge,
+                        answer,
+                    },
+                    None,
+                    ctx,
+                );
+            }
+        };
+        let charge = Charge {
+            order: id,
+            counter: self.deps.id.clone(),
+            money: live.payment.money,
+            instrument,
+            reference: live.payment.reference.clone(),
+        };
+        let desk = self.desk_of(id);
+        self.answered_by(id, Operation::Charge, ctx, async move {
+            let (desk, bound) = desk?;
+            match desk.ask(AskCharge(charge), bound).await {
+                Ok(answer) => answer,
+                // not delivered: nothing was begun, so nothing left the house
+                Err(failed @ (AskFailed::Absent | AskFailed::Full)) => {
+                    Err(NoAnswer::NotSent(failed.to_string()))
+                }
+                Err(failed) => Err(NoAnswer::Internal(failed.to_string())),
+            }
+        });
+    }
+
+    fn ask(&mut self, id: PaymentId, operation: Operation, ctx: &mut Context<Self>) {
+        let desk = self.desk_of(id);
+        self.answered_by(id, operation, ctx, async move {
+            let (desk, bound) = desk?;
+            let asked = match operation {
+                Operation::Reverse => desk.ask(AskReverse(id), bound).await,
+                _ => desk.ask(AskQuery(id), bound).await,
+            };
+            asked.unwrap_or_else(|failed| Err(NoAnswer::Internal(failed.to_string())))
+        });
+    }
+
+    fn answered_by(
+        &self,
+        id: PaymentId,
+        operation: Operation,
+        ctx: &mut Context<Self>,
+        question: impl Future<Output = Answer> + 'static,
+    ) {
+        ctx.spawn(question.into_actor(self).map(move |answer, this, ctx| {
+            this.step(id, Event::Answer { operation, answer }, None, ctx);
+        }));
+    }
+
+    fn refund(&mut self, id: PaymentId, refund: RefundId, ctx: &mut Context<Self>) {
+        let Some(money) = self
+            .live
+            .get(&id)
+            .and_then(|live| live.payment.refund(refund))
+            .map(|found| found.money)
+        else {
+            return;
+        };
+        let desk = self.desk_of(id);
+        let question = async move {
+            let (desk, bound) = desk?;
+            let asked: Result<Result<RefundVerdict, NoAnswer>, AskFailed> = desk
+                .ask(
+                    AskRefund {
+                        order: id,
+                        refund,
+                        money,
+                    },
+                    bound,
+                )
+                .await;
+            asked.unwrap_or_else(|failed| Err(NoAnswer::Internal(failed.to_string())))
+        };
+        ctx.spawn(question.into_actor(self).map(move |answer, this, ctx| {
+            this.step(id, Event::RefundAnswer { id: refund, answer }, None, ctx);
+        }));
+    }
+
+    /// The desk of the payment's acquirer, and how long an answer may take there: the driver's own time-out, waiting
+    /// for a place, and margins.
+    fn desk_of(&self, id: PaymentId) -> Result<(Handle<AcquirerDesk>, Duration), NoAnswer> {
+        let payment: Option<&Payment> = self.live.get(&id).map(|live| &live.payment);
+        let Some(route) = payment.and_then(|payment| self.route_of(payment)) else {
+            return Err(NoAnswer::Internal(
+                "its acquirer is not configured here any more".into(),
+            ));
+        };
+        let bound = Duration::from_millis(route.profile.clock.answer_timeout_ms) * 2
+            + Duration::from_secs(5);
+        Ok((route.desk.clone(), bound))
+    }
+}
+
+/// A device that is away is told again when it is back (`collect`); nothing waits for it here.
+fn log_unsent<E: std::fmt::Display>(device: &crate::domain::ids::DeviceId, sent: Result<(), E>) {
+    if let Err(failed) = sent {
+        tracing::debug!(%device, error = %failed, "a command was not taken");
+    }
+}

@@ -1,0 +1,86 @@
+//! Taking up what was under way: after a start of the program, after a restart of this actor, and at intervals, so that
+//! no payment in the journal is without somebody who asks for it (PAY-3).
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::{Counter, Live, steps::append_until_known};
+use crate::{
+    domain::{
+        payment::{Event, Payment},
+        record::Body,
+    },
+    ports::JournalFailed,
+};
+
+/// How often the journal is looked through for payments that nobody holds.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A payment younger than this may still be on its way into this actor's memory.
+const SWEEP_MIN_AGE_MS: u64 = 20_000;
+
+impl Counter {
+    pub(super) fn begin_recovery(&mut self, ctx: &mut Context<Self>) {
+        let (journal, disk) = (self.deps.journal.clone(), self.deps.disk.clone());
+        let event = "counter started".to_owned();
+        let started = Body::Device {
+            device: format!("counter {}", self.deps.id),
+            event,
+        };
+        let read = async move {
+            // answered after all that a former incarnation had handed in, so that nothing of it is missed
+            append_until_known(journal, started).await?;
+            disk.unsettled().await
+        };
+        ctx.spawn(read.into_actor(self).map(|unsettled, this, ctx| {
+            this.recovered = this.adopt(unsettled, 0, ctx);
+            if this.recovered {
+                this.offer_amount_entry();
+            }
+        }));
+        ctx.run_interval(SWEEP_INTERVAL, |this, ctx| {
+            let disk = this.deps.disk.clone();
+            let read = async move { disk.unsettled().await };
+            ctx.spawn(read.into_actor(this).map(|unsettled, this, ctx| {
+                this.recovered |= this.adopt(unsettled, SWEEP_MIN_AGE_MS, ctx);
+            }));
+        });
+    }
+
+    fn adopt(
+        &mut self,
+        unsettled: Result<Vec<Payment>, JournalFailed>,
+        min_age_ms: u64,
+        ctx: &mut Context<Self>,
+    ) -> bool {
+        let unsettled = match unsettled {
+            Ok(unsettled) => unsettled,
+            Err(failed) => {
+                tracing::error!(counter = %self.deps.id, error = %failed, "what was under way can't be read");
+                if let JournalFailed::Stopped(why) = failed {
+                    self.journal_stopped = Some(why);
+                }
+                return false;
+            }
+        };
+        let now = self.deps.clock.now();
+        let own = unsettled
+            .into_iter()
+            .filter(|payment| payment.counter == self.deps.id);
+        let orphans: Vec<Payment> = own
+            .filter(|payment| !self.live.contains_key(&payment.id))
+            .filter(|payment| now.since_ms(payment.changed_at) >= min_age_ms)
+            .collect();
+        for payment in orphans {
+            let id = payment.id;
+            tracing::info!(counter = %self.deps.id, payment = %id, state = payment.state.as_str(), "taken up again");
+            if payment.state.holds_stand() && self.at_stand.is_none() {
+                self.at_stand = Some(id);
+            }
+            self.live.insert(id, Live::new(payment));
+            self.step(id, Event::Recovered, None, ctx);
+        }
+        true
+    }
+}

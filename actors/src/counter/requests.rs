@@ -1,0 +1,223 @@
+//! What the till asks of a counter.
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::{Counter, CounterStatus, Live, Waiter, steps::answer};
+use crate::{
+    domain::{
+        code::Secret,
+        ids::{PaymentId, RefundId},
+        money::Money,
+        payment::{
+            Effect, Event, Fingerprint, Opening, Origin, Payment, Reason, State, Transition,
+        },
+        tender::{Presented, Tender},
+    },
+    ports::Instrument,
+    store::requests::Refused,
+};
+
+/// Begins a payment at the stand; answers once it is on disk.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Payment, Refused>")]
+pub struct Begin {
+    pub money: Money,
+    pub tender: Tender,
+    pub origin: Origin,
+    pub reference: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// Cancels what is collecting, reverses what was submitted.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Payment, Refused>")]
+pub struct Cancel(pub PaymentId);
+
+/// Begins a refund of a payment that this counter took.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(Payment, RefundId), Refused>")]
+pub struct BeginRefund {
+    pub payment: PaymentId,
+    pub money: Money,
+    pub reason: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// A code seen by something other than the stand's scanner.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<PaymentId, Refused>")]
+pub struct Present(pub Secret);
+
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "CounterStatus")]
+pub struct GetStatus;
+
+impl Counter {
+    /// Opens a payment and lets it begin as soon as it is on disk.
+    pub(super) fn begin(
+        &mut self,
+        begin: Begin,
+        waiter: Option<Waiter>,
+        ctx: &mut Context<Self>,
+    ) -> Result<PaymentId, Refused> {
+        if begin.money.is_zero() {
+            return Err(Refused::ZeroAmount);
+        }
+        if begin.money.currency() != self.deps.settings.currency {
+            return Err(Refused::ForeignCurrency(self.deps.settings.currency));
+        }
+        let readiness = self.readiness(begin.tender);
+        if !readiness.ready {
+            return Err(Refused::NotReady(readiness.obstacles));
+        }
+        let id = self.new_payment_id();
+        let opening = Opening {
+            id,
+            counter: self.deps.id.clone(),
+            money: begin.money,
+            tender: begin.tender,
+            origin: begin.origin,
+            reference: begin.reference,
+            fingerprint: begin.fingerprint,
+        };
+        let mut live = Live::new(Payment::open(opening, self.deps.clock.now()));
+        live.waiting
+            .push_back((self.first_event(begin.tender), None));
+        if begin.tender == Tender::MerchantQr {
+            live.instrument = Some(Instrument::MerchantQr);
+        }
+        let transition = Transition {
+            payment: live.payment.clone(),
+            effects: vec![Effect::Record],
+        };
+        self.live.insert(id, live);
+        self.at_stand = Some(id);
+        self.offer_amount_entry();
+        self.write(id, transition, waiter, ctx);
+        Ok(id)
+    }
+
+    fn first_event(&self, tender: Tender) -> Event {
+        if tender != Tender::MerchantQr {
+            return Event::Collect;
+        }
+        match self.route(tender, None, self.deps.settings.currency) {
+            Some(route) => Event::Present {
+                presented: Presented::merchant_qr(),
+                acquirer: route.profile.id.clone(),
+            },
+            None => Event::StopCollecting(Reason::NoAcquirer),
+        }
+    }
+}
+
+/// The answer of a step that may take until the journal has spoken.
+fn heard(
+    receiver: oneshot::Receiver<Result<Payment, Refused>>,
+) -> impl Future<Output = Result<Payment, Refused>> {
+    async move {
+        receiver
+            .await
+            .unwrap_or_else(|_| Err(Refused::NoAnswer("the counter".into())))
+    }
+}
+
+impl Handler<Begin> for Counter {
+    type Result = ResponseFuture<Result<Payment, Refused>>;
+
+    fn handle(&mut self, begin: Begin, ctx: &mut Context<Self>) -> Self::Result {
+        let (waiter, opened) = oneshot::channel();
+        match self.begin(begin, Some(waiter), ctx) {
+            Ok(_) => Box::pin(heard(opened)),
+            Err(refused) => Box::pin(async move { Err(refused) }),
+        }
+    }
+}
+
+impl Handler<Cancel> for Counter {
+    type Result = ResponseFuture<Result<Payment, Refused>>;
+
+    fn handle(&mut self, Cancel(id): Cancel, ctx: &mut Context<Self>) -> Self::Result {
+        if !self.live.contains_key(&id) {
+            let disk = self.deps.disk.clone();
+            return Box::pin(async move {
+                match disk.payment(id).await? {
+                    Some(payment) => cancelled(payment),
+                    None => Err(Refused::NoSuchPayment),
+                }
+            });
+        }
+        let (waiter, stepped) = oneshot::channel();
+        self.step(
+            id,
+            Event::Cancel(Reason::CashierCancelled),
+            Some(waiter),
+            ctx,
+        );
+        Box::pin(async move { heard(stepped).await.and_then(cancelled) })
+    }
+}
+
+/// Cancelling twice is no error; cancelling what has ended otherwise is.
+fn cancelled(payment: Payment) -> Result<Payment, Refused> {
+    match payment.state {
+        State::Cancelled | State::Reversing | State::Reversed => Ok(payment),
+        other => Err(Refused::NotCancellable(other)),
+    }
+}
+
+impl Handler<BeginRefund> for Counter {
+    type Result = ResponseActFuture<Self, Result<(Payment, RefundId), Refused>>;
+
+    fn handle(&mut self, begin: BeginRefund, _: &mut Context<Self>) -> Self::Result {
+        let disk = self.deps.disk.clone();
+        let id = begin.payment;
+        let refund = self.new_refund_id();
+        let found = async move { disk.payment(id).await };
+        let asked = found.into_actor(self).map(move |found, this, ctx| {
+            let (waiter, stepped) = oneshot::channel();
+            match found {
+                // what lives here is newer than what was read
+                Ok(Some(payment)) => {
+                    this.live.entry(id).or_insert_with(|| Live::new(payment));
+                    let event = Event::RequestRefund {
+                        id: refund,
+                        money: begin.money,
+                        reason: begin.reason,
+                        fingerprint: begin.fingerprint,
+                    };
+                    this.step(id, event, Some(waiter), ctx);
+                }
+                Ok(None) => answer(Some(waiter), Err(Refused::NoSuchPayment)),
+                Err(failed) => answer(Some(waiter), Err(failed.into())),
+            }
+            stepped
+        });
+        let answered = asked.then(move |stepped, this, _| {
+            async move { heard(stepped).await.map(|payment| (payment, refund)) }.into_actor(this)
+        });
+        Box::pin(answered)
+    }
+}
+
+impl Handler<Present> for Counter {
+    type Result = Result<PaymentId, Refused>;
+
+    fn handle(&mut self, Present(code): Present, ctx: &mut Context<Self>) -> Self::Result {
+        let id = self.at_stand.ok_or(Refused::NotCollecting)?;
+        match self.code_presented(id, &code, ctx) {
+            Some(Ok(())) => Ok(id),
+            Some(Err(why)) => Err(why.into()),
+            None => Err(Refused::NotCollecting),
+        }
+    }
+}
+
+impl Handler<GetStatus> for Counter {
+    type Result = MessageResult<GetStatus>;
+
+    fn handle(&mut self, _: GetStatus, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.status())
+    }
+}

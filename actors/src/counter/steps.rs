@@ -1,0 +1,212 @@
+//! One step of a payment: event in, transition to the disk, effects out.
+//!
+//! This is where PAY-2 is kept: effects behind a `Record` are carried out in `written`, which runs only after the journal
+//! has answered that the new state is on stable storage. While a transition is being written further events of that
+//! payment wait in order.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::{Counter, Live, Waiter};
+use crate::{
+    domain::{
+        ids::PaymentId,
+        invariant,
+        payment::{
+            AcquirerClock, Effect, Event, Notice, Payment, State, Transition, machine::Times,
+        },
+        record::Body,
+    },
+    journal::{Append, Journal},
+    ports::JournalFailed,
+    signal::Signal,
+    store::requests::Refused,
+    supervisor::Handle,
+};
+
+/// Events that may wait behind one write; timers and repeated answers beyond them come again by themselves.
+const WAITING_MAX: usize = 64;
+
+/// How long one append may take before it is tried again. Repeating is harmless: a record holds the whole state.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
+const APPEND_PAUSE: Duration = Duration::from_millis(100);
+
+impl Counter {
+    /// Feeds one event to its payment. `waiter` hears of the payment as it is once the step is durable.
+    pub(super) fn step(
+        &mut self,
+        id: PaymentId,
+        event: Event,
+        waiter: Option<Waiter>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(live) = self.live.get_mut(&id) else {
+            return answer(waiter, Err(Refused::NoSuchPayment));
+        };
+        if live.writing {
+            if live.waiting.len() < WAITING_MAX {
+                live.waiting.push_back((event, waiter));
+            }
+            return;
+        }
+        if let Event::RequestRefund { money, .. } = &event
+            && let Err(refused) = live.payment.check_refund(*money)
+        {
+            self.forget_if_settled(id, ctx);
+            return answer(waiter, Err(refused.into()));
+        }
+        let times = self.times(id);
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        let before = live.payment.clone();
+        let transition = before.on(event.clone(), &times);
+        if let Err(violation) =
+            invariant::of_step(&event, &before, &transition.payment, &transition.effects)
+        {
+            tracing::error!(payment = %id, rule = violation.rule.name(), what = violation.what, "invariant broken");
+            self.deps.signals.emit(Signal::InvariantBroken(violation));
+        }
+        if transition.effects.first() == Some(&Effect::Record) {
+            self.write(id, transition, waiter, ctx);
+        } else {
+            live.payment = transition.payment;
+            answer(waiter, Ok(live.payment.clone()));
+            self.carry_out(id, transition.effects, ctx);
+            self.forget_if_settled(id, ctx);
+        }
+    }
+
+    /// Puts a transition on disk; its other effects follow in `written`.
+    pub(super) fn write(
+        &mut self,
+        id: PaymentId,
+        transition: Transition,
+        waiter: Option<Waiter>,
+        ctx: &mut Context<Self>,
+    ) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.writing = true;
+        }
+        let body = Body::Payment {
+            payment: Box::new(transition.payment.clone()),
+        };
+        let appended = append_until_known(self.deps.journal.clone(), body);
+        let written = appended
+            .into_actor(self)
+            .map(move |outcome, this, ctx| this.written(id, transition, waiter, outcome, ctx));
+        ctx.spawn(written);
+    }
+
+    fn written(
+        &mut self,
+        id: PaymentId,
+        transition: Transition,
+        waiter: Option<Waiter>,
+        outcome: Result<(), JournalFailed>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        live.writing = false;
+        if let Err(failed) = outcome {
+            return self.not_written(id, failed, waiter);
+        }
+        live.payment = transition.payment;
+        answer(waiter, Ok(live.payment.clone()));
+        if !live.payment.state.holds_stand() && self.at_stand == Some(id) {
+            self.at_stand = None;
+            self.linger(ctx);
+        }
+        let effects = transition.effects.into_iter().skip(1).collect();
+        self.carry_out(id, effects, ctx);
+        self.go_on(id, ctx);
+    }
+
+    /// The events that came while the step was being written.
+    fn go_on(&mut self, id: PaymentId, ctx: &mut Context<Self>) {
+        while let Some(live) = self.live.get_mut(&id).filter(|live| !live.writing) {
+            let Some((event, waiter)) = live.waiting.pop_front() else {
+                break;
+            };
+            self.step(id, event, waiter, ctx);
+        }
+        self.forget_if_settled(id, ctx);
+    }
+
+    /// JRN-3: nothing that was to follow happens. A payment that never reached the disk never was; any other stays as
+    /// the disk has it, and is taken up after the restart that a stopped journal needs.
+    fn not_written(&mut self, id: PaymentId, failed: JournalFailed, waiter: Option<Waiter>) {
+        tracing::error!(payment = %id, error = %failed, "a step could not be written");
+        let Some(live) = self.live.get_mut(&id) else {
+            return;
+        };
+        live.waiting.clear();
+        if live.payment.state == State::Opened {
+            self.live.remove(&id);
+            self.at_stand = self.at_stand.filter(|held| *held != id);
+        } else {
+            self.show(id, Notice::Unknown);
+        }
+        if let JournalFailed::Stopped(why) = &failed {
+            self.journal_stopped = Some(why.clone());
+        }
+        answer(waiter, Err(failed.into()));
+    }
+
+    /// A payment with nothing outstanding lives on in the journal alone.
+    pub(super) fn forget_if_settled(&mut self, id: PaymentId, ctx: &mut Context<Self>) {
+        let done =
+            |live: &Live| live.payment.is_settled() && !live.writing && live.waiting.is_empty();
+        if self.live.get(&id).is_some_and(done)
+            && let Some(live) = self.live.remove(&id)
+        {
+            live.timers.into_values().for_each(|timer| {
+                ctx.cancel_future(timer);
+            });
+        }
+    }
+
+    fn times(&self, id: PaymentId) -> Times {
+        let live = self.live.get(&id);
+        let route = live.and_then(|live| self.route_of(&live.payment));
+        Times {
+            now: self.deps.clock.now(),
+            acquirer: route.map_or(AcquirerClock::USUAL, |route| route.profile.clock),
+            collect_timeout_ms: self.deps.settings.collect_timeout_ms,
+        }
+    }
+}
+
+pub(super) fn answer(waiter: Option<Waiter>, outcome: Result<Payment, Refused>) {
+    if let Some(waiter) = waiter {
+        // whoever asked may have gone
+        let _ = waiter.send(outcome);
+    }
+}
+
+/// Appends until the journal says yes or no. A journal that is being restarted is waited for.
+pub(super) async fn append_until_known(
+    journal: Handle<Journal>,
+    body: Body,
+) -> Result<(), JournalFailed> {
+    loop {
+        match journal
+            .ask(
+                Append {
+                    bodies: vec![body.clone()],
+                },
+                APPEND_TIMEOUT,
+            )
+            .await
+        {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(failed)) if !failed.is_passing() => return Err(failed),
+            Ok(Err(failed)) => tracing::warn!(error = %failed, "the record is handed in again"),
+            Err(failed) => tracing::warn!(error = %failed, "the record is handed in again"),
+        }
+        tokio::time::sleep(APPEND_PAUSE).await;
+    }
+}

@@ -1,0 +1,237 @@
+//! Ports in memory, for tests: a clock that follows tokio's, chance from a seed, an acquirer that does as it is told.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    domain::{
+        ids::{PaymentId, RefundId},
+        money::{Currency, Money},
+        payment::{
+            AcquirerClock, Answer, Answered, NoAnswer, Operation, Verdict, answer::RefundVerdict,
+        },
+        tender::{Scheme, Tender},
+        timestamp::Timestamp,
+    },
+    ports::{Acquirer, AcquirerProfile, Charge, Entropy, Reply, WallClock},
+};
+
+/// Wall-clock time that moves with tokio's clock: pausing the one pauses the other.
+#[derive(Debug)]
+pub struct TestClock {
+    began: Instant,
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+        }
+    }
+}
+
+impl WallClock for TestClock {
+    fn now(&self) -> Timestamp {
+        let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Timestamp::from_unix_ms(1_800_000_000_000).plus_ms(elapsed_ms)
+    }
+}
+
+/// The same bytes for the same seed (xorshift64*).
+#[derive(Debug)]
+pub struct SeededEntropy(Mutex<u64>);
+
+impl SeededEntropy {
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(seed | 1))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, out: &mut [u8]) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for byte in out {
+            *state ^= *state >> 12;
+            *state ^= *state << 25;
+            *state ^= *state >> 27;
+            *byte = state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_be_bytes()[0];
+        }
+    }
+}
+
+/// What the acquirer does at its next question of one kind.
+#[derive(Clone, Debug)]
+pub enum Told {
+    Say(Verdict),
+    Fail(NoAnswer),
+    Refund(RefundVerdict),
+    /// Never answers.
+    Hang,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    told: Vec<(Operation, VecDeque<Told>)>,
+    heard: Vec<(Operation, PaymentId)>,
+}
+
+/// An acquirer without a network. What it was not told about is approved.
+pub struct ScriptedAcquirer {
+    profile: AcquirerProfile,
+    script: Mutex<Script>,
+    /// Called at each charge, before it is answered.
+    pub at_charge: Box<dyn Fn(&Charge) + Send + Sync>,
+}
+
+impl Default for ScriptedAcquirer {
+    fn default() -> Self {
+        let profile = AcquirerProfile {
+            id: "scripted"
+                .parse()
+                .unwrap_or_else(|_| unreachable!("a plain name")),
+            name: "Scripted".into(),
+            tenders: Tender::CONCRETE.to_vec(),
+            schemes: vec![
+                Scheme::Alipay,
+                Scheme::WechatPay,
+                Scheme::UnionPay,
+                Scheme::Visa,
+            ],
+            currencies: vec![Currency::Cny],
+            clock: AcquirerClock::USUAL,
+        };
+        Self {
+            profile,
+            script: Mutex::default(),
+            at_charge: Box::new(|_| {}),
+        }
+    }
+}
+
+impl ScriptedAcquirer {
+    pub fn tell(&self, operation: Operation, told: Told) {
+        let mut script = self.script();
+        match script
+            .told
+            .iter_mut()
+            .find(|(known, _)| *known == operation)
+        {
+            Some((_, queue)) => queue.push_back(told),
+            None => script.told.push((operation, VecDeque::from([told]))),
+        }
+    }
+
+    /// Every question so far, in order.
+    pub fn heard(&self) -> Vec<(Operation, PaymentId)> {
+        self.script().heard.clone()
+    }
+
+    pub fn heard_times(&self, operation: Operation) -> usize {
+        self.script()
+            .heard
+            .iter()
+            .filter(|(heard, _)| *heard == operation)
+            .count()
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self, operation: Operation, order: PaymentId) -> Option<Told> {
+        let mut script = self.script();
+        script.heard.push((operation, order));
+        let (_, queue) = script
+            .told
+            .iter_mut()
+            .find(|(known, _)| *known == operation)?;
+        queue.pop_front()
+    }
+
+    async fn answer(&self, operation: Operation, order: PaymentId, otherwise: Verdict) -> Answer {
+        match self.next(operation, order) {
+            None | Some(Told::Refund(_)) => Ok(Answered {
+                order,
+                verdict: otherwise,
+            }),
+            Some(Told::Say(verdict)) => Ok(Answered { order, verdict }),
+            Some(Told::Fail(no_answer)) => Err(no_answer),
+            Some(Told::Hang) => hang().await,
+        }
+    }
+}
+
+async fn hang<T>() -> T {
+    loop {
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+}
+
+pub fn approved(money: Money) -> Verdict {
+    Verdict::Approved {
+        acquirer_ref: "A1".into(),
+        money,
+    }
+}
+
+impl Acquirer for ScriptedAcquirer {
+    fn profile(&self) -> &AcquirerProfile {
+        &self.profile
+    }
+
+    fn charge(&self, charge: Charge) -> Reply<'_, Answer> {
+        (self.at_charge)(&charge);
+        Box::pin(async move {
+            self.answer(Operation::Charge, charge.order, approved(charge.money))
+                .await
+        })
+    }
+
+    fn query(&self, order: PaymentId) -> Reply<'_, Answer> {
+        Box::pin(self.answer(Operation::Query, order, Verdict::NotFound))
+    }
+
+    fn reverse(&self, order: PaymentId) -> Reply<'_, Answer> {
+        Box::pin(self.answer(Operation::Reverse, order, Verdict::Reversed))
+    }
+
+    fn refund(
+        &self,
+        order: PaymentId,
+        _: RefundId,
+        money: Money,
+    ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
+        Box::pin(async move {
+            match self.next(Operation::Refund, order) {
+                Some(Told::Refund(verdict)) => Ok(verdict),
+                Some(Told::Fail(no_answer)) => Err(no_answer),
+                Some(Told::Hang) => hang().await,
+                None | Some(Told::Say(_)) => Ok(RefundVerdict::Refunded {
+                    acquirer_ref: "R1".into(),
+                    money,
+                }),
+            }
+        })
+    }
+
+    fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Waits until `check` gives something, for at most five minutes of tokio's time.
+pub async fn until<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

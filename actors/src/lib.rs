@@ -5,6 +5,7 @@ pub mod counter;
 pub mod device;
 pub mod domain;
 pub mod journal;
+pub mod outbox;
 pub mod ports;
 pub mod signal;
 pub mod store;

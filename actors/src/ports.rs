@@ -299,6 +299,10 @@ pub enum UplinkEvent {
     Receipt {
         through: u64,
     },
+    /// The head office lacks records above `after`, and asks for them again.
+    Missing {
+        after: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -105,6 +105,8 @@ pub struct OutboxStatus {
     pub depth: u64,
     pub oldest_age_ms: Option<u64>,
     pub rebuilds: u64,
+    /// Receipts that went backwards or beyond what exists.
+    pub receipts_ignored: u64,
 }
 
 #[derive(Clone, Debug)]

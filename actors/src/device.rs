@@ -4,14 +4,21 @@
 //! device drops what belongs to a payment that is no longer its own; a counter drops facts about a payment that it does
 //! not have at the stand. Facts reach the counter through `FactSink`, which never blocks.
 
+mod babble;
 pub mod line;
 pub mod nfc;
 pub mod scanner;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
+mod vitals;
 
 use std::sync::Arc;
 
 use actix::Message;
+
+pub use babble::BabbleSettings;
+pub use vitals::DeviceDeps;
 
 use crate::{
     domain::{
@@ -68,6 +75,11 @@ pub struct OfferAmountEntry {
     pub currency: Currency,
 }
 
+/// To any device: how are you? For a counter that was rebuilt; changes come by themselves.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "crate::signal::Health")]
+pub struct Report;
+
 /// What a device tells its counter.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -105,6 +117,10 @@ pub enum FactKind {
     Signed {
         payment: PaymentId,
         signature: Vec<u8>,
+    },
+    SignatureRefused {
+        payment: PaymentId,
+        why: String,
     },
     /// Cancel was pressed on the terminal.
     CancelPressed {

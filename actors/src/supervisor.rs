@@ -31,6 +31,7 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 pub use handle::{AskFailed, Handle, SendFailed};
 pub use incarnation::fail;
+pub(crate) use policy::jittered;
 pub use policy::RestartPolicy;
 
 use crate::{

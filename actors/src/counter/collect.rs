@@ -61,7 +61,7 @@ impl Handler<Fact> for Counter {
                     .is_some()
             }
             // kept with the payment once acquirers or limits ask for one
-            FactKind::Signed { .. } => false,
+            FactKind::Signed { .. } | FactKind::SignatureRefused { .. } => false,
             FactKind::CancelPressed { payment, reason } => {
                 let held = self.at_stand == Some(payment);
                 held.then(|| self.step(payment, Event::Cancel(reason), None, ctx))

@@ -31,8 +31,8 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 pub use handle::{AskFailed, Handle, SendFailed};
 pub use incarnation::fail;
-pub(crate) use policy::jittered;
 pub use policy::RestartPolicy;
+pub(crate) use policy::jittered;
 
 use crate::{
     domain::timestamp::Timestamp,

@@ -16,7 +16,10 @@ pub struct BabbleSettings {
 
 impl Default for BabbleSettings {
     fn default() -> Self {
-        Self { limit: 4, window: Duration::from_secs(10) }
+        Self {
+            limit: 4,
+            window: Duration::from_secs(10),
+        }
     }
 }
 
@@ -30,7 +33,10 @@ pub(super) struct Babble {
 
 impl Babble {
     pub(super) fn new(settings: BabbleSettings) -> Self {
-        Self { settings, heard: VecDeque::new() }
+        Self {
+            settings,
+            heard: VecDeque::new(),
+        }
     }
 
     pub(super) fn hear(&mut self, now: Instant) {

@@ -83,7 +83,10 @@ pub(crate) enum LineEvent {
     Down(Down),
     Frame(Received),
     /// Bytes that make no frame, one event per read.
-    Garbage { reason: GarbageReason, bytes_len: usize },
+    Garbage {
+        reason: GarbageReason,
+        bytes_len: usize,
+    },
 }
 
 /// One whole frame, without delimiters. Wiped when dropped, shown by no `Debug`.
@@ -153,7 +156,13 @@ impl Line {
             up: Arc::clone(&up),
         };
         let task = tokio::spawn(keeper.keep());
-        let line = Self { framer, writes, reopen, up, task };
+        let line = Self {
+            framer,
+            writes,
+            reopen,
+            up,
+            task,
+        };
         (line, stream::poll_fn(move |cx| told.poll_recv(cx)))
     }
 
@@ -168,10 +177,12 @@ impl Line {
         if !self.up.load(Ordering::Acquire) {
             return Err(WriteFailed::Down);
         }
-        self.writes.try_send(Zeroizing::new(bytes)).map_err(|error| match error {
-            TrySendError::Full(_) => WriteFailed::Full,
-            TrySendError::Closed(_) => WriteFailed::Down,
-        })
+        self.writes
+            .try_send(Zeroizing::new(bytes))
+            .map_err(|error| match error {
+                TrySendError::Full(_) => WriteFailed::Full,
+                TrySendError::Closed(_) => WriteFailed::Down,
+            })
     }
 
     /// Closes the line and opens it again: for a device that is there and does not answer.

@@ -127,7 +127,9 @@ impl NfcReader {
 
     /// Starts one under supervision. It knows of no payment after a restart: arm it again when it reports `Ready`.
     pub fn supervised(supervision: &Supervision, deps: NfcDeps) -> Handle<Self> {
-        let spec = deps.device.child_spec(DeviceKind::NfcReader, deps.reader.describe());
+        let spec = deps
+            .device
+            .child_spec(DeviceKind::NfcReader, deps.reader.describe());
         supervision.child(spec, move || Self::new(deps.clone()))
     }
 
@@ -149,8 +151,12 @@ impl NfcReader {
 
     /// Begins a read if a payment waits for a card and one lies there that may be tried.
     fn consider(&mut self, ctx: &mut Context<Self>) {
-        let (Some((payment, money)), None) = (self.armed, &self.reading) else { return };
-        let Some(card) = self.card.as_mut().filter(|card| card.attempts_left > 0) else { return };
+        let (Some((payment, money)), None) = (self.armed, &self.reading) else {
+            return;
+        };
+        let Some(card) = self.card.as_mut().filter(|card| card.attempts_left > 0) else {
+            return;
+        };
         card.attempts_left -= 1;
         let terminal = match self.terminal_data(money) {
             Some(terminal) => terminal,
@@ -172,7 +178,10 @@ impl NfcReader {
         let mut unpredictable = [0; 4];
         deps.entropy.fill(&mut unpredictable);
         let terminal = TerminalData::purchase(money, offset.to_datetime(now), unpredictable);
-        Some(TerminalData { country: self.settings.country, ..terminal })
+        Some(TerminalData {
+            country: self.settings.country,
+            ..terminal
+        })
     }
 
     fn on_outcome(&mut self, payment: PaymentId, outcome: Outcome, ctx: &mut Context<Self>) {
@@ -191,7 +200,10 @@ impl NfcReader {
             }
             Outcome::Stuck(why) => {
                 let left = self.card.as_ref().map_or(0, |card| card.attempts_left);
-                self.vitals.fact(FactKind::CardFailed { payment, why: why.clone() });
+                self.vitals.fact(FactKind::CardFailed {
+                    payment,
+                    why: why.clone(),
+                });
                 self.vitals.set(Health::Mute(why));
                 self.reader.reset();
                 self.subscribe(ctx);
@@ -208,10 +220,15 @@ impl NfcReader {
 
     /// Ends a read under way; `why` is told if it was still wanted.
     fn give_up_read(&mut self, why: Option<&str>, ctx: &mut Context<Self>) {
-        let Some((payment, reading)) = self.reading.take() else { return };
+        let Some((payment, reading)) = self.reading.take() else {
+            return;
+        };
         ctx.cancel_future(reading);
         if let Some(why) = why {
-            self.vitals.fact(FactKind::CardFailed { payment, why: why.to_owned() });
+            self.vitals.fact(FactKind::CardFailed {
+                payment,
+                why: why.to_owned(),
+            });
         }
     }
 
@@ -231,7 +248,8 @@ impl NfcReader {
             ReaderEvent::CardInserted { .. } => {
                 self.vitals.word();
                 if self.armed.is_none() {
-                    self.vitals.ignored("a card, and no payment was waiting for one");
+                    self.vitals
+                        .ignored("a card, and no payment was waiting for one");
                 }
                 // after a reset the reader reports the card that hung once more: its attempts count on
                 let attempts_left = match self.hung.take() {
@@ -257,10 +275,13 @@ impl Actor for NfcReader {
         self.vitals.tell(Health::Starting);
         self.subscribe(ctx);
         ctx.run_interval(TICK, |nfc, ctx| {
-            let silent = nfc.silent_since.is_some_and(|s| s.elapsed() >= nfc.settings.silence);
+            let silent = nfc
+                .silent_since
+                .is_some_and(|s| s.elapsed() >= nfc.settings.silence);
             if silent {
                 if nfc.watch.is_some() {
-                    nfc.vitals.set(Health::Mute(String::from("the reader says nothing")));
+                    nfc.vitals
+                        .set(Health::Mute(String::from("the reader says nothing")));
                     nfc.reader.reset();
                 }
                 nfc.subscribe(ctx);
@@ -271,7 +292,11 @@ impl Actor for NfcReader {
 
 impl StreamHandler<Told> for NfcReader {
     fn handle(&mut self, Told(generation, event): Told, ctx: &mut Self::Context) {
-        if self.watch.as_ref().is_none_or(|(current, _)| *current != generation) {
+        if self
+            .watch
+            .as_ref()
+            .is_none_or(|(current, _)| *current != generation)
+        {
             return;
         }
         match event {
@@ -282,7 +307,8 @@ impl StreamHandler<Told> for NfcReader {
                 self.card = None;
                 self.give_up_read(Some("the reader was unplugged"), ctx);
                 self.silent_since = Some(Instant::now());
-                self.vitals.set(Health::Absent(String::from("the reader's service ended")));
+                self.vitals
+                    .set(Health::Absent(String::from("the reader's service ended")));
             }
         }
     }
@@ -296,7 +322,10 @@ impl Handler<Arm> for NfcReader {
 
     /// Arming anew for the same payment gives a card that lies there its attempts back.
     fn handle(&mut self, arm: Arm, ctx: &mut Self::Context) {
-        if self.reading.is_some_and(|(payment, _)| payment != arm.payment) {
+        if self
+            .reading
+            .is_some_and(|(payment, _)| payment != arm.payment)
+        {
             self.give_up_read(None, ctx);
         }
         self.armed = Some((arm.payment, arm.money));
@@ -311,7 +340,10 @@ impl Handler<Disarm> for NfcReader {
     type Result = ();
 
     fn handle(&mut self, disarm: Disarm, ctx: &mut Self::Context) {
-        if self.armed.is_some_and(|(payment, _)| payment == disarm.payment) {
+        if self
+            .armed
+            .is_some_and(|(payment, _)| payment == disarm.payment)
+        {
             self.armed = None;
             self.give_up_read(None, ctx);
         }

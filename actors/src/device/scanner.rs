@@ -109,7 +109,9 @@ impl Scanner {
 
     /// Starts one under supervision. It knows of no payment after a restart: arm it again when it reports `Ready`.
     pub fn supervised(supervision: &Supervision, deps: ScannerDeps) -> Handle<Self> {
-        let spec = deps.device.child_spec(DeviceKind::Scanner, deps.opener.describe());
+        let spec = deps
+            .device
+            .child_spec(DeviceKind::Scanner, deps.opener.describe());
         supervision.child(spec, move || Self::new(deps.clone()))
     }
 
@@ -146,16 +148,22 @@ impl Scanner {
             Ok(scan) => scan,
             // the scanner works, it says so itself
             Err(BadRead::NoRead) => {
-                return self.vitals.ignored(format!("bad read: {}", BadRead::NoRead));
+                return self
+                    .vitals
+                    .ignored(format!("bad read: {}", BadRead::NoRead));
             }
             Err(bad) => return self.bad_read(&bad.to_string()),
         };
         let now = Instant::now();
         let Some(Armed { payment, at }) = self.armed else {
-            return self.vitals.ignored("a scan, and no payment was waiting for one");
+            return self
+                .vitals
+                .ignored("a scan, and no payment was waiting for one");
         };
         if received.began < at {
-            return self.vitals.ignored("a scan that was made before the payment began");
+            return self
+                .vitals
+                .ignored("a scan that was made before the payment began");
         }
         let repeated = self.last.as_ref().is_some_and(|(_, code, seen)| {
             let recent = now.duration_since(*seen) <= self.settings.repeat_within;
@@ -193,7 +201,11 @@ impl StreamHandler<LineEvent> for Scanner {
                 self.down = None;
                 self.babble.forget();
                 let family = self.settings.family;
-                self.command(if self.armed.is_some() { family.arm() } else { family.disarm() });
+                self.command(if self.armed.is_some() {
+                    family.arm()
+                } else {
+                    family.disarm()
+                });
             }
             LineEvent::Down(Down::Absent(why)) => self.down = Some(Health::Absent(why)),
             LineEvent::Down(Down::Stuck(why)) => self.down = Some(Health::Mute(why)),
@@ -216,10 +228,17 @@ impl Handler<Arm> for Scanner {
 
     /// Arming anew for the same payment asks for one more scan and keeps the repeat filter.
     fn handle(&mut self, arm: Arm, _: &mut Self::Context) {
-        if self.last.as_ref().is_some_and(|(payment, ..)| *payment != arm.payment) {
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|(payment, ..)| *payment != arm.payment)
+        {
             self.last = None;
         }
-        self.armed = Some(Armed { payment: arm.payment, at: Instant::now() });
+        self.armed = Some(Armed {
+            payment: arm.payment,
+            at: Instant::now(),
+        });
         self.command(self.settings.family.arm());
     }
 }
@@ -228,7 +247,11 @@ impl Handler<Disarm> for Scanner {
     type Result = ();
 
     fn handle(&mut self, disarm: Disarm, _: &mut Self::Context) {
-        if self.armed.as_ref().is_some_and(|armed| armed.payment == disarm.payment) {
+        if self
+            .armed
+            .as_ref()
+            .is_some_and(|armed| armed.payment == disarm.payment)
+        {
             self.armed = None;
             self.command(self.settings.family.disarm());
         }

@@ -99,7 +99,11 @@ impl Desk {
             entropy: Arc::new(NoJitter),
             restarts: Restarts::default(),
         };
-        Self { deps, facts, signals: listener }
+        Self {
+            deps,
+            facts,
+            signals: listener,
+        }
     }
 
     pub(crate) fn supervision(&self) -> Supervision {
@@ -160,13 +164,18 @@ impl Desk {
 
     /// All signals so far, as text, to look for what must not be in them.
     pub(crate) fn signals_shown(&mut self) -> String {
-        std::iter::from_fn(|| self.signals.try_recv().ok()).map(|s| format!("{s:?}\n")).collect()
+        std::iter::from_fn(|| self.signals.try_recv().ok())
+            .map(|s| format!("{s:?}\n"))
+            .collect()
     }
 }
 
 /// A payment's id; `n` tells them apart and orders them.
 pub(crate) fn payment(n: u8) -> PaymentId {
-    PaymentId::new(Timestamp::from_unix_ms(1_772_000_000_000 + i64::from(n)), [n; 10])
+    PaymentId::new(
+        Timestamp::from_unix_ms(1_772_000_000_000 + i64::from(n)),
+        [n; 10],
+    )
 }
 
 pub(crate) fn money(amount: &str) -> Money {

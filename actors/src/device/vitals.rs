@@ -31,7 +31,9 @@ pub struct DeviceDeps {
 
 impl fmt::Debug for DeviceDeps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceDeps").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("DeviceDeps")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +72,14 @@ pub(super) struct Vitals {
 impl Vitals {
     pub(super) fn new(deps: DeviceDeps, kind: DeviceKind, line: String) -> Self {
         let since = deps.clock.now();
-        Self { deps, kind, line, health: Health::Starting, since, last_word_at: None }
+        Self {
+            deps,
+            kind,
+            line,
+            health: Health::Starting,
+            since,
+            last_word_at: None,
+        }
     }
 
     pub(super) fn deps(&self) -> &DeviceDeps {
@@ -104,12 +113,18 @@ impl Vitals {
     }
 
     pub(super) fn fact(&self, kind: FactKind) {
-        (self.deps.facts)(Fact { device: self.deps.id.clone(), kind });
+        (self.deps.facts)(Fact {
+            device: self.deps.id.clone(),
+            kind,
+        });
     }
 
     /// Something that was dropped on purpose, made visible. Never what was read (SEC-1).
     pub(super) fn ignored(&self, why: impl Into<String>) {
-        self.deps.signals.emit(Signal::Ignored { device: self.deps.id.clone(), why: why.into() });
+        self.deps.signals.emit(Signal::Ignored {
+            device: self.deps.id.clone(),
+            why: why.into(),
+        });
     }
 
     pub(super) fn status(&self) -> DeviceStatus {

@@ -121,7 +121,10 @@ impl Reader<'_> {
             let now = Instant::now();
             let frames = self.framer.feed(buffer.get(..len).unwrap_or_default());
             self.tell(frames, now).await?;
-            self.began = self.framer.is_partial().then_some(self.began.unwrap_or(now));
+            self.began = self
+                .framer
+                .is_partial()
+                .then_some(self.began.unwrap_or(now));
         }
     }
 
@@ -133,8 +136,14 @@ impl Reader<'_> {
                 Frame::Data(data) => {
                     // only the first can have begun before this read
                     let began = self.began.take().unwrap_or(now);
-                    let received = Received { bytes: Zeroizing::new(data), began };
-                    self.events.send(LineEvent::Frame(received)).await.map_err(|_| Gone)?;
+                    let received = Received {
+                        bytes: Zeroizing::new(data),
+                        began,
+                    };
+                    self.events
+                        .send(LineEvent::Frame(received))
+                        .await
+                        .map_err(|_| Gone)?;
                 }
                 Frame::Garbage { reason, bytes_len } => {
                     self.began = None;

@@ -15,7 +15,10 @@ use crate::{
 };
 
 fn settings() -> LineSettings {
-    LineSettings { write_queue: 2, ..LineSettings::default() }
+    LineSettings {
+        write_queue: 2,
+        ..LineSettings::default()
+    }
 }
 
 struct Rig {
@@ -28,7 +31,11 @@ impl Rig {
     fn new(settings: LineSettings) -> Self {
         let opener = ScriptedOpener::default();
         let (line, events) = Line::start(Arc::new(opener.clone()), settings, Arc::new(NoJitter));
-        Self { opener, line, events: Box::pin(events) }
+        Self {
+            opener,
+            line,
+            events: Box::pin(events),
+        }
     }
 
     async fn next(&mut self) -> LineEvent {
@@ -61,10 +68,16 @@ async fn it_is_tried_for_ever_at_least_once_a_second() {
     let began = Instant::now();
     for _ in 0..100 {
         let event = rig.next().await;
-        let LineEvent::Down(Down::Absent(why)) = event else { panic!("{event:?}") };
+        let LineEvent::Down(Down::Absent(why)) = event else {
+            panic!("{event:?}")
+        };
         assert_eq!(why, "not plugged in");
     }
-    assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(100),
+        "{:?}",
+        began.elapsed()
+    );
     let plugged_in = Instant::now();
     let _far = rig.up(64).await;
     assert!(plugged_in.elapsed() <= Duration::from_secs(1));
@@ -92,9 +105,14 @@ async fn frames_come_whole_however_the_bytes_are_cut_and_know_when_they_began() 
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     far.write_all(b"\rab\rcd\r").await.expect("room");
-    let LineEvent::Frame(first) = rig.next().await else { panic!("a frame") };
+    let LineEvent::Frame(first) = rig.next().await else {
+        panic!("a frame")
+    };
     assert_eq!((&first.bytes[..], first.began), (&b"12345"[..], began));
-    assert_eq!((rig.text().await, rig.text().await), ("ab".into(), "cd".into()));
+    assert_eq!(
+        (rig.text().await, rig.text().await),
+        ("ab".into(), "cd".into())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +121,10 @@ async fn a_half_frame_that_falls_silent_is_garbage_and_the_next_frame_is_clean()
     let mut far = rig.up(64).await;
     far.write_all(b"half").await.expect("room");
     let event = rig.next().await;
-    assert!(matches!(event, LineEvent::Garbage { bytes_len: 4, .. }), "{event:?}");
+    assert!(
+        matches!(event, LineEvent::Garbage { bytes_len: 4, .. }),
+        "{event:?}"
+    );
     far.write_all(b"whole\r").await.expect("room");
     assert_eq!(rig.text().await, "whole");
 }
@@ -117,7 +138,10 @@ async fn what_is_written_arrives_framed_and_in_order() {
     let mut bytes = [0; 5];
     far.read_exact(&mut bytes).await.expect("bytes");
     assert_eq!(&bytes, b"one\r\x16");
-    assert!(matches!(rig.line.send(b""), Err(WriteFailed::Unframable(_))));
+    assert!(matches!(
+        rig.line.send(b""),
+        Err(WriteFailed::Unframable(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +155,10 @@ async fn a_device_that_takes_nothing_fills_the_queue_and_then_the_line_is_opened
     rig.line.send(b"waits").expect("queued");
     assert_eq!(rig.line.send(b"no room"), Err(WriteFailed::Full));
     let event = rig.next().await;
-    assert!(matches!(event, LineEvent::Down(Down::Stuck(_))), "{event:?}");
+    assert!(
+        matches!(event, LineEvent::Down(Down::Stuck(_))),
+        "{event:?}"
+    );
     assert!(began.elapsed() < Duration::from_millis(1_100));
     // and what waited then is not sent to the device that comes next
     let mut far = rig.up(64).await;
@@ -153,7 +180,10 @@ async fn it_is_opened_again_when_told_to() {
     assert!(matches!(rig.next().await, LineEvent::Up));
     // the second order was for the old connection
     let quiet = timeout(Duration::from_secs(5), rig.events.next()).await;
-    assert!(!matches!(quiet, Ok(Some(LineEvent::Down(Down::Stuck(_))))), "{quiet:?}");
+    assert!(
+        !matches!(quiet, Ok(Some(LineEvent::Down(Down::Stuck(_))))),
+        "{quiet:?}"
+    );
 }
 
 /// Opens never, or with errors.
@@ -175,12 +205,22 @@ impl LineOpener for Odd {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_that_hangs_is_given_up_and_errors_are_worded() {
-    let script = [Some(io::ErrorKind::PermissionDenied), None, Some(io::ErrorKind::ConnectionRefused)];
+    let script = [
+        Some(io::ErrorKind::PermissionDenied),
+        None,
+        Some(io::ErrorKind::ConnectionRefused),
+    ];
     let opener = Odd(Mutex::new(script.into()));
     let (_line, mut events) = Line::start(Arc::new(opener), settings(), Arc::new(NoJitter));
-    for expected in ["not allowed to open it", "cannot be opened", "nothing listens there"] {
+    for expected in [
+        "not allowed to open it",
+        "cannot be opened",
+        "nothing listens there",
+    ] {
         let event = events.next().await.expect("an event");
-        let LineEvent::Down(Down::Absent(why)) = event else { panic!("{event:?}") };
+        let LineEvent::Down(Down::Absent(why)) = event else {
+            panic!("{event:?}")
+        };
         assert!(why.starts_with(expected), "{why}");
     }
 }

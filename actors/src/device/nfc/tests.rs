@@ -42,7 +42,10 @@ struct Script {
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<_> = text.chars().filter(|c| !c.is_whitespace()).collect();
     let pair = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16);
-    digits.chunks(2).map(|two| pair(two).expect("hex")).collect()
+    digits
+        .chunks(2)
+        .map(|two| pair(two).expect("hex"))
+        .collect()
 }
 
 /// A UnionPay debit card without PDOL.
@@ -69,7 +72,9 @@ impl CardReader for Script {
         if !*self.silent.lock().expect("unpoisoned") {
             sender.try_send(ReaderEvent::Ready).expect("room");
             if *self.lies_there.lock().expect("unpoisoned") {
-                sender.try_send(ReaderEvent::CardInserted { atr: vec![] }).expect("room");
+                sender
+                    .try_send(ReaderEvent::CardInserted { atr: vec![] })
+                    .expect("room");
             }
         }
         *self.events.lock().expect("unpoisoned") = Some(sender);
@@ -137,11 +142,19 @@ impl Rig {
             settings: NfcSettings::default(),
         };
         let nfc = NfcReader::supervised(&supervision, deps);
-        Self { desk, script, nfc, _supervision: supervision }
+        Self {
+            desk,
+            script,
+            nfc,
+            _supervision: supervision,
+        }
     }
 
     async fn arm(&self, n: u8) {
-        let arm = Arm { payment: payment(n), money: money("12.50") };
+        let arm = Arm {
+            payment: payment(n),
+            money: money("12.50"),
+        };
         self.nfc.ask(arm, SECOND).await.expect("armed");
     }
 
@@ -149,7 +162,11 @@ impl Rig {
         let there = matches!(event, ReaderEvent::CardInserted { .. });
         *self.script.lies_there.lock().expect("unpoisoned") = there;
         let events = self.script.events.lock().expect("unpoisoned");
-        events.as_ref().expect("subscribed").try_send(event).expect("room");
+        events
+            .as_ref()
+            .expect("subscribed")
+            .try_send(event)
+            .expect("room");
     }
 
     fn card(&self, card: Behaviour) {
@@ -187,7 +204,10 @@ impl Rig {
 async fn a_card_is_read_once_and_only_while_armed() {
     let mut rig = Rig::new(Behaviour::Good).await;
     rig.insert();
-    assert_eq!(rig.desk.ignored().await, "a card, and no payment was waiting for one");
+    assert_eq!(
+        rig.desk.ignored().await,
+        "a card, and no payment was waiting for one"
+    );
     // it still lies there when the payment begins
     rig.arm(1).await;
     assert_eq!(rig.read().await, payment(1));
@@ -210,11 +230,27 @@ async fn a_read_under_way_ends_with_its_payment_and_never_reaches_the_next() {
     rig.arm(1).await;
     rig.insert();
     sleep(SECOND).await;
-    rig.nfc.ask(Disarm { payment: payment(1) }, SECOND).await.expect("answer");
+    rig.nfc
+        .ask(
+            Disarm {
+                payment: payment(1),
+            },
+            SECOND,
+        )
+        .await
+        .expect("answer");
     rig.desk.no_fact_within(10 * SECOND).await;
     rig.arm(2).await;
     sleep(SECOND).await;
-    rig.nfc.ask(Disarm { payment: payment(1) }, SECOND).await.expect("answer");
+    rig.nfc
+        .ask(
+            Disarm {
+                payment: payment(1),
+            },
+            SECOND,
+        )
+        .await
+        .expect("answer");
     rig.arm(3).await;
     assert_eq!(rig.read().await, payment(3));
     rig.desk.no_fact_within(10 * SECOND).await;
@@ -228,7 +264,10 @@ async fn a_card_removed_in_mid_read_fails_and_the_reader_stays_armed() {
     sleep(SECOND / 4).await;
     rig.remove();
     let (whose, why) = rig.failed().await;
-    assert_eq!((whose, why.as_str()), (payment(1), "the card was taken away too early"));
+    assert_eq!(
+        (whose, why.as_str()),
+        (payment(1), "the card was taken away too early")
+    );
     for card in [Behaviour::Torn(2), Behaviour::Empty] {
         rig.card(card);
         rig.insert();
@@ -253,7 +292,10 @@ async fn a_stuck_card_is_told_shown_reset_and_not_tried_for_ever() {
     assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
     rig.desk.health("ready").await;
     // the reader reports the same card once more after the reset
-    assert_eq!(rig.failed().await, (payment(1), "the card stopped answering".into()));
+    assert_eq!(
+        rig.failed().await,
+        (payment(1), "the card stopped answering".into())
+    );
     rig.desk.no_fact_within(60 * SECOND).await;
     assert_eq!(rig.script.resets.load(Ordering::Relaxed), 2);
     rig.remove();
@@ -268,8 +310,15 @@ async fn a_card_that_is_slow_at_every_step_runs_out_of_the_time_for_the_whole() 
     rig.arm(1).await;
     let began = Instant::now();
     rig.insert();
-    assert_eq!(rig.failed().await, (payment(1), "the card takes too long".into()));
-    assert!((5.0..5.2).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
+    assert_eq!(
+        rig.failed().await,
+        (payment(1), "the card takes too long".into())
+    );
+    assert!(
+        (5.0..5.2).contains(&began.elapsed().as_secs_f64()),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[actix::test]
@@ -278,9 +327,17 @@ async fn the_service_gone_and_back() {
     rig.arm(1).await;
     rig.insert();
     sleep(SECOND / 4).await;
-    rig.tell(ReaderEvent::Gone { why: "the PC/SC service is gone".into() });
-    assert_eq!(rig.failed().await, (payment(1), "the reader was unplugged".into()));
-    assert_eq!(rig.nfc.ask(Report, SECOND).await, Ok(Health::Absent("the PC/SC service is gone".into())));
+    rig.tell(ReaderEvent::Gone {
+        why: "the PC/SC service is gone".into(),
+    });
+    assert_eq!(
+        rig.failed().await,
+        (payment(1), "the reader was unplugged".into())
+    );
+    assert_eq!(
+        rig.nfc.ask(Report, SECOND).await,
+        Ok(Health::Absent("the PC/SC service is gone".into()))
+    );
     rig.card(Behaviour::Good);
     rig.tell(ReaderEvent::Ready);
     rig.insert();
@@ -292,7 +349,10 @@ async fn the_service_gone_and_back() {
 async fn a_stream_of_events_that_ends_is_asked_for_again() {
     let mut rig = Rig::new(Behaviour::Good).await;
     *rig.script.events.lock().expect("unpoisoned") = None;
-    assert_eq!(rig.desk.health("absent").await, "the reader's service ended");
+    assert_eq!(
+        rig.desk.health("absent").await,
+        "the reader's service ended"
+    );
     rig.desk.health("ready").await;
     rig.arm(1).await;
     rig.insert();

@@ -30,7 +30,12 @@ impl Rig {
             settings,
         };
         let scanner = Scanner::supervised(&supervision, deps);
-        Self { desk, opener, scanner, _supervision: supervision }
+        Self {
+            desk,
+            opener,
+            scanner,
+            _supervision: supervision,
+        }
     }
 
     async fn plugged_in(settings: ScannerSettings) -> (Self, DuplexStream) {
@@ -41,7 +46,10 @@ impl Rig {
     }
 
     async fn arm(&self, n: u8) {
-        let arm = Arm { payment: payment(n), money: money("1") };
+        let arm = Arm {
+            payment: payment(n),
+            money: money("1"),
+        };
         self.scanner.ask(arm, SECOND).await.expect("armed");
     }
 
@@ -59,14 +67,23 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn a_scan_is_handed_on_once_and_only_while_armed() {
     let (mut rig, mut far) = Rig::plugged_in(ScannerSettings::default()).await;
     far.write_all(CODE).await.expect("room");
-    assert_eq!(rig.desk.ignored().await, "a scan, and no payment was waiting for one");
+    assert_eq!(
+        rig.desk.ignored().await,
+        "a scan, and no payment was waiting for one"
+    );
     rig.arm(1).await;
     far.write_all(b"]Q1").await.expect("room");
     sleep(Duration::from_millis(50)).await;
     far.write_all(CODE).await.expect("room");
-    assert_eq!(rig.scanned().await, (payment(1), "28763443825664394".into()));
+    assert_eq!(
+        rig.scanned().await,
+        (payment(1), "28763443825664394".into())
+    );
     far.write_all(OTHER).await.expect("room");
-    assert_eq!(rig.desk.ignored().await, "a scan, and no payment was waiting for one");
+    assert_eq!(
+        rig.desk.ignored().await,
+        "a scan, and no payment was waiting for one"
+    );
     rig.desk.no_fact_within(SECOND).await;
 }
 
@@ -74,11 +91,27 @@ async fn a_scan_is_handed_on_once_and_only_while_armed() {
 async fn disarming_is_for_the_payment_that_armed_it() {
     let (mut rig, mut far) = Rig::plugged_in(ScannerSettings::default()).await;
     rig.arm(2).await;
-    rig.scanner.ask(Disarm { payment: payment(1) }, SECOND).await.expect("answer");
+    rig.scanner
+        .ask(
+            Disarm {
+                payment: payment(1),
+            },
+            SECOND,
+        )
+        .await
+        .expect("answer");
     far.write_all(CODE).await.expect("room");
     assert_eq!(rig.scanned().await.0, payment(2));
     rig.arm(3).await;
-    rig.scanner.ask(Disarm { payment: payment(3) }, SECOND).await.expect("answer");
+    rig.scanner
+        .ask(
+            Disarm {
+                payment: payment(3),
+            },
+            SECOND,
+        )
+        .await
+        .expect("answer");
     far.write_all(OTHER).await.expect("room");
     rig.desk.no_fact_within(SECOND).await;
 }
@@ -90,9 +123,15 @@ async fn a_scan_that_began_before_the_payment_is_not_the_payments() {
     sleep(Duration::from_millis(20)).await;
     rig.arm(1).await;
     far.write_all(b"5664394\r").await.expect("room");
-    assert_eq!(rig.desk.ignored().await, "a scan that was made before the payment began");
+    assert_eq!(
+        rig.desk.ignored().await,
+        "a scan that was made before the payment began"
+    );
     far.write_all(OTHER).await.expect("room");
-    assert_eq!(rig.scanned().await, (payment(1), "120061098828009406".into()));
+    assert_eq!(
+        rig.scanned().await,
+        (payment(1), "120061098828009406".into())
+    );
 }
 
 #[actix::test]
@@ -127,7 +166,10 @@ async fn a_bad_read_is_visible_and_leaves_the_scanner_armed() {
     far.write_all(OTHER).await.expect("room");
     assert_eq!(rig.scanned().await.0, payment(1));
     let shown = rig.desk.signals_shown();
-    assert!(!shown.contains("28763443") && !shown.contains("12006109"), "{shown}");
+    assert!(
+        !shown.contains("28763443") && !shown.contains("12006109"),
+        "{shown}"
+    );
 }
 
 #[actix::test]
@@ -136,7 +178,10 @@ async fn babble_is_shown_and_ends() {
     for _ in 0..4 {
         far.write_all(b"\x01\xff\x02\r").await.expect("room");
     }
-    assert_eq!(rig.desk.health("babbling").await, "4 or more messages within 10 s made no sense");
+    assert_eq!(
+        rig.desk.health("babbling").await,
+        "4 or more messages within 10 s made no sense"
+    );
     rig.arm(1).await;
     far.write_all(CODE).await.expect("room");
     assert_eq!(rig.scanned().await.0, payment(1));
@@ -150,7 +195,11 @@ async fn unplugged_is_shown_within_two_seconds_and_back_within_three_and_it_stay
     let unplugged = Instant::now();
     drop(far);
     assert_eq!(rig.desk.health("absent").await, "unplugged");
-    assert!(unplugged.elapsed() <= 2 * SECOND, "{:?}", unplugged.elapsed());
+    assert!(
+        unplugged.elapsed() <= 2 * SECOND,
+        "{:?}",
+        unplugged.elapsed()
+    );
     sleep(600 * SECOND).await;
     let returned = Instant::now();
     let mut far = rig.opener.plug_in(256);
@@ -162,7 +211,10 @@ async fn unplugged_is_shown_within_two_seconds_and_back_within_three_and_it_stay
 
 #[actix::test]
 async fn trigger_commands_follow_the_arming_also_after_a_reconnect() {
-    let settings = ScannerSettings { family: Family::Honeywell, ..ScannerSettings::default() };
+    let settings = ScannerSettings {
+        family: Family::Honeywell,
+        ..ScannerSettings::default()
+    };
     let (mut rig, mut far) = Rig::plugged_in(settings).await;
     let mut bytes = [0; 3];
     far.read_exact(&mut bytes).await.expect("off at the start");
@@ -208,13 +260,24 @@ async fn a_panic_costs_the_neighbour_nothing_and_the_scanner_comes_back_on_its_l
     let other = Scanner::supervised(&rig._supervision, deps);
     let mut other_far = opener.plug_in(256);
     neighbour.health("ready").await;
-    other.ask(Arm { payment: payment(7), money: money("1") }, SECOND).await.expect("armed");
+    other
+        .ask(
+            Arm {
+                payment: payment(7),
+                money: money("1"),
+            },
+            SECOND,
+        )
+        .await
+        .expect("armed");
 
     let broken = Instant::now();
     rig.scanner.try_send(Break).expect("room");
     rig.desk.health("starting").await;
     other_far.write_all(OTHER).await.expect("room");
-    assert!(matches!(neighbour.fact().await, FactKind::CodeScanned { payment: p, .. } if p == payment(7)));
+    assert!(
+        matches!(neighbour.fact().await, FactKind::CodeScanned { payment: p, .. } if p == payment(7))
+    );
     drop(far);
     let mut far = rig.opener.plug_in(256);
     rig.desk.health("ready").await;
@@ -222,7 +285,10 @@ async fn a_panic_costs_the_neighbour_nothing_and_the_scanner_comes_back_on_its_l
     assert_eq!(rig.desk.deps.restarts.get(), 1);
     // the new incarnation knows of no payment until it is armed
     far.write_all(CODE).await.expect("room");
-    assert_eq!(rig.desk.ignored().await, "a scan, and no payment was waiting for one");
+    assert_eq!(
+        rig.desk.ignored().await,
+        "a scan, and no payment was waiting for one"
+    );
     rig.arm(1).await;
     far.write_all(OTHER).await.expect("room");
     assert_eq!(rig.scanned().await.0, payment(1));

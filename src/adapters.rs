@@ -1,4 +1,5 @@
 //! Adapters: each implements one port of the core against a real thing, and nothing else.
 
+pub mod journal;
 pub mod mqtt;
 pub mod picture;

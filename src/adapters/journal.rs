@@ -1,0 +1,263 @@
+//! The `JournalDisk` on sled 0.34: what it acknowledged survives kill -9 and power loss (JRN-1).
+//!
+//! One thread writes: per group one transaction over all trees, `flush`, and an fdatasync of sled's own file, then the
+//! answer. Any error of the disk stops the writing for ever (JRN-3). Reads go to sled directly, on threads that may
+//! block, and show nothing that is not durable. One process holds the directory; a marker beside the store remembers
+//! how far the records went, so that an erased store is never taken for a new one.
+//!
+//! Not here: the guard log in front of the store (its place is `Writer::make_durable`), retention, and copying the
+//! store before it is opened after a crash.
+
+mod directory;
+mod failed;
+mod open;
+mod plan;
+mod read;
+mod reader;
+mod shared;
+mod store;
+#[cfg(test)]
+mod tests;
+mod totals;
+mod writer;
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use store_actors::{
+    domain::{
+        ids::{PaymentId, RefundId},
+        payment::Payment,
+        record::{Record, Tip},
+    },
+    ports::{JournalDisk, JournalFailed, PaymentFilter, Reply},
+};
+use tokio::{
+    sync::oneshot,
+    task::spawn_blocking,
+    time::timeout,
+};
+
+pub use failed::OpenFailed;
+pub use reader::Reader;
+pub use totals::Total;
+
+use directory::Marker;
+use shared::Shared;
+use writer::{Job, Writer};
+
+/// A group that isn't on disk within this time stops the journal: the disk can't be trusted.
+const DISK_WITHIN: Duration = Duration::from_secs(15);
+
+/// Groups that may wait for the writer. The journal actor sends one at a time.
+const JOBS_MAX: usize = 4;
+
+/// Where the journal lies, and its limits.
+#[derive(Clone, Debug)]
+pub struct JournalConfig {
+    pub dir: PathBuf,
+    /// With less room than this on the disk no payment is begun; those begun still end.
+    pub min_free_bytes: u64,
+    /// From UTC to the clock whose midnight ends the business day: 480 for China. Kept from the journal's first run on.
+    pub day_offset_minutes: i32,
+}
+
+impl JournalConfig {
+    /// 256 MiB of room, business days of UTC.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), min_free_bytes: 256 * 1024 * 1024, day_offset_minutes: 0 }
+    }
+}
+
+/// The open journal.
+pub struct Journal {
+    shared: Arc<Shared>,
+    jobs: Mutex<Option<mpsc::SyncSender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    min_free_bytes: u64,
+    was_clean: bool,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Journal({}, {:?})", self.shared.dir.root().display(), self.shared.progress())
+    }
+}
+
+impl Journal {
+    /// Opens the journal, or begins one where none was. Blocks while sled recovers.
+    pub fn open(config: JournalConfig) -> Result<Self, OpenFailed> {
+        let opened = open::open(&config.dir, Some(config.day_offset_minutes))?;
+        let head = opened.shared.progress().durable;
+        let dir = &opened.shared.dir;
+        let marked = dir.write_marker(&Marker::of(&head, false));
+        marked.map_err(directory::disk("write the marker in", dir.root()))?;
+
+        let shared = Arc::new(opened.shared);
+        let (sender, jobs) = mpsc::sync_channel(JOBS_MAX);
+        let min_free_bytes = config.min_free_bytes;
+        let writer = Writer { shared: shared.clone(), jobs, min_free_bytes, marked: head.tip.seq };
+        let thread = std::thread::Builder::new().name("journal".into());
+        let thread = thread.spawn(move || writer.run());
+        let thread = thread.map_err(directory::disk("start a thread for", &config.dir))?;
+        Ok(Self {
+            shared,
+            jobs: Mutex::new(Some(sender)),
+            writer: Mutex::new(Some(thread)),
+            min_free_bytes,
+            was_clean: opened.was_clean,
+        })
+    }
+
+    /// Whether the run before ended with `close`. True for a journal just begun.
+    pub fn was_clean(&self) -> bool {
+        self.was_clean
+    }
+
+    /// Whether the disk has room for new payments.
+    pub fn has_room(&self) -> bool {
+        writer::has_room(self.shared.dir.root(), self.min_free_bytes)
+    }
+
+    /// Counts and sums of the business days that begin with `day`: `2026-11-22`, or `2026-11` for a month.
+    pub fn totals(&self, day: &str) -> Reply<'_, Result<Vec<Total>, JournalFailed>> {
+        let day = day.to_owned();
+        self.read(move |shared| shared.totals(&day))
+    }
+
+    /// Writes what was taken, then the marker of a clean end. Afterwards every append is refused.
+    ///
+    /// Errors: `Stopped` if the journal has failed before or now; it then counts as not cleanly closed.
+    pub async fn close(&self) -> Result<(), JournalFailed> {
+        let (jobs, writer) = (take(&self.jobs), take(&self.writer));
+        drop(jobs);
+        let shared = self.shared.clone();
+        let closing = spawn_blocking(move || {
+            let ended = writer.is_none_or(|writer| writer.join().is_ok());
+            shared.check_running()?;
+            if !ended {
+                return Err(shared.stop("the writer died"));
+            }
+            let marker = Marker::of(&shared.progress().durable, true);
+            shared.dir.write_marker(&marker).map_err(|cause| shared.stop(cause.to_string()))?;
+            shared.stop("it is closed");
+            Ok(())
+        });
+        match timeout(DISK_WITHIN, closing).await {
+            Ok(Ok(closed)) => closed,
+            Ok(Err(_)) => Err(self.shared.stop("closing it failed")),
+            Err(_) => Err(self.shared.stop("the disk did not answer in time")),
+        }
+    }
+
+    async fn write(&self, group: Vec<Record>) -> Result<(), JournalFailed> {
+        self.shared.check_running()?;
+        let (answer, answered) = oneshot::channel();
+        let sent = match &*self.jobs.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(jobs) => jobs.try_send(Job { group, answer }),
+            None => return Err(self.shared.stop("it is closed")),
+        };
+        match sent {
+            Ok(()) => {}
+            Err(mpsc::TrySendError::Full(_)) => return Err(JournalFailed::Busy),
+            Err(mpsc::TrySendError::Disconnected(_)) => {
+                return Err(self.shared.stop("the writer died"));
+            }
+        }
+        match timeout(DISK_WITHIN, answered).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(_)) => Err(self.shared.stop("the writer died")),
+            Err(_) => Err(self.shared.stop("the disk did not answer in time")),
+        }
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared) -> Result<T, JournalFailed> + Send + 'static,
+    ) -> Reply<'_, Result<T, JournalFailed>> {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let done = spawn_blocking(move || read(&shared)).await;
+            done.unwrap_or_else(|died| Err(JournalFailed::Unreadable(died.to_string())))
+        })
+    }
+}
+
+impl Drop for Journal {
+    /// Without `close` the next run finds the journal not cleanly closed; what was acknowledged is there.
+    fn drop(&mut self) {
+        drop(take(&self.jobs));
+        let writer = take(&self.writer);
+        if self.shared.check_running().is_ok()
+            && let Some(writer) = writer
+            && writer.join().is_err()
+        {
+            tracing::error!("the journal's writer died");
+        }
+    }
+}
+
+fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+impl JournalDisk for Journal {
+    fn tip(&self) -> Tip {
+        self.shared.progress().durable.tip
+    }
+
+    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>> {
+        Box::pin(self.write(group))
+    }
+
+    fn records(
+        &self,
+        from_seq: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Reply<'_, Result<Vec<Record>, JournalFailed>> {
+        self.read(move |shared| shared.records(from_seq, max_records, max_bytes))
+    }
+
+    fn payment(&self, id: PaymentId) -> Reply<'_, Result<Option<Payment>, JournalFailed>> {
+        self.read(move |shared| shared.payment(id))
+    }
+
+    fn payment_of_refund(&self, id: RefundId) -> Reply<'_, Result<Option<Payment>, JournalFailed>> {
+        self.read(move |shared| shared.payment_of_refund(id))
+    }
+
+    fn payment_of_key(&self, key: &str) -> Reply<'_, Result<Option<Payment>, JournalFailed>> {
+        let key = key.to_owned();
+        self.read(move |shared| shared.payment_of_key(&key))
+    }
+
+    fn find(&self, filter: PaymentFilter) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
+        self.read(move |shared| shared.find(&filter))
+    }
+
+    fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
+        self.read(Shared::unsettled)
+    }
+
+    fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
+        let mut progress = self.shared.progress();
+        let done = if through > progress.durable.tip.seq {
+            let refused = format!("record {through} was never written here");
+            Err(JournalFailed::Refused(refused))
+        } else {
+            progress.receipted = progress.receipted.max(through);
+            Ok(())
+        };
+        Box::pin(async move { done })
+    }
+
+    fn receipted(&self) -> u64 {
+        self.shared.progress().receipted
+    }
+}

@@ -1,0 +1,274 @@
+//! The trees in sled, and the only two ways of changing them: one transaction, and then a sync.
+//!
+//! sled's `flush` writes and never syncs, and a tail of unsynced segments makes it erase everything at the next open.
+//! So each transaction is far below one segment and is followed by `flush` and an fdatasync of sled's own file, before
+//! anybody is told. sled's background flusher is off: it would write outside this discipline.
+//!
+//! | tree | key | value |
+//! |---|---|---|
+//! | `records` | first sequence number, 8 bytes big-endian | records as encoded, one after the other |
+//! | `payments` | payment id, 16 bytes: by time of opening | 8 bytes sequence number, then the payment's JSON |
+//! | `keys` | `k` + SHA-256 of an idempotency key; `r` + refund id; `t` + 16 bytes of SHA-256 of a reference + payment id | payment id |
+//! | `unsettled` | payment id | nothing |
+//! | `totals` | `day/currency/tender/state` | 8 bytes count, 8 bytes sum in minor units |
+//! | `meta` | `head`, `format`, `day_offset` | see `Head`; 4 bytes each |
+
+use std::{
+    fs::{self, File},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use sled::{
+    Batch, Db, IVec, Transactional, Tree,
+    transaction::{ConflictableTransactionError, TransactionError},
+};
+use store_actors::domain::{
+    ids::PaymentId,
+    payment::Payment,
+    record::{Hash, Record, Tip},
+};
+
+use super::{
+    directory::{Directory, disk, sync_dir},
+    failed::{OpenFailed, StoreFailed},
+};
+
+pub(super) const FORMAT: u32 = 1;
+
+const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Where everything stands, in one value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    pub tip: Tip,
+    pub receipted: u64,
+    /// How many payments there are.
+    pub payments: u64,
+}
+
+impl Head {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(56);
+        bytes.extend_from_slice(&self.tip.seq.to_be_bytes());
+        bytes.extend_from_slice(&self.tip.hash.0);
+        bytes.extend_from_slice(&self.receipted.to_be_bytes());
+        bytes.extend_from_slice(&self.payments.to_be_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (seq, rest) = bytes.split_first_chunk()?;
+        let (hash, rest) = rest.split_first_chunk()?;
+        let (receipted, rest) = rest.split_first_chunk()?;
+        let payments = rest.try_into().ok()?;
+        Some(Self {
+            tip: Tip { seq: u64::from_be_bytes(*seq), hash: Hash(*hash) },
+            receipted: u64::from_be_bytes(*receipted),
+            payments: u64::from_be_bytes(payments),
+        })
+    }
+}
+
+/// What one group changes: a batch for each tree.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub records: Batch,
+    pub payments: Batch,
+    pub keys: Batch,
+    pub unsettled: Batch,
+    pub totals: Batch,
+    pub meta: Batch,
+}
+
+pub(super) struct Store {
+    pub records: Tree,
+    pub payments: Tree,
+    pub keys: Tree,
+    pub unsettled: Tree,
+    pub totals: Tree,
+    meta: Tree,
+    db: Db,
+    file: File,
+}
+
+impl Store {
+    /// Opens sled in the journal's directory, or creates it there. A torn snapshot, of which sled has no need, is put aside.
+    pub(super) fn open(dir: &Directory) -> Result<Self, OpenFailed> {
+        let path = dir.store();
+        let damaged = |cause: StoreFailed| {
+            let why = format!("its store can't be opened: {cause}");
+            OpenFailed::Damaged { dir: dir.root().to_owned(), why }
+        };
+        let db = match open_sled(&path) {
+            Ok(db) => db,
+            Err(cause) if put_snapshots_aside(dir)? => {
+                tracing::warn!(%cause, "put the store's snapshot aside and open it once more");
+                open_sled(&path).map_err(damaged)?
+            }
+            Err(cause) => return Err(damaged(cause)),
+        };
+        let tree = |name: &str| db.open_tree(name).map_err(|cause| damaged(cause.into()));
+        let file_path = path.join("db");
+        let store = Self {
+            records: tree("records")?,
+            payments: tree("payments")?,
+            keys: tree("keys")?,
+            unsettled: tree("unsettled")?,
+            totals: tree("totals")?,
+            meta: tree("meta")?,
+            file: File::open(&file_path).map_err(disk("open", &file_path))?,
+            db,
+        };
+        store.sync_files(&path).map_err(disk("sync", &path))?;
+        Ok(store)
+    }
+
+    /// sled creates files without syncing them or their names.
+    fn sync_files(&self, path: &Path) -> std::io::Result<()> {
+        File::open(path.join("conf"))?.sync_all()?;
+        self.file.sync_all()?;
+        sync_dir(path)?;
+        path.parent().map_or(Ok(()), sync_dir)
+    }
+
+    /// All of it or nothing, not yet durable.
+    pub(super) fn apply(&self, changes: &Changes) -> Result<(), StoreFailed> {
+        let trees = [
+            &self.records,
+            &self.payments,
+            &self.keys,
+            &self.unsettled,
+            &self.totals,
+            &self.meta,
+        ];
+        let batches = [
+            &changes.records,
+            &changes.payments,
+            &changes.keys,
+            &changes.unsettled,
+            &changes.totals,
+            &changes.meta,
+        ];
+        let done = trees.as_slice().transaction(|views| {
+            let both = views.iter().zip(batches);
+            both.map(|(view, batch)| view.apply_batch(batch)).collect::<Result<(), _>>()?;
+            Ok::<(), ConflictableTransactionError<()>>(())
+        });
+        done.map_err(|failed| match failed {
+            TransactionError::Storage(cause) => StoreFailed::Sled(cause),
+            TransactionError::Abort(()) => StoreFailed::Damaged("the transaction ended".into()),
+        })
+    }
+
+    /// Everything applied is on stable storage when this ends.
+    pub(super) fn sync(&self) -> Result<(), StoreFailed> {
+        self.db.flush()?;
+        Ok(self.file.sync_data()?)
+    }
+
+    pub(super) fn format(&self) -> Result<Option<u32>, StoreFailed> {
+        self.meta_u32("format")
+    }
+
+    /// Minutes from UTC to the business day, as they were when the journal began: the totals hang on it.
+    pub(super) fn day_offset_minutes(&self) -> Result<Option<i32>, StoreFailed> {
+        Ok(self.meta_u32("day_offset")?.map(u32::cast_signed))
+    }
+
+    fn meta_u32(&self, key: &str) -> Result<Option<u32>, StoreFailed> {
+        let Some(value) = self.meta.get(key)? else {
+            return Ok(None);
+        };
+        let bytes = value.as_ref().try_into();
+        let bytes = bytes.map_err(|_| StoreFailed::Damaged(format!("meta/{key} is torn")))?;
+        Ok(Some(u32::from_be_bytes(bytes)))
+    }
+
+    pub(super) fn head(&self) -> Result<Head, StoreFailed> {
+        let Some(value) = self.meta.get("head")? else {
+            return Ok(Head::default());
+        };
+        Head::decode(&value).ok_or_else(|| StoreFailed::Damaged("meta/head is torn".into()))
+    }
+
+    /// The payment and the record that brought it to where it is.
+    pub(super) fn payment(&self, id: PaymentId) -> Result<Option<(u64, Payment)>, StoreFailed> {
+        let value = self.payments.get(id.to_bytes())?;
+        value.map(|value| decode_payment(&value)).transpose()
+    }
+
+    /// The last records, at least `wanted` of them if there are so many, in order.
+    pub(super) fn last_records(&self, wanted: usize) -> Result<Vec<Record>, StoreFailed> {
+        let mut values = Vec::new();
+        let mut len = 0;
+        for entry in self.records.iter().values().rev() {
+            let records = decode_records(&entry?)?;
+            len += records.len();
+            values.push(records);
+            if len >= wanted {
+                break;
+            }
+        }
+        Ok(values.into_iter().rev().flatten().collect())
+    }
+}
+
+pub(super) fn encode_payment(seq: u64, payment: &Payment) -> Result<Vec<u8>, serde_json::Error> {
+    let mut value = seq.to_be_bytes().to_vec();
+    serde_json::to_writer(&mut value, payment)?;
+    Ok(value)
+}
+
+pub(super) fn decode_payment(value: &IVec) -> Result<(u64, Payment), StoreFailed> {
+    let (seq, json) = value
+        .split_first_chunk()
+        .ok_or_else(|| StoreFailed::Damaged("a payment is torn".into()))?;
+    let payment = serde_json::from_slice(json)
+        .map_err(|cause| StoreFailed::Damaged(format!("a payment is not one: {cause}")))?;
+    Ok((u64::from_be_bytes(*seq), payment))
+}
+
+pub(super) fn decode_records(mut value: &[u8]) -> Result<Vec<Record>, StoreFailed> {
+    let mut records = Vec::new();
+    while !value.is_empty() {
+        let (record, rest) = Record::decode(value)
+            .map_err(|cause| StoreFailed::Damaged(format!("a record is damaged: {cause}")))?;
+        records.push(record);
+        value = rest;
+    }
+    Ok(records)
+}
+
+fn open_sled(path: &Path) -> Result<Db, StoreFailed> {
+    let config = sled::Config::new()
+        .path(path)
+        .segment_size(SEGMENT_BYTES)
+        .cache_capacity(CACHE_BYTES)
+        .flush_every_ms(None);
+    // on some damaged files sled asserts instead of failing
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(opened) => Ok(opened?),
+        Err(_) => Err(StoreFailed::Damaged("sled panicked".into())),
+    }
+}
+
+/// Moves `snap.*` away; tells whether there was any.
+fn put_snapshots_aside(dir: &Directory) -> Result<bool, OpenFailed> {
+    let (from, to) = (dir.store(), dir.aside());
+    let Ok(entries) = fs::read_dir(&from) else {
+        return Ok(false);
+    };
+    let mut moved = false;
+    for entry in entries {
+        let entry = entry.map_err(disk("read", &from))?;
+        if entry.file_name().to_string_lossy().starts_with("snap.") {
+            fs::create_dir_all(&to).map_err(disk("create", &to))?;
+            let aside = to.join(entry.file_name());
+            fs::rename(entry.path(), &aside).map_err(disk("write", &aside))?;
+            moved = true;
+        }
+    }
+    Ok(moved)
+}

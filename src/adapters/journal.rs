@@ -37,11 +37,7 @@ use store_actors::{
     },
     ports::{JournalDisk, JournalFailed, PaymentFilter, Reply},
 };
-use tokio::{
-    sync::oneshot,
-    task::spawn_blocking,
-    time::timeout,
-};
+use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
 
 pub use failed::OpenFailed;
 pub use reader::Reader;
@@ -70,7 +66,11 @@ pub struct JournalConfig {
 impl JournalConfig {
     /// 256 MiB of room, business days of UTC.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), min_free_bytes: 256 * 1024 * 1024, day_offset_minutes: 0 }
+        Self {
+            dir: dir.into(),
+            min_free_bytes: 256 * 1024 * 1024,
+            day_offset_minutes: 0,
+        }
     }
 }
 
@@ -85,7 +85,12 @@ pub struct Journal {
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Journal({}, {:?})", self.shared.dir.root().display(), self.shared.progress())
+        write!(
+            f,
+            "Journal({}, {:?})",
+            self.shared.dir.root().display(),
+            self.shared.progress()
+        )
     }
 }
 
@@ -101,7 +106,12 @@ impl Journal {
         let shared = Arc::new(opened.shared);
         let (sender, jobs) = mpsc::sync_channel(JOBS_MAX);
         let min_free_bytes = config.min_free_bytes;
-        let writer = Writer { shared: shared.clone(), jobs, min_free_bytes, marked: head.tip.seq };
+        let writer = Writer {
+            shared: shared.clone(),
+            jobs,
+            min_free_bytes,
+            marked: head.tip.seq,
+        };
         let thread = std::thread::Builder::new().name("journal".into());
         let thread = thread.spawn(move || writer.run());
         let thread = thread.map_err(directory::disk("start a thread for", &config.dir))?;
@@ -144,7 +154,10 @@ impl Journal {
                 return Err(shared.stop("the writer died"));
             }
             let marker = Marker::of(&shared.progress().durable, true);
-            shared.dir.write_marker(&marker).map_err(|cause| shared.stop(cause.to_string()))?;
+            shared
+                .dir
+                .write_marker(&marker)
+                .map_err(|cause| shared.stop(cause.to_string()))?;
             shared.stop("it is closed");
             Ok(())
         });

@@ -31,11 +31,19 @@ pub(super) struct Marker {
 
 impl Marker {
     pub(super) fn of(head: &Head, clean: bool) -> Self {
-        Self { clean, seq: head.tip.seq, hash: head.tip.hash, payments: head.payments }
+        Self {
+            clean,
+            seq: head.tip.seq,
+            hash: head.tip.hash,
+            payments: head.payments,
+        }
     }
 
     pub(super) fn tip(&self) -> Tip {
-        Tip { seq: self.seq, hash: self.hash }
+        Tip {
+            seq: self.seq,
+            hash: self.hash,
+        }
     }
 }
 
@@ -52,22 +60,35 @@ impl Directory {
         if create {
             fs::create_dir_all(root).map_err(disk("create", root))?;
         } else if !root.is_dir() {
-            return Err(OpenFailed::Absent { dir: root.to_owned() });
+            return Err(OpenFailed::Absent {
+                dir: root.to_owned(),
+            });
         }
         let path = root.join("lock");
         let mut options = File::options();
-        let opened = options.create(true).truncate(false).read(true).write(true).open(&path);
+        let opened = options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path);
         let mut lock = opened.map_err(disk("open", &path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                return Err(OpenFailed::InUse { dir: root.to_owned(), holder: holder(&mut lock) });
+                return Err(OpenFailed::InUse {
+                    dir: root.to_owned(),
+                    holder: holder(&mut lock),
+                });
             }
             Err(fs::TryLockError::Error(source)) => return Err(disk("lock", &path)(source)),
         }
         lock.set_len(0).map_err(disk("write", &path))?;
         write!(lock, "{}", std::process::id()).map_err(disk("write", &path))?;
-        Ok(Self { root: root.to_owned(), _lock: lock })
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: lock,
+        })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -110,7 +131,11 @@ impl Directory {
 
 pub(super) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenFailed {
     let path = path.to_owned();
-    move |source| OpenFailed::Disk { doing, path, source }
+    move |source| OpenFailed::Disk {
+        doing,
+        path,
+        source,
+    }
 }
 
 /// Makes the names in a directory durable.

@@ -20,7 +20,11 @@ pub enum OpenFailed {
          move it away to begin anew, and look up the payments under way at the acquirers",
         .dir.display()
     )]
-    RecordsLost { dir: PathBuf, expected: u64, found: u64 },
+    RecordsLost {
+        dir: PathBuf,
+        expected: u64,
+        found: u64,
+    },
     #[error(
         "the journal {} is damaged: {why}. Keep a copy of the directory as it is, and restore it \
          from a backup", .dir.display()
@@ -30,9 +34,17 @@ pub enum OpenFailed {
         "the journal {} has format {found}, this program reads format {expected}: use the program \
          that wrote it", .dir.display()
     )]
-    AnotherFormat { dir: PathBuf, found: u32, expected: u32 },
+    AnotherFormat {
+        dir: PathBuf,
+        found: u32,
+        expected: u32,
+    },
     #[error("can't {doing} {}: check that the disk is there, writable and not full", .path.display())]
-    Disk { doing: &'static str, path: PathBuf, source: io::Error },
+    Disk {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
 }
 
 /// Why the store below failed.

@@ -24,11 +24,21 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
     let dir = Directory::take(dir, day_offset.is_some())?;
     let marker = dir.marker()?;
     if !dir.store().is_dir() {
-        if let Some(Marker { seq: expected @ 1.., .. }) = marker {
-            return Err(OpenFailed::RecordsLost { dir: dir.root().into(), expected, found: 0 });
+        if let Some(Marker {
+            seq: expected @ 1..,
+            ..
+        }) = marker
+        {
+            return Err(OpenFailed::RecordsLost {
+                dir: dir.root().into(),
+                expected,
+                found: 0,
+            });
         }
         if day_offset.is_none() {
-            return Err(OpenFailed::Absent { dir: dir.root().into() });
+            return Err(OpenFailed::Absent {
+                dir: dir.root().into(),
+            });
         }
     }
     let store = Store::open(&dir)?;
@@ -48,7 +58,10 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
     if !was_clean {
         tracing::warn!(dir = %dir.root().display(), tip = head.tip.seq, "the journal was not closed");
     }
-    Ok(Opened { shared: Shared::new(store, dir, head, kept_offset), was_clean })
+    Ok(Opened {
+        shared: Shared::new(store, dir, head, kept_offset),
+        was_clean,
+    })
 }
 
 /// The store must have all that the marker tells of; after a clean end, exactly that.
@@ -58,7 +71,11 @@ fn check_marker(dir: &Directory, marker: Option<&Marker>, head: &Head) -> Result
     };
     let (dir, found) = (dir.root().to_owned(), head.tip.seq);
     if found < marker.seq || head.payments < marker.payments {
-        return Err(OpenFailed::RecordsLost { dir, expected: marker.seq, found });
+        return Err(OpenFailed::RecordsLost {
+            dir,
+            expected: marker.seq,
+            found,
+        });
     }
     let is_the_same = marker.tip() == head.tip && marker.payments == head.payments;
     if marker.clean && !is_the_same {
@@ -69,7 +86,11 @@ fn check_marker(dir: &Directory, marker: Option<&Marker>, head: &Head) -> Result
 }
 
 /// Format and business day are written once, before the first record.
-fn settle_format(store: &Store, dir: &Directory, configured: Option<i32>) -> Result<i32, OpenFailed> {
+fn settle_format(
+    store: &Store,
+    dir: &Directory,
+    configured: Option<i32>,
+) -> Result<i32, OpenFailed> {
     let damaged = |cause: StoreFailed| OpenFailed::Damaged {
         dir: dir.root().to_owned(),
         why: cause.to_string(),
@@ -78,18 +99,31 @@ fn settle_format(store: &Store, dir: &Directory, configured: Option<i32>) -> Res
         Some(FORMAT) => {}
         Some(found) => {
             let dir = dir.root().to_owned();
-            return Err(OpenFailed::AnotherFormat { dir, found, expected: FORMAT });
+            return Err(OpenFailed::AnotherFormat {
+                dir,
+                found,
+                expected: FORMAT,
+            });
         }
         None => {
             let mut changes = Changes::default();
             changes.meta.insert("format", &FORMAT.to_be_bytes());
-            changes.meta.insert("day_offset", &configured.unwrap_or(0).to_be_bytes());
-            store.apply(&changes).and_then(|()| store.sync()).map_err(damaged)?;
+            changes
+                .meta
+                .insert("day_offset", &configured.unwrap_or(0).to_be_bytes());
+            store
+                .apply(&changes)
+                .and_then(|()| store.sync())
+                .map_err(damaged)?;
         }
     }
     let kept = store.day_offset_minutes().map_err(damaged)?.unwrap_or(0);
     if configured.is_some_and(|configured| configured != kept) {
-        tracing::warn!(kept, configured, "the journal keeps the business day it began with");
+        tracing::warn!(
+            kept,
+            configured,
+            "the journal keeps the business day it began with"
+        );
     }
     Ok(kept)
 }
@@ -98,10 +132,16 @@ fn settle_format(store: &Store, dir: &Directory, configured: Option<i32>) -> Res
 fn check_records(store: &Store, head: &Head, marker: Option<&Marker>) -> Result<(), StoreFailed> {
     let records = store.last_records(CHECKED_RECORDS)?;
     invariant::is_chained(&records).map_err(|broken| StoreFailed::Damaged(broken.what))?;
-    let last = records.last().map(|last| Tip { seq: last.seq, hash: last.hash() });
+    let last = records.last().map(|last| Tip {
+        seq: last.seq,
+        hash: last.hash(),
+    });
     let last = last.unwrap_or_default();
     if last != head.tip {
-        let why = format!("its head is at record {}, its records end at {}", head.tip.seq, last.seq);
+        let why = format!(
+            "its head is at record {}, its records end at {}",
+            head.tip.seq, last.seq
+        );
         return Err(StoreFailed::Damaged(why));
     }
     let marked = marker.and_then(|marker| {
@@ -114,7 +154,9 @@ fn check_records(store: &Store, head: &Head, marker: Option<&Marker>) -> Result<
     }
     for id in store.unsettled.iter().keys() {
         if store.payments.get(id?)?.is_none() {
-            return Err(StoreFailed::Damaged("an unsettled payment is missing".into()));
+            return Err(StoreFailed::Damaged(
+                "an unsettled payment is missing".into(),
+            ));
         }
     }
     Ok(())

@@ -64,13 +64,20 @@ impl Plan {
     ) -> Result<Plan, Unplanned> {
         let bytes = group.iter().map(Record::encoded_len).sum::<usize>();
         if group.is_empty() || group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
-            return Err(refused(format!("a group of {} records, {bytes} bytes", group.len())));
+            return Err(refused(format!(
+                "a group of {} records, {bytes} bytes",
+                group.len()
+            )));
         }
         let tip = continued(head.tip, group)?;
         let mut changes = Changes::default();
         put_records(group, &mut changes);
         let (latest, opens_payment) = latest_payments(group)?;
-        let mut plan = Plan { changes, head: Head { tip, ..*head }, opens_payment };
+        let mut plan = Plan {
+            changes,
+            head: Head { tip, ..*head },
+            opens_payment,
+        };
         let mut totals = Difference::default();
         for (seq, payment) in latest.values() {
             let old = store.payment(payment.id)?.map(|(_, old)| old);
@@ -99,7 +106,10 @@ impl Plan {
         let id = payment.id.to_bytes();
         let value = encode_payment(seq, payment).map_err(refused)?;
         self.changes.payments.insert(&id, value);
-        match (old.is_some_and(|old| !old.is_settled()), !payment.is_settled()) {
+        match (
+            old.is_some_and(|old| !old.is_settled()),
+            !payment.is_settled(),
+        ) {
             (false, true) => self.changes.unsettled.insert(&id, &[]),
             (true, false) => self.changes.unsettled.remove(&id),
             _ => {}
@@ -121,9 +131,14 @@ impl Plan {
 fn continued(before: Tip, group: &[Record]) -> Result<Tip, Unplanned> {
     group.iter().try_fold(before, |tip, record| {
         if record.seq == tip.seq + 1 && record.prev == tip.hash {
-            return Ok(Tip { seq: record.seq, hash: record.hash() });
+            return Ok(Tip {
+                seq: record.seq,
+                hash: record.hash(),
+            });
         }
-        Err(Unplanned::Group(JournalFailed::OutOfStep { tip: before.seq }))
+        Err(Unplanned::Group(JournalFailed::OutOfStep {
+            tip: before.seq,
+        }))
     })
 }
 
@@ -132,7 +147,9 @@ fn put_records(group: &[Record], changes: &mut Changes) {
     let mut first_seq = group.first().map_or(0, |record| record.seq);
     for record in group {
         if !value.is_empty() && value.len() + record.encoded_len() > VALUE_BYTES_MAX {
-            changes.records.insert(&first_seq.to_be_bytes(), std::mem::take(&mut value));
+            changes
+                .records
+                .insert(&first_seq.to_be_bytes(), std::mem::take(&mut value));
             first_seq = record.seq;
         }
         record.encode(&mut value);
@@ -158,7 +175,10 @@ fn latest_payments(group: &[Record]) -> Result<(Latest, bool), Unplanned> {
 /// Under which keys a payment is found.
 fn keys_of(payment: &Payment) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
-    let of_refunds = payment.refunds.iter().filter_map(|refund| refund.fingerprint.as_ref());
+    let of_refunds = payment
+        .refunds
+        .iter()
+        .filter_map(|refund| refund.fingerprint.as_ref());
     let fingerprints = payment.fingerprint.iter().chain(of_refunds);
     keys.extend(fingerprints.map(|fingerprint| idempotency_key(&fingerprint.key)));
     keys.extend(payment.refunds.iter().map(|refund| refund_key(refund.id)));

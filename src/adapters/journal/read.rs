@@ -43,7 +43,11 @@ impl Shared {
             return Ok(records);
         }
         let mut bytes = 0;
-        let before = self.store.records.range(..=next_seq.to_be_bytes()).next_back();
+        let before = self
+            .store
+            .records
+            .range(..=next_seq.to_be_bytes())
+            .next_back();
         let (first_key, _) = before
             .ok_or_else(|| JournalFailed::Unreadable(format!("record {next_seq} is missing")))?
             .map_err(unreadable)?;
@@ -103,15 +107,22 @@ impl Shared {
             return self.collect(filter, ids.map(|id| self.payment_at(&id?)));
         }
         let newest_first = store.payments.range(range(&[], filter)).values().rev();
-        self.collect(filter, newest_first.map(|value| decode_payment(&value?).map(Some)))
+        self.collect(
+            filter,
+            newest_first.map(|value| decode_payment(&value?).map(Some)),
+        )
     }
 
     /// Oldest first.
     pub(super) fn unsettled(&self) -> Read<Vec<Payment>> {
         let ids = self.store.unsettled.iter().keys();
-        let found = ids.map(|id| self.payment_at(&id?)).filter_map(Result::transpose);
+        let found = ids
+            .map(|id| self.payment_at(&id?))
+            .filter_map(Result::transpose);
         let found = found.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-        let open = found.into_iter().filter(|(_, payment)| !payment.is_settled());
+        let open = found
+            .into_iter()
+            .filter(|(_, payment)| !payment.is_settled());
         self.all_when_durable(open)
     }
 
@@ -133,7 +144,9 @@ impl Shared {
             Ok((_, payment)) => filter.admits(payment),
             Err(_) => true,
         });
-        let page = admitted.take(filter.page_len()).collect::<Result<Vec<_>, _>>();
+        let page = admitted
+            .take(filter.page_len())
+            .collect::<Result<Vec<_>, _>>();
         self.all_when_durable(page.map_err(unreadable)?.into_iter())
     }
 
@@ -150,13 +163,18 @@ impl Shared {
 
 fn id_of(bytes: &IVec) -> Result<PaymentId, StoreFailed> {
     let id = bytes.as_ref().try_into();
-    id.map(PaymentId::from_bytes).map_err(|_| StoreFailed::Damaged("a payment id is torn".into()))
+    id.map(PaymentId::from_bytes)
+        .map_err(|_| StoreFailed::Damaged("a payment id is torn".into()))
 }
 
 /// The keys of payments that `filter` may admit: ids begin with the time of their making.
 fn range(prefix: &[u8], filter: &PaymentFilter) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     let key = |id: [u8; 16]| [prefix, &id].concat();
-    let since_ms = filter.since.map_or(0, Timestamp::unix_ms).max(0).unsigned_abs();
+    let since_ms = filter
+        .since
+        .map_or(0, Timestamp::unix_ms)
+        .max(0)
+        .unsigned_abs();
     let oldest = u128::from(since_ms.saturating_sub(ID_AHEAD_MS)) << 80;
     let newest = match filter.before {
         Some(before) => Bound::Excluded(key(before.to_bytes())),

@@ -32,7 +32,10 @@ impl Reader {
     /// Errors: `InUse` while the controller runs (the store can be open once only), `Absent` if nothing is there.
     pub fn open(dir: &Path) -> Result<Self, OpenFailed> {
         let opened = open::open(dir, None)?;
-        Ok(Self { shared: opened.shared, was_clean: opened.was_clean })
+        Ok(Self {
+            shared: opened.shared,
+            was_clean: opened.was_clean,
+        })
     }
 
     /// Whether the last run ended in order.
@@ -49,7 +52,10 @@ impl Reader {
     }
 
     /// Every record from `from_seq` on. Ends after the first that can't be read.
-    pub fn records(&self, from_seq: u64) -> impl Iterator<Item = Result<Record, JournalFailed>> + '_ {
+    pub fn records(
+        &self,
+        from_seq: u64,
+    ) -> impl Iterator<Item = Result<Record, JournalFailed>> + '_ {
         let mut next_seq = Some(from_seq.max(1));
         let pages = std::iter::from_fn(move || {
             let page = self.shared.records(next_seq?, PAGE_RECORDS, PAGE_BYTES);

@@ -36,9 +36,19 @@ pub(super) struct Progress {
 
 impl Shared {
     pub(super) fn new(store: Store, dir: Directory, head: Head, day_offset_minutes: i32) -> Self {
-        let progress = Progress { durable: head, receipted: head.receipted, stopped: None };
+        let progress = Progress {
+            durable: head,
+            receipted: head.receipted,
+            stopped: None,
+        };
         let (progress, advanced) = (Mutex::new(progress), Condvar::new());
-        Self { store, dir, day_offset_minutes, progress, advanced }
+        Self {
+            store,
+            dir,
+            day_offset_minutes,
+            progress,
+            advanced,
+        }
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -68,10 +78,11 @@ impl Shared {
 
     /// Nothing is shown that could still be lost: waits until `seq` is durable. On a thread that may block.
     pub(super) fn wait_durable(&self, seq: u64) -> Result<(), JournalFailed> {
-        let is_pending = |progress: &mut Progress| {
-            progress.durable.tip.seq < seq && progress.stopped.is_none()
-        };
-        let waited = self.advanced.wait_timeout_while(self.progress(), DURABLE_WITHIN, is_pending);
+        let is_pending =
+            |progress: &mut Progress| progress.durable.tip.seq < seq && progress.stopped.is_none();
+        let waited = self
+            .advanced
+            .wait_timeout_while(self.progress(), DURABLE_WITHIN, is_pending);
         let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match &progress.stopped {
             _ if progress.durable.tip.seq >= seq => Ok(()),

@@ -64,7 +64,10 @@ impl Head {
         let (receipted, rest) = rest.split_first_chunk()?;
         let payments = rest.try_into().ok()?;
         Some(Self {
-            tip: Tip { seq: u64::from_be_bytes(*seq), hash: Hash(*hash) },
+            tip: Tip {
+                seq: u64::from_be_bytes(*seq),
+                hash: Hash(*hash),
+            },
             receipted: u64::from_be_bytes(*receipted),
             payments: u64::from_be_bytes(payments),
         })
@@ -99,7 +102,10 @@ impl Store {
         let path = dir.store();
         let damaged = |cause: StoreFailed| {
             let why = format!("its store can't be opened: {cause}");
-            OpenFailed::Damaged { dir: dir.root().to_owned(), why }
+            OpenFailed::Damaged {
+                dir: dir.root().to_owned(),
+                why,
+            }
         };
         let db = match open_sled(&path) {
             Ok(db) => db,
@@ -152,8 +158,8 @@ impl Store {
             &changes.meta,
         ];
         let done = trees.as_slice().transaction(|views| {
-            let both = views.iter().zip(batches);
-            both.map(|(view, batch)| view.apply_batch(batch)).collect::<Result<(), _>>()?;
+            let mut both = views.iter().zip(batches);
+            both.try_for_each(|(view, batch)| view.apply_batch(batch))?;
             Ok::<(), ConflictableTransactionError<()>>(())
         });
         done.map_err(|failed| match failed {

@@ -27,12 +27,18 @@ fn open(dir: &Path) -> Journal {
 }
 
 fn config(dir: &Path) -> JournalConfig {
-    JournalConfig { min_free_bytes: 0, ..JournalConfig::new(dir) }
+    JournalConfig {
+        min_free_bytes: 0,
+        ..JournalConfig::new(dir)
+    }
 }
 
 /// Makes the records of a group, as the journal actor does.
 fn group(tip: &mut Tip, bodies: &[Body]) -> Vec<Record> {
-    bodies.iter().map(|body| tip.append(NOON, body).unwrap()).collect()
+    bodies
+        .iter()
+        .map(|body| tip.append(NOON, body).unwrap())
+        .collect()
 }
 
 async fn append(journal: &Journal, bodies: &[Body]) -> Result<(), JournalFailed> {
@@ -40,11 +46,16 @@ async fn append(journal: &Journal, bodies: &[Body]) -> Result<(), JournalFailed>
 }
 
 fn event(bytes: usize) -> Body {
-    Body::Device { device: "01-scanner".into(), event: "x".repeat(bytes) }
+    Body::Device {
+        device: "01-scanner".into(),
+        event: "x".repeat(bytes),
+    }
 }
 
 fn moved(payment: &Payment) -> Body {
-    Body::Payment { payment: Box::new(payment.clone()) }
+    Body::Payment {
+        payment: Box::new(payment.clone()),
+    }
 }
 
 /// Payment number `n`, opened `n` milliseconds after noon.
@@ -56,7 +67,11 @@ fn payment(n: u32, state: State) -> Payment {
         id: PaymentId::new(now, random),
         counter: format!("{:02}", n % 8).parse().unwrap(),
         money: Money::from_minor_units(u64::from(n % 5_000) + 1, Currency::Cny).unwrap(),
-        tender: if n.is_multiple_of(3) { Tender::Card } else { Tender::Any },
+        tender: if n.is_multiple_of(3) {
+            Tender::Card
+        } else {
+            Tender::Any
+        },
         origin: Origin::Till,
         reference: (!n.is_multiple_of(4)).then(|| format!("basket {}", n / 5)),
         fingerprint: n.is_multiple_of(2).then(|| fingerprint(format!("key {n}"))),
@@ -71,7 +86,10 @@ fn payment(n: u32, state: State) -> Payment {
 }
 
 fn fingerprint(key: String) -> Fingerprint {
-    Fingerprint { key, body: "00".repeat(32) }
+    Fingerprint {
+        key,
+        body: "00".repeat(32),
+    }
 }
 
 fn refund(n: u8, minor_units: u64, state: RefundState) -> Refund {

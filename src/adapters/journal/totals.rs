@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use store_actors::domain::{
-    payment::Payment, refund::RefundState, timestamp::Timestamp,
-};
+use store_actors::domain::{payment::Payment, refund::RefundState, timestamp::Timestamp};
 
 use super::{failed::StoreFailed, store::Store};
 
@@ -25,6 +23,9 @@ pub struct Total {
     pub count: u64,
     pub minor_units: u64,
 }
+
+/// A total's key and what it is now; `None` once nothing counts there any more.
+pub(super) type Changed = (String, Option<[u8; 16]>);
 
 /// What a group adds to the totals, or takes away.
 #[derive(Debug, Default)]
@@ -44,17 +45,27 @@ impl Difference {
         let currency = payment.money.currency();
         let mut add = |at, state: &str, minor_units| {
             let day = business_day(at, day_offset_minutes);
-            let (count, sum) = self.0.entry(format!("{day}/{currency}/{tender}/{state}")).or_default();
+            let (count, sum) = self
+                .0
+                .entry(format!("{day}/{currency}/{tender}/{state}"))
+                .or_default();
             *count += by;
             *sum += i128::from(by) * i128::from(minor_units);
         };
-        add(payment.opened_at, payment.state.as_str(), payment.money.minor_units());
-        let done = payment.refunds.iter().filter(|refund| refund.state == RefundState::Refunded);
+        add(
+            payment.opened_at,
+            payment.state.as_str(),
+            payment.money.minor_units(),
+        );
+        let done = payment
+            .refunds
+            .iter()
+            .filter(|refund| refund.state == RefundState::Refunded);
         done.for_each(|refund| add(refund.changed_at, "refunded", refund.money.minor_units()));
     }
 
     /// The changed totals, by key.
-    pub(super) fn onto(self, store: &Store) -> Result<Vec<(String, Option<[u8; 16]>)>, StoreFailed> {
+    pub(super) fn onto(self, store: &Store) -> Result<Vec<Changed>, StoreFailed> {
         let changed = self.0.into_iter().filter(|(_, change)| *change != (0, 0));
         changed
             .map(|(key, (count, sum))| {
@@ -67,7 +78,9 @@ impl Difference {
                 match count.zip(sum) {
                     Some((0, 0)) => Ok((key, None)),
                     Some((count, sum)) => Ok((key, Some(encode(count, sum)))),
-                    None => Err(StoreFailed::Damaged(format!("the totals of {key} don't add up"))),
+                    None => Err(StoreFailed::Damaged(format!(
+                        "the totals of {key} don't add up"
+                    ))),
                 }
             })
             .collect()
@@ -83,13 +96,22 @@ pub(super) fn of_day(store: &Store, day: &str) -> Result<Vec<Total>, StoreFailed
         let mut parts = key.split('/').map(str::to_owned);
         let mut part = || parts.next().unwrap_or_default();
         let (day, currency, tender, state) = (part(), part(), part(), part());
-        Ok(Total { day, currency, tender, state, count, minor_units })
+        Ok(Total {
+            day,
+            currency,
+            tender,
+            state,
+            count,
+            minor_units,
+        })
     });
     lines.collect()
 }
 
 fn business_day(at: Timestamp, offset_minutes: i32) -> String {
-    let ms = at.unix_ms().saturating_add(i64::from(offset_minutes) * 60_000);
+    let ms = at
+        .unix_ms()
+        .saturating_add(i64::from(offset_minutes) * 60_000);
     let text = Timestamp::from_unix_ms(ms).to_string();
     text.split('T').next().unwrap_or_default().to_owned()
 }

@@ -95,7 +95,8 @@ impl Writer {
         if plan.opens_payment && !has_room(self.shared.dir.root(), self.min_free_bytes) {
             return Err(JournalFailed::NearlyFull);
         }
-        self.make_durable(&plan.changes, plan.head).map_err(|cause| self.fail(&cause))
+        self.make_durable(&plan.changes, plan.head)
+            .map_err(|cause| self.fail(&cause))
     }
 
     /// The seam for the guard log: it will make the group durable here with one append and one sync, and the rest
@@ -110,7 +111,10 @@ impl Writer {
     /// The durable head with the newest receipt.
     fn head(&self) -> Head {
         let progress = self.shared.progress();
-        Head { receipted: progress.receipted, ..progress.durable }
+        Head {
+            receipted: progress.receipted,
+            ..progress.durable
+        }
     }
 
     fn write_receipt(&mut self) -> Result<(), StoreFailed> {

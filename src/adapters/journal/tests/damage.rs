@@ -10,10 +10,12 @@ use crate::adapters::journal::{Journal, OpenFailed, store::Changes};
 use store_actors::{domain::payment::State, ports::JournalDisk};
 
 /// A journal of `len` records, closed or as a kill would leave it.
-async fn journal(dir: &Path, len: usize, closed: bool) {
+async fn journal(dir: &Path, len: u32, closed: bool) {
     let journal = open(dir);
     for n in 0..len {
-        append(&journal, &[moved(&payment(n as u32, State::Approved))]).await.unwrap();
+        append(&journal, &[moved(&payment(n, State::Approved))])
+            .await
+            .unwrap();
     }
     if closed {
         journal.close().await.unwrap();
@@ -25,8 +27,15 @@ fn refusal(dir: &Path) -> OpenFailed {
 }
 
 fn snapshots(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let is_snapshot = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("snap.");
+    let entries = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_snapshot = |path: &PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("snap.")
+    };
     entries.filter(is_snapshot).collect()
 }
 
@@ -46,7 +55,10 @@ async fn a_torn_snapshot_is_put_aside_and_nothing_is_lost() {
         let journal = open(dir.path());
         assert!(journal.was_clean());
         assert_eq!(journal.tip().seq, 100);
-        assert_eq!(journal.records(1, 1_000, usize::MAX).await.unwrap().len(), 100);
+        assert_eq!(
+            journal.records(1, 1_000, usize::MAX).await.unwrap().len(),
+            100
+        );
         assert_eq!(snapshots(&dir.path().join("aside")).len(), torn.len());
         append(&journal, &[event(1)]).await.unwrap();
     }
@@ -72,8 +84,14 @@ async fn an_erased_store_is_not_taken_for_a_new_one() {
         // as sled leaves it when it erases: its files are there and empty
         fs::create_dir_all(&sled).unwrap();
         fs::write(sled.join("db"), []).unwrap();
-        assert!(matches!(refusal(dir.path()), OpenFailed::RecordsLost { found: 0, .. }));
-        assert!(matches!(refusal(dir.path()), OpenFailed::RecordsLost { found: 0, .. }));
+        assert!(matches!(
+            refusal(dir.path()),
+            OpenFailed::RecordsLost { found: 0, .. }
+        ));
+        assert!(matches!(
+            refusal(dir.path()),
+            OpenFailed::RecordsLost { found: 0, .. }
+        ));
 
         fs::remove_dir_all(&sled).unwrap();
         fs::rename(&away, &sled).unwrap();
@@ -91,7 +109,17 @@ async fn an_older_copy_of_the_store_is_noticed() {
     fs::remove_dir_all(dir.path().join("sled")).unwrap();
     copy_dir(copy.path(), &dir.path().join("sled"));
     let lost = refusal(dir.path());
-    assert!(matches!(lost, OpenFailed::RecordsLost { expected: 10, found: 5, .. }), "{lost}");
+    assert!(
+        matches!(
+            lost,
+            OpenFailed::RecordsLost {
+                expected: 10,
+                found: 5,
+                ..
+            }
+        ),
+        "{lost}"
+    );
 }
 
 #[tokio::test]
@@ -100,14 +128,19 @@ async fn the_store_of_another_journal_is_noticed() {
     journal(ours.path(), 3, true).await;
     let other = open(theirs.path());
     for _ in 0..9 {
-        append(&other, &[moved(&payment(7, State::Approved))]).await.unwrap();
+        append(&other, &[moved(&payment(7, State::Approved))])
+            .await
+            .unwrap();
     }
     drop(other);
     fs::remove_dir_all(ours.path().join("sled")).unwrap();
     copy_dir(&theirs.path().join("sled"), &ours.path().join("sled"));
     let lost = refusal(ours.path());
     assert!(
-        matches!(lost, OpenFailed::RecordsLost { .. } | OpenFailed::Damaged { .. }),
+        matches!(
+            lost,
+            OpenFailed::RecordsLost { .. } | OpenFailed::Damaged { .. }
+        ),
         "{lost}"
     );
 }
@@ -143,7 +176,12 @@ async fn a_missing_or_changed_record_is_found_when_the_journal_is_opened() {
             append(&journal, &[event(10)]).await.unwrap();
         }
         let store = &journal.shared.store;
-        let third = store.records.get(3u64.to_be_bytes()).unwrap().unwrap().to_vec();
+        let third = store
+            .records
+            .get(3u64.to_be_bytes())
+            .unwrap()
+            .unwrap()
+            .to_vec();
         let mut changes = Changes::default();
         damage(&mut changes, third);
         store.apply(&changes).unwrap();
@@ -166,7 +204,10 @@ async fn a_journal_of_a_later_format_is_left_alone() {
     journal.close().await.unwrap();
     drop(journal);
     let refused = refusal(dir.path());
-    assert!(matches!(refused, OpenFailed::AnotherFormat { found: 2, .. }), "{refused}");
+    assert!(
+        matches!(refused, OpenFailed::AnotherFormat { found: 2, .. }),
+        "{refused}"
+    );
 }
 
 #[test]

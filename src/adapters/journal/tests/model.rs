@@ -32,8 +32,14 @@ fn body() -> impl Strategy<Value = Body> {
     let of_payment = (0u32..12, state, refunds).prop_map(|(n, state, refunds)| {
         let mut payment = payment(n, state);
         for (m, done) in refunds {
-            let state = if done { RefundState::Refunded } else { RefundState::Unknown };
-            payment.refunds.push(refund(m + 10 * u8::try_from(n).unwrap(), 1, state));
+            let state = if done {
+                RefundState::Refunded
+            } else {
+                RefundState::Unknown
+            };
+            payment
+                .refunds
+                .push(refund(m + 10 * u8::try_from(n).unwrap(), 1, state));
         }
         moved(&payment)
     });
@@ -59,13 +65,26 @@ async fn compare(journal: &Journal, model: &MemoryDisk) {
         let ours = journal.records(from, max, bytes).await.unwrap();
         assert_eq!(ours, model.records(from, max, bytes).await.unwrap());
     }
-    assert_eq!(journal.unsettled().await.unwrap(), model.unsettled().await.unwrap());
+    assert_eq!(
+        journal.unsettled().await.unwrap(),
+        model.unsettled().await.unwrap()
+    );
     for state in State::ALL.map(Some).into_iter().chain([None]) {
-        let filter = PaymentFilter { state, limit: 500, ..Default::default() };
+        let filter = PaymentFilter {
+            state,
+            limit: 500,
+            ..Default::default()
+        };
         let ours = journal.find(filter.clone()).await.unwrap();
         assert_eq!(ours, model.find(filter).await.unwrap());
     }
-    let all = model.find(PaymentFilter { limit: 500, ..Default::default() }).await.unwrap();
+    let all = model
+        .find(PaymentFilter {
+            limit: 500,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     for payment in &all {
         compare_keys(journal, model, payment).await;
     }
@@ -74,8 +93,14 @@ async fn compare(journal: &Journal, model: &MemoryDisk) {
 }
 
 async fn compare_keys(journal: &Journal, model: &MemoryDisk, payment: &Payment) {
-    assert_eq!(journal.payment(payment.id).await.unwrap().as_ref(), Some(payment));
-    let of_refunds = payment.refunds.iter().filter_map(|refund| refund.fingerprint.as_ref());
+    assert_eq!(
+        journal.payment(payment.id).await.unwrap().as_ref(),
+        Some(payment)
+    );
+    let of_refunds = payment
+        .refunds
+        .iter()
+        .filter_map(|refund| refund.fingerprint.as_ref());
     for fingerprint in payment.fingerprint.iter().chain(of_refunds) {
         let ours = journal.payment_of_key(&fingerprint.key).await.unwrap();
         assert_eq!(ours, model.payment_of_key(&fingerprint.key).await.unwrap());
@@ -94,8 +119,15 @@ async fn compare_totals(journal: &Journal, all: &[Payment]) {
     };
     for payment in all {
         let tender = payment.actual_tender().as_str();
-        count(tender, payment.state.as_str().to_owned(), payment.money.minor_units());
-        let refunded = payment.refunds.iter().filter(|r| r.state == RefundState::Refunded);
+        count(
+            tender,
+            payment.state.as_str().to_owned(),
+            payment.money.minor_units(),
+        );
+        let refunded = payment
+            .refunds
+            .iter()
+            .filter(|r| r.state == RefundState::Refunded);
         refunded.for_each(|r| count(tender, "refunded".into(), r.money.minor_units()));
     }
     let totals = journal.totals("").await.unwrap();
@@ -103,7 +135,14 @@ async fn compare_totals(journal: &Journal, all: &[Payment]) {
     for total in totals {
         // payments of these tests are opened on one day and refunded on the next
         let is_refund = total.state == "refunded";
-        assert_eq!(total.day, if is_refund { "2023-11-16" } else { "2023-11-15" });
+        assert_eq!(
+            total.day,
+            if is_refund {
+                "2023-11-16"
+            } else {
+                "2023-11-15"
+            }
+        );
         assert_eq!(total.currency, "CNY");
         let found = expected.get(&(total.state, &total.tender));
         assert_eq!(found, Some(&(total.count, total.minor_units)));

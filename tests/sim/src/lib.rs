@@ -1,3 +1,4 @@
 //! The other side of every wire: devices, customers, an acquirer and a broker, to run the controller against.
 
 pub mod acquirer;
+pub mod device;

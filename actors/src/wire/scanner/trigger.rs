@@ -85,6 +85,13 @@ impl Family {
             .find(|(_, known)| bytes.starts_with(known));
         known.map(|(command, known)| (*command, known.len()))
     }
+
+    /// Whether more bytes may make a command of these.
+    pub fn is_prefix(self, bytes: &[u8]) -> bool {
+        self.table()
+            .iter()
+            .any(|(_, known)| known.len() > bytes.len() && known.starts_with(bytes))
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +117,10 @@ mod tests {
             assert_eq!(family.command(command), bytes, "{family:?} {command:?}");
             if let Some(bytes) = bytes {
                 assert_eq!(family.recognise(bytes), Some((command, bytes.len())));
+                let cuts: Vec<_> = (0..bytes.len()).map(|cut| &bytes[..cut]).collect();
+                assert!(
+                    cuts.iter().all(|begun| family.is_prefix(begun)) && !family.is_prefix(bytes)
+                );
             }
         }
     }

@@ -1,4 +1,8 @@
 //! One binary for all tests against real parts: processes, disks, brokers, readers.
 
 #[cfg(test)]
+mod head_office;
+#[cfg(test)]
 mod journal;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,132 @@
+//! The head office: it takes the stores' records from the broker into a database, tells the stores
+//! what it has, and shows what it lacks.
+//!
+//! ```text
+//! broker --$share--> link --> ingest --COMMIT--> database <-- web
+//!   ^                            |
+//!   +------ receipts, acks ------+
+//! ```
+//!
+//! Workers are added by starting more processes with the same group and database. Deliberately not
+//! here: any memory of what was received, other than the database's.
+
+pub mod config;
+pub mod database;
+pub mod ingest;
+pub mod link;
+pub mod metrics;
+pub mod web;
+
+use std::{hash::BuildHasher, io, net::TcpListener, path::Path, sync::Arc};
+
+use secrecy::SecretString;
+use store_actors::ports::WallClock;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use self::{
+    config::{Config, DatabaseConfig},
+    database::{Database, DatabaseFailed, DatabaseOptions},
+    ingest::{Ingest, IngestOptions},
+    metrics::Metrics,
+    web::Office,
+};
+
+/// Why the head office can't run.
+#[derive(Debug, Error)]
+pub enum OfficeFailed {
+    #[error(transparent)]
+    Database(#[from] DatabaseFailed),
+    #[error("{file} can't be read")]
+    PasswordFile { file: String, source: io::Error },
+    #[error("nothing can listen on {address}")]
+    Listen { address: String, source: io::Error },
+    #[error("the HTTP server failed")]
+    Web(#[source] io::Error),
+    #[error("the metrics can't be made")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Runs until `stop`, or until something fails that only a person can mend.
+///
+/// # Errors
+/// The database can't be opened at the start, the address is taken, or the HTTP server fails. A
+/// database or broker that goes away later is waited for.
+pub async fn run(
+    config: Config,
+    clock: Arc<dyn WallClock>,
+    stop: CancellationToken,
+) -> Result<(), OfficeFailed> {
+    let metrics = Arc::new(Metrics::new()?);
+    // two pools: readers of the API never keep ingest waiting for a connection
+    let writer = open(&config.database, 1).await?;
+    let reader = open(&config.database, config.database.connections).await?;
+    let listener = TcpListener::bind(config.listen).map_err(|source| OfficeFailed::Listen {
+        address: config.listen.to_string(),
+        source,
+    })?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    let office = Office {
+        chain: config.chain.clone(),
+        database: reader.clone(),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+    };
+    let server = web::server(listener, office).map_err(OfficeFailed::Web)?;
+    let handle = server.handle();
+    let options = ingest_options(&config);
+    info!(%address, client_id = %options.client_id, chain = %config.chain, "head office is open");
+    let ingest = Ingest {
+        options,
+        database: writer.clone(),
+        clock,
+        metrics,
+    };
+
+    let ingest = tokio::spawn(ingest.run(stop.clone()));
+    let served = tokio::select! {
+        served = server => served.map_err(OfficeFailed::Web),
+        () = stop.cancelled() => Ok(()),
+    };
+    stop.cancel();
+    handle.stop(true).await;
+    let _ = ingest.await;
+    writer.close().await;
+    reader.close().await;
+    info!("head office is closed");
+    served
+}
+
+async fn open(config: &DatabaseConfig, connections: u32) -> Result<Database, OfficeFailed> {
+    let options = DatabaseOptions {
+        url: config.url.clone(),
+        password: config.password_file.as_deref().map(password).transpose()?,
+        connections,
+        busy_timeout: config.busy_timeout,
+    };
+    Ok(Database::open(&options).await?)
+}
+
+fn password(file: &Path) -> Result<SecretString, OfficeFailed> {
+    let text = std::fs::read_to_string(file).map_err(|source| OfficeFailed::PasswordFile {
+        file: file.display().to_string(),
+        source,
+    })?;
+    Ok(text.lines().next().unwrap_or_default().into())
+}
+
+fn ingest_options(config: &Config) -> IngestOptions {
+    // brokers throw out the older one of two clients with one id: each process needs its own
+    let chance = std::hash::RandomState::new().hash_one(std::process::id());
+    IngestOptions {
+        chain: config.chain.clone(),
+        broker: config.broker.clone(),
+        client_id: format!("head-office-{}-{chance:016x}", config.chain),
+        group: config.group.clone(),
+        receive_maximum: config.receive_maximum,
+        retry: config.retry,
+        commit_timeout: config.database.commit_timeout,
+        batch_records_max: config.batch_records_max,
+    }
+}

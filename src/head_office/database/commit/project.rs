@@ -1,0 +1,85 @@
+//! The payments projection: the latest snapshot of each payment, in whatever order its records come.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AnyConnection, AssertSqlSafe};
+use store_actors::domain::{
+    payment::Payment,
+    record::{Body, Record},
+    timestamp::Timestamp,
+};
+
+use super::{
+    big,
+    insert::{self, pieces, values},
+};
+
+/// Projects new records; gives how many of them this program can't read. Those are held and passed on like any other
+/// (their hash is right), and noted as poison: a newer store may know more kinds of facts than this head office.
+pub(super) async fn payments(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    fresh: &[&Record],
+    now: Timestamp,
+) -> Result<u64, sqlx::Error> {
+    let mut unread = 0;
+    let mut latest: BTreeMap<String, (u64, Box<Payment>)> = BTreeMap::new();
+    for record in fresh {
+        match record.decode_body() {
+            Ok(Body::Payment { payment }) => {
+                latest.insert(payment.id.to_string(), (record.seq, payment));
+            }
+            Ok(_) => {}
+            Err(_) => {
+                let reason = "its body is no fact that this head office knows; it is held, but not projected";
+                insert::poison(
+                    connection,
+                    store_id,
+                    record.seq,
+                    reason,
+                    &record.hash(),
+                    now,
+                )
+                .await?;
+                unread += 1;
+            }
+        }
+    }
+    let rows: Vec<_> = latest.into_iter().collect();
+    for piece in pieces(&rows) {
+        upsert(connection, store_id, piece).await?;
+    }
+    Ok(unread)
+}
+
+async fn upsert(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    rows: &[(String, (u64, Box<Payment>))],
+) -> Result<(), sqlx::Error> {
+    let sql = format!(
+        "INSERT INTO payment (store_id, id, seq, counter, state, tender, amount, currency, opened_at, changed_at, \
+         snapshot) VALUES {} ON CONFLICT (store_id, id) DO UPDATE SET seq = excluded.seq, \
+         counter = excluded.counter, state = excluded.state, tender = excluded.tender, amount = excluded.amount, \
+         currency = excluded.currency, opened_at = excluded.opened_at, changed_at = excluded.changed_at, \
+         snapshot = excluded.snapshot WHERE excluded.seq > payment.seq",
+        values(rows.len(), 11)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for (id, (seq, payment)) in rows {
+        query = query
+            .bind(store_id)
+            .bind(id.clone())
+            .bind(big(*seq))
+            .bind(payment.counter.to_string())
+            .bind(payment.state.as_str().to_owned())
+            .bind(payment.actual_tender().as_str().to_owned())
+            .bind(big(payment.money.minor_units()))
+            .bind(payment.money.currency().to_string())
+            .bind(payment.opened_at.unix_ms())
+            .bind(payment.changed_at.unix_ms())
+            .bind(serde_json::to_vec(payment).unwrap_or_default());
+    }
+    query.execute(connection).await?;
+    Ok(())
+}

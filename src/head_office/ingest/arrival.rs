@@ -1,0 +1,191 @@
+//! From an MQTT message to what it says.
+
+use rumqttc::v5::mqttbytes::v5::Publish;
+use store_actors::{
+    domain::ids::ChainId,
+    wire::uplink::{CONTENT_ENCODING, Channel, StatusMessage, StoreRef, decode_batch, parse_topic},
+};
+
+use crate::{adapters::mqtt::payload::unpack, head_office::database::Arrival};
+
+/// What a message is.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// Records, or the note that they could not be read.
+    Records(Arrival),
+    Status(StoreRef, StatusMessage),
+    /// Of no use, and why.
+    Nothing(&'static str),
+}
+
+/// Reads a message. One that is no batch still gives an arrival: it is parked under its store.
+pub(super) fn read(chain: &ChainId, message: &Publish) -> Incoming {
+    let topic = std::str::from_utf8(&message.topic)
+        .ok()
+        .and_then(parse_topic);
+    let Some((store, channel)) = topic.filter(|(store, _)| store.chain == *chain) else {
+        return Incoming::Nothing("the topic is no store's of this chain");
+    };
+    let properties = message
+        .properties
+        .iter()
+        .flat_map(|properties| &properties.user_properties);
+    let encoding = properties
+        .into_iter()
+        .find(|(name, _)| name == CONTENT_ENCODING);
+    let unpacked = unpack(&message.payload, encoding.map(|(_, value)| value.as_str()));
+    match (channel, unpacked) {
+        (Channel::Records, Err(why)) => {
+            Incoming::Records(Arrival::refused(store, why.to_string(), &message.payload))
+        }
+        (Channel::Records, Ok(bytes)) => Incoming::Records(read_batch(store, &bytes)),
+        // an empty retained message is how a status is deleted
+        (Channel::Status, Ok(bytes)) if bytes.is_empty() => {
+            Incoming::Nothing("the status was deleted")
+        }
+        (Channel::Status, Ok(bytes)) => match StatusMessage::decode(&bytes) {
+            Ok(status) if status.store == store.store => Incoming::Status(store, status),
+            Ok(_) => Incoming::Nothing("the status is another store's"),
+            Err(_) => Incoming::Nothing("the status is not the message it should be"),
+        },
+        (Channel::Status, Err(_)) => Incoming::Nothing("the status can't be unpacked"),
+        _ => Incoming::Nothing("the topic is not for the head office"),
+    }
+}
+
+fn read_batch(store: StoreRef, bytes: &[u8]) -> Arrival {
+    match decode_batch(&store, bytes) {
+        Ok(mut batch) => {
+            // a BIGINT ends there, and so does any honest numbering
+            let fits = |seq: u64| i64::try_from(seq).is_ok();
+            let (records, beyond): (Vec<_>, Vec<_>) =
+                batch.records.drain(..).partition(|record| fits(record.seq));
+            batch
+                .poison
+                .iter_mut()
+                .for_each(|poison| poison.seq = poison.seq.filter(|seq| fits(*seq)));
+            let mut arrival = Arrival::new(store, records, &batch.poison, bytes);
+            let too_large = |_| (0, "its number is too large".to_owned());
+            arrival.poison.extend(beyond.iter().map(too_large));
+            arrival
+        }
+        Err(why) => Arrival::refused(store, why.to_string(), bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rumqttc::v5::mqttbytes::{QoS, v5::PublishProperties};
+    use store_actors::{
+        domain::{
+            record::{Body, Hash, Record, Tip},
+            timestamp::Timestamp,
+        },
+        wire::uplink::encode_batch,
+    };
+
+    use super::*;
+    use crate::adapters::mqtt::payload::pack;
+
+    fn demo() -> ChainId {
+        "demo".parse().unwrap()
+    }
+
+    fn store() -> StoreRef {
+        StoreRef {
+            chain: demo(),
+            store: "0001".parse().unwrap(),
+        }
+    }
+
+    fn message(topic: &str, payload: Vec<u8>) -> Publish {
+        let packed = pack(payload);
+        let encoding = packed
+            .encoding
+            .map(|value| (CONTENT_ENCODING.to_owned(), value.to_owned()));
+        let properties = PublishProperties {
+            user_properties: encoding.into_iter().collect(),
+            ..PublishProperties::default()
+        };
+        Publish::new(topic, QoS::AtLeastOnce, packed.bytes, Some(properties))
+    }
+
+    fn records_of(payload: Vec<u8>) -> Arrival {
+        match read(
+            &demo(),
+            &message("chain/demo/store/0001/up/records", payload),
+        ) {
+            Incoming::Records(arrival) => arrival,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn packed_records_are_read() {
+        let mut tip = Tip::default();
+        let at = Timestamp::from_unix_ms;
+        let records: Vec<_> = (0..50)
+            .map(|n| tip.append(at(n), &Body::Stopped).unwrap())
+            .collect();
+        let arrival = records_of(encode_batch(&store(), &records));
+        assert_eq!(
+            (arrival.store, arrival.records, arrival.poison),
+            (store(), records, vec![])
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_no_batch_is_parked_under_its_store() {
+        for payload in [b"no JSON".to_vec(), vec![0xff; 10]] {
+            let arrival = records_of(payload);
+            assert_eq!(arrival.records, []);
+            assert_eq!(
+                arrival.poison,
+                [(0, "the batch is not a JSON array".to_owned())]
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_beyond_the_database_is_parked() {
+        let record = Record {
+            seq: u64::MAX,
+            at: Timestamp::default(),
+            prev: Hash::default(),
+            body: "{}".into(),
+        };
+        let arrival = records_of(encode_batch(&store(), &[record]));
+        assert_eq!(arrival.records, []);
+        assert_eq!(arrival.poison, [(0, "its number is too large".to_owned())]);
+    }
+
+    #[test]
+    fn other_topics_and_other_chains_are_passed_over() {
+        for topic in [
+            "x",
+            "chain/other/store/0001/up/records",
+            "chain/demo/store/0001/down/receipt",
+        ] {
+            let read = read(&demo(), &message(topic, b"[]".to_vec()));
+            assert!(matches!(read, Incoming::Nothing(_)), "{topic}");
+        }
+    }
+
+    #[test]
+    fn a_status_counts_under_its_own_store_only() {
+        let will = StatusMessage::last_will(store().store).encode();
+        let mine = read(
+            &demo(),
+            &message("chain/demo/store/0001/up/status", will.clone()),
+        );
+        assert!(matches!(mine, Incoming::Status(..)));
+        for (topic, payload) in [
+            ("chain/demo/store/0002/up/status", will),
+            ("chain/demo/store/0001/up/status", b"{}".to_vec()),
+            ("chain/demo/store/0001/up/status", Vec::new()),
+        ] {
+            let read = read(&demo(), &message(topic, payload));
+            assert!(matches!(read, Incoming::Nothing(_)), "{topic}");
+        }
+    }
+}

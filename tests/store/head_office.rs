@@ -1,0 +1,5 @@
+//! The head office: its database in every situation, and the real program between real servers.
+
+mod database;
+mod program;
+mod workers;

@@ -1,13 +1,16 @@
 //! Our own supervision tree: every long-lived actor is a child that is rebuilt when it dies.
 //!
-//! actix 0.13 restarts the same value at once after a stop and never after a panic: the address is dead for ever. So each
-//! child here has a factory, and a restart is a new actor behind the same `Handle`. A child's death is seen whatever its
-//! cause: a panic in any handler, future or in `started`, a stop, an error (`fail`), and no answer to `Heartbeat` within
-//! its bound. It comes back after a back-off with jitter; too many deaths in a window put it into quarantine, which is shown
-//! and tried again slowly. One child never stops another (DEV-2): children share a thread and nothing else.
+//! actix 0.13 restarts the same value at once after a stop and never after a panic: the address is
+//! dead for ever. So each child here has a factory, and a restart is a new actor behind the same
+//! `Handle`. A child's death is seen whatever its cause: a panic in any handler, future or in
+//! `started`, a stop, an error (`fail`), and no answer to `Heartbeat` within its bound. It comes
+//! back after a back-off with jitter; too many deaths in a window put it into quarantine, which is
+//! shown and tried again slowly. One child never stops another (DEV-2): children share a thread and
+//! nothing else.
 //!
-//! Deliberately not here: what a child's death means for a payment (its counter's matter), and a remedy for a handler that
-//! blocks the thread itself (nothing on that thread could act; the clippy bans and the process's own watchdog are for that).
+//! Deliberately not here: what a child's death means for a payment (its counter's matter), and a
+//! remedy for a handler that blocks the thread itself (nothing on that thread could act; the clippy
+//! bans and the process's own watchdog are for that).
 
 mod handle;
 mod incarnation;
@@ -40,7 +43,8 @@ use crate::{
     signal::Signals,
 };
 
-/// Asked of every child at intervals; answering shows that its mailbox moves. The answer is the handler's return.
+/// Asked of every child at intervals; answering shows that its mailbox moves. The answer is the
+/// handler's return.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Heartbeat;
@@ -166,7 +170,8 @@ struct Child {
 const STOP_BOUND: Duration = Duration::from_secs(5);
 
 impl Supervision {
-    /// Starts a child: its first incarnation is built before this returns, each later one by calling `factory` again.
+    /// Starts a child: its first incarnation is built before this returns, each later one by
+    /// calling `factory` again.
     ///
     /// Must be called on the actors' thread (inside the actix system), where the child will live.
     pub fn child<A, F>(&self, spec: ChildSpec, factory: F) -> Handle<A>
@@ -199,7 +204,8 @@ impl Supervision {
             .collect()
     }
 
-    /// Stops one child for good; its handles are absent from then on. `false` if there is none of that name.
+    /// Stops one child for good; its handles are absent from then on. `false` if there is none of
+    /// that name.
     pub async fn retire(&self, name: &str) -> bool {
         let found = {
             let mut children = self.children();
@@ -215,7 +221,8 @@ impl Supervision {
         }
     }
 
-    /// Stops all children, the youngest first, each after it has handled what was in its mailbox. Takes at most 5 s each.
+    /// Stops all children, the youngest first, each after it has handled what was in its mailbox.
+    /// Takes at most 5 s each.
     pub async fn shutdown(&self) {
         loop {
             let youngest = self.children().pop();

@@ -1,5 +1,5 @@
-//! Whether a device talks nonsense: a few bad messages happen on any line, many in a short time mean a wrong baud rate, a
-//! wrong device or a broken cable, and are shown (DEV-1).
+//! Whether a device talks nonsense: a few bad messages happen on any line, many in a short time
+//! mean a wrong baud rate, a wrong device or a broken cable, and are shown (DEV-1).
 
 use std::{collections::VecDeque, time::Duration};
 

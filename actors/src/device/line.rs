@@ -1,13 +1,15 @@
-//! A device's line: bytes over a `LineOpener`, opened again for ever, framed, with a time-out on every wait.
+//! A device's line: bytes over a `LineOpener`, opened again for ever, framed, with a time-out on
+//! every wait.
 //!
-//! One task per line owns the open line. It tells its device actor what happens through a bounded channel; when the actor
-//! is slow the task waits, and with it the sender at the far end. Writes are taken at once or refused: the queue is
-//! bounded, and what waits in it when the line goes down is dropped, since an old command to a device that comes back is
-//! worse than none. An unplugged line (`read` gives 0 bytes or fails) is seen at once; the waits between attempts to open
-//! are at most `max_retry`, so a device is back within a second or so of its return (DEV-1).
+//! One task per line owns the open line. It tells its device actor what happens through a bounded
+//! channel; when the actor is slow the task waits, and with it the sender at the far end. Writes
+//! are taken at once or refused: the queue is bounded, and what waits in it when the line goes down
+//! is dropped, since an old command to a device that comes back is worse than none. An unplugged
+//! line (`read` gives 0 bytes or fails) is seen at once; the waits between attempts to open are at
+//! most `max_retry`, so a device is back within a second or so of its return (DEV-1).
 //!
-//! A line that is open and silent tells nothing of the device behind it: heartbeats are the protocol's matter. What a frame
-//! means is the device actor's.
+//! A line that is open and silent tells nothing of the device behind it: heartbeats are the
+//! protocol's matter. What a frame means is the device actor's.
 
 mod session;
 #[cfg(test)]
@@ -44,12 +46,14 @@ pub struct LineSettings {
     pub max_len: usize,
     /// Until an attempt to open counts as failed.
     pub open_timeout: Duration,
-    /// A frame whose next byte is not there after this time is garbage. 9600 baud is about 1 ms per byte; operating
-    /// systems deliver in lumps of up to 16 ms or so.
+    /// A frame whose next byte is not there after this time is garbage. 9600 baud is about 1 ms per
+    /// byte; operating systems deliver in lumps of up to 16 ms or so.
     pub inter_byte: Duration,
-    /// Until a write that the device does not take ends the connection; the same again for the flush.
+    /// Until a write that the device does not take ends the connection; the same again for the
+    /// flush.
     pub write_timeout: Duration,
-    /// Wait before the first attempt to open again; doubled each time, up to `max_retry`, with a fifth of jitter.
+    /// Wait before the first attempt to open again; doubled each time, up to `max_retry`, with a
+    /// fifth of jitter.
     pub first_retry: Duration,
     pub max_retry: Duration,
     /// A connection that lasted this long clears the record: the next wait is `first_retry` again.

@@ -1,9 +1,10 @@
 //! An NFC reader: reads the card that is presented to the payment it is armed for.
 //!
-//! A card that already lies there when a payment begins is read too. A failed read is told and leaves the reader armed, for
-//! the customer to try again. A card that stops answering is given up after `apdu_timeout` (one exchange) or `read_timeout`
-//! (the whole read): the reader is reset, shown as mute, and comes back by itself. The card's answers never leave here but
-//! inside `CardRead` (SEC-1). Which applications are read and how is `wire::emv`'s matter.
+//! A card that already lies there when a payment begins is read too. A failed read is told and
+//! leaves the reader armed, for the customer to try again. A card that stops answering is given up
+//! after `apdu_timeout` (one exchange) or `read_timeout` (the whole read): the reader is reset,
+//! shown as mute, and comes back by itself. The card's answers never leave here but inside
+//! `CardRead` (SEC-1). Which applications are read and how is `wire::emv`'s matter.
 
 mod read;
 #[cfg(test)]
@@ -85,7 +86,8 @@ pub struct NfcReader {
     generation: u64,
     armed: Option<(PaymentId, Money)>,
     card: Option<Card>,
-    /// The card that hung before the reset: its attempts left, and when the reader was last heard of.
+    /// The card that hung before the reset: its attempts left, and when the reader was last heard
+    /// of.
     hung: Option<(u8, Instant)>,
     reading: Option<(PaymentId, SpawnHandle)>,
 }
@@ -125,7 +127,8 @@ impl NfcReader {
         }
     }
 
-    /// Starts one under supervision. It knows of no payment after a restart: arm it again when it reports `Ready`.
+    /// Starts one under supervision. It knows of no payment after a restart: arm it again when it
+    /// reports `Ready`.
     pub fn supervised(supervision: &Supervision, deps: NfcDeps) -> Handle<Self> {
         let spec = deps
             .device
@@ -251,7 +254,8 @@ impl NfcReader {
                     self.vitals
                         .ignored("a card, and no payment was waiting for one");
                 }
-                // after a reset the reader reports the card that hung once more: its attempts count on
+                // after a reset the reader reports the card that hung once more: its attempts count
+                // on
                 let attempts_left = match self.hung.take() {
                     Some((left, heard)) if heard.elapsed() < SAME_CARD_WITHIN => left,
                     _ => self.settings.attempts.max(1),

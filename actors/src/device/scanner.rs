@@ -1,11 +1,14 @@
-//! A barcode scanner: hands on one scan to the payment it is armed for, and nothing else to anybody.
+//! A barcode scanner: hands on one scan to the payment it is armed for, and nothing else to
+//! anybody.
 //!
-//! A scan counts for a payment only if its first byte came after the arming, and only the first one counts; every other is
-//! dropped and made visible (never its content, SEC-1). A bad read is visible too and leaves the scanner armed. A
-//! presentation scanner reads the same code many times a second: the repeat filter drops the same code within a short time,
-//! and forgets it when another payment begins. Whether the data is a payment code is `domain::code`'s matter.
+//! A scan counts for a payment only if its first byte came after the arming, and only the first one
+//! counts; every other is dropped and made visible (never its content, SEC-1). A bad read is
+//! visible too and leaves the scanner armed. A presentation scanner reads the same code many times
+//! a second: the repeat filter drops the same code within a short time, and forgets it when another
+//! payment begins. Whether the data is a payment code is `domain::code`'s matter.
 //!
-//! A scanner has no heartbeat: one that is plugged in counts as ready, since a quiet one is the normal case.
+//! A scanner has no heartbeat: one that is plugged in counts as ready, since a quiet one is the
+//! normal case.
 
 #[cfg(test)]
 mod tests;
@@ -107,7 +110,8 @@ impl Scanner {
         }
     }
 
-    /// Starts one under supervision. It knows of no payment after a restart: arm it again when it reports `Ready`.
+    /// Starts one under supervision. It knows of no payment after a restart: arm it again when it
+    /// reports `Ready`.
     pub fn supervised(supervision: &Supervision, deps: ScannerDeps) -> Handle<Self> {
         let spec = deps
             .device

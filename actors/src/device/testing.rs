@@ -1,4 +1,5 @@
-//! In-memory ports for the tests of device actors: lines that are plugged in and out, clocks that stand still.
+//! In-memory ports for the tests of device actors: lines that are plugged in and out, clocks that
+//! stand still.
 
 use std::{
     collections::VecDeque,

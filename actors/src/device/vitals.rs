@@ -1,7 +1,8 @@
 //! What every device actor shares: who it is, whom it tells, and how its health is made known.
 //!
-//! A change of health is told twice: as a fact to the counter, which plans with it, and as a signal to whoever watches.
-//! While the actor itself is dead its supervisor speaks for it, through the `ChildSpec` made here.
+//! A change of health is told twice: as a fact to the counter, which plans with it, and as a signal
+//! to whoever watches. While the actor itself is dead its supervisor speaks for it, through the
+//! `ChildSpec` made here.
 
 use std::{fmt, sync::Arc};
 

@@ -1,6 +1,7 @@
 //! The way to a child, whichever incarnation lives at the moment.
 //!
-//! Sending never waits: a full mailbox and a dead child are answers that the caller must decide upon.
+//! Sending never waits: a full mailbox and a dead child are answers that the caller must decide
+//! upon.
 
 use std::{
     fmt,
@@ -41,8 +42,9 @@ pub enum AskFailed {
     Died,
 }
 
-/// Where the keeper puts the living incarnation's address. One sender is shared by all handles: in actix each clone of a
-/// sender has a guaranteed place beyond the mailbox's bound, so clones would make it unbounded.
+/// Where the keeper puts the living incarnation's address. One sender is shared by all handles: in
+/// actix each clone of a sender has a guaranteed place beyond the mailbox's bound, so clones would
+/// make it unbounded.
 pub(super) type Slot<A> = Arc<Mutex<Option<AddressSender<A>>>>;
 
 /// An actor by its role. Cheap to clone, usable from any thread; survives the actor's restarts.

@@ -81,8 +81,8 @@ impl<A: Actor> Drop for Incarnation<A> {
     }
 }
 
-/// Catches a panic of the actor's future. The future is dropped outside of the unwinding: actix runs `stopping` and
-/// `stopped` in that drop, and a second panic there would end the process.
+/// Catches a panic of the actor's future. The future is dropped outside of the unwinding: actix
+/// runs `stopping` and `stopped` in that drop, and a second panic there would end the process.
 struct Guarded<A: Actor<Context = Context<A>>> {
     running: Option<ContextFut<A, Context<A>>>,
 }

@@ -77,7 +77,8 @@ enum End {
     Asked,
 }
 
-/// How long a killed actor may take to leave before its successor begins: one turn of the scheduler.
+/// How long a killed actor may take to leave before its successor begins: one turn of the
+/// scheduler.
 const LEAVE_BOUND: Duration = Duration::from_secs(1);
 
 impl<A: Actor<Context = Context<A>> + Handler<Heartbeat>> Keeper<A> {
@@ -223,7 +224,8 @@ where
     let Ok(mut answer) = life.sender.send(Heartbeat) else {
         return Some(life.ended().await);
     };
-    // in two halves: if the thread itself was held up, the first may have run out before the actor had its turn
+    // in two halves: if the thread itself was held up, the first may have run out before the actor
+    // had its turn
     for _half in 0..2 {
         tokio::select! {
             biased;

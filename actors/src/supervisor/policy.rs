@@ -1,4 +1,5 @@
-//! When a dead child comes back: back-off, budget, quarantine. Pure but for tokio's clock in the arguments.
+//! When a dead child comes back: back-off, budget, quarantine. Pure but for tokio's clock in the
+//! arguments.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -13,7 +14,8 @@ pub struct RestartPolicy {
     pub first_delay: Duration,
     /// The longest wait while the budget lasts.
     pub max_delay: Duration,
-    /// Each wait is longer or shorter by up to this part of it, 0 to 100 per cent, so that siblings do not come in step.
+    /// Each wait is longer or shorter by up to this part of it, 0 to 100 per cent, so that siblings
+    /// do not come in step.
     pub jitter_percent: u8,
     /// Deaths within `window` that are taken as bad luck. One more means quarantine.
     pub budget: usize,

@@ -274,7 +274,8 @@ async fn an_unanswered_ask_times_out() {
 #[actix::test]
 async fn a_child_that_cannot_start_is_quarantined_tried_slowly_and_comes_back() {
     let mut stage = Stage::new();
-    // the first six lives die at once, which is one more than the budget; so does one attempt in quarantine
+    // the first six lives die at once, which is one more than the budget; so does one attempt in
+    // quarantine
     let subject = stage.subject_dying("a", |life| life <= 7);
     let began = Instant::now();
     let mut quarantined = 0;

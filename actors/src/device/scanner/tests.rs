@@ -140,7 +140,8 @@ async fn the_same_code_again_is_dropped_for_a_short_time_and_within_one_payment(
     rig.arm(1).await;
     far.write_all(CODE).await.expect("room");
     rig.scanned().await;
-    // the code was refused: the counter asks for another scan, the customer still holds the phone there
+    // the code was refused: the counter asks for another scan, the customer still holds the phone
+    // there
     rig.arm(1).await;
     far.write_all(CODE).await.expect("room");
     assert_eq!(rig.desk.ignored().await, "the same code again");

@@ -169,7 +169,10 @@ impl Desk {
             Job::Pin { payment: whose } | Job::Sign { payment: whose, .. } => *whose != payment,
             _ => true,
         });
-        let asks = |request: &Request| matches!(request.kind, Kind::Pin(whose) | Kind::Sign(whose) if whose == payment);
+        let asks = |request: &Request| match request.kind {
+            Kind::Pin(whose) | Kind::Sign(whose) => whose == payment,
+            _ => false,
+        };
         if self.current.as_ref().is_some_and(asks) {
             self.abort("the payment needs it no more", now);
         }

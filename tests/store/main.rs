@@ -5,4 +5,6 @@ mod head_office;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod mqtt;
+#[cfg(test)]
 mod support;

@@ -77,6 +77,11 @@ impl Mosquitto {
         .await
     }
 
+    /// What it wrote since it was started.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("mosquitto.log")).unwrap_or_default()
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

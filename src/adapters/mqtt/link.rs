@@ -1,0 +1,244 @@
+//! The task that keeps the store's link: connects, subscribes at every ConnAck, polls, and begins
+//! anew with a new client whenever anything is wrong.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use rumqttc::v5::{
+    AsyncClient, Event, EventLoop, MqttOptions,
+    mqttbytes::{
+        QoS,
+        v5::{
+            ConnAck, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish, SubAck,
+            SubscribeReasonCode,
+        },
+    },
+};
+use store_actors::{
+    ports::UplinkEvent,
+    wire::uplink::{CONTENT_ENCODING, CONTENT_TYPE_JSON, Channel, Receipt, StatusMessage},
+};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    payload::unpack,
+    uplink::{Line, Shared},
+};
+
+/// Receipts that the broker may send before we have acknowledged the first.
+const RECEIVE_MAX: u16 = 32;
+
+/// How a connection ended.
+enum End {
+    /// The outbox wants a new one, at once.
+    Rebuild,
+    Lost(String),
+}
+
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut failures = 0;
+    loop {
+        let begun = Instant::now();
+        // rumqttc has panics in it: a panic costs this connection and nothing else
+        let end = AssertUnwindSafe(connection(&shared)).catch_unwind().await;
+        let why = match end {
+            Ok(End::Rebuild) => {
+                shared.down("rebuilt".into()).await;
+                continue;
+            }
+            Ok(End::Lost(why)) => why,
+            Err(_) => "the MQTT client panicked".into(),
+        };
+        tracing::warn!(why, failures, "MQTT: no connection to the broker");
+        shared.down(why).await;
+        // two clients of one name throw each other out: such a connection is not a success
+        let held = begun.elapsed() > shared.config.reconnect_max;
+        failures = if held { 0 } else { failures + 1 };
+        let pause = pause(&shared, failures);
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = shared.rebuild.notified() => {}
+        }
+    }
+}
+
+/// Doubled at each failure; half of it is chance, so that a chain's stores do not come all at once.
+fn pause(shared: &Shared, failures: u32) -> Duration {
+    let config = &shared.config;
+    let doubled = config
+        .reconnect_min
+        .saturating_mul(2u32.saturating_pow(failures.min(16)));
+    let mut chance = [0];
+    shared.entropy.fill(&mut chance);
+    let [chance] = chance;
+    let half = doubled.min(config.reconnect_max) / 2;
+    half + half * u32::from(chance) / 255
+}
+
+async fn connection(shared: &Shared) -> End {
+    let options = match options(shared) {
+        Ok(options) => options,
+        Err(why) => return End::Lost(why),
+    };
+    let config = &shared.config;
+    // the event loop pings every keep-alive: if it yields nothing for longer, it hangs in a flush
+    let poll_bound = options.keep_alive() + config.broker.connection_timeout;
+    let capacity = usize::from(config.in_flight_max.max(1));
+    let (client, mut events) = AsyncClient::new(options, capacity);
+    let mut line = Line {
+        client,
+        packet_bytes_max: usize::MAX,
+    };
+    loop {
+        let event = tokio::select! {
+            event = poll(&mut events, poll_bound) => event,
+            () = shared.rebuild.notified() => return End::Rebuild,
+        };
+        let packet = match event {
+            Ok(Event::Incoming(packet)) => packet,
+            Ok(Event::Outgoing(_)) => continue,
+            Err(why) => return End::Lost(why),
+        };
+        if let Err(why) = on_packet(shared, &mut line, packet).await {
+            return End::Lost(why);
+        }
+    }
+}
+
+async fn poll(events: &mut EventLoop, bound: Duration) -> Result<Event, String> {
+    match timeout(bound, events.poll()).await {
+        Ok(Ok(event)) => Ok(event),
+        Ok(Err(cause)) => Err(cause.to_string()),
+        Err(_) => Err(format!("nothing moved for {} s", bound.as_secs())),
+    }
+}
+
+fn options(shared: &Shared) -> Result<MqttOptions, String> {
+    let with_cause = |refused: super::broker::BrokerRefused| {
+        let cause = std::error::Error::source(&refused).map(|cause| format!(": {cause}"));
+        format!("{refused}{}", cause.unwrap_or_default())
+    };
+    let store = &shared.store;
+    let mut options = shared
+        .config
+        .broker
+        .options(&store.client_id())
+        .map_err(with_cause)?;
+    let will = StatusMessage::last_will(store.store.clone()).encode();
+    let properties = LastWillProperties {
+        delay_interval: None,
+        payload_format_indicator: None,
+        message_expiry_interval: None,
+        content_type: Some(CONTENT_TYPE_JSON.into()),
+        response_topic: None,
+        correlation_data: None,
+        user_properties: Vec::new(),
+    };
+    let topic = store.topic(Channel::Status);
+    let mut network = options.network_options();
+    network.set_tcp_nodelay(true);
+    options
+        .set_network_options(network)
+        .set_receive_maximum(Some(RECEIVE_MAX))
+        .set_outgoing_inflight_upper_limit(shared.config.in_flight_max.max(1))
+        .set_last_will(LastWill::new(
+            topic,
+            will,
+            QoS::AtLeastOnce,
+            true,
+            Some(properties),
+        ));
+    Ok(options)
+}
+
+async fn on_packet(shared: &Shared, line: &mut Line, packet: Packet) -> Result<(), String> {
+    match packet {
+        Packet::ConnAck(ack) => on_connected(shared, line, &ack),
+        Packet::SubAck(ack) => on_subscribed(shared, line, &ack).await,
+        Packet::Publish(publish) => {
+            on_message(shared, &publish).await;
+            Ok(())
+        }
+        Packet::PubAck(ack) => {
+            on_acknowledged(&ack);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn on_connected(shared: &Shared, line: &mut Line, ack: &ConnAck) -> Result<(), String> {
+    let limit = ack
+        .properties
+        .as_ref()
+        .and_then(|properties| properties.max_packet_size);
+    if let Some(limit) = limit {
+        line.packet_bytes_max = usize::try_from(limit).unwrap_or(usize::MAX);
+    }
+    let topic = shared.store.topic(Channel::Receipt);
+    line.client
+        .try_subscribe(topic, QoS::AtLeastOnce)
+        .map_err(|_| "no room to subscribe to receipts".into())
+}
+
+/// Up means: receipts reach us.
+async fn on_subscribed(shared: &Shared, line: &Line, ack: &SubAck) -> Result<(), String> {
+    let granted = |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
+    if !ack.return_codes.iter().all(granted) {
+        return Err("the broker does not let us subscribe to receipts".into());
+    }
+    // a new queue has room; without it the broker still says that we are gone
+    let _ = shared.publish_status(line);
+    if shared.up(line.clone()).await {
+        Ok(())
+    } else {
+        Err("the outbox takes no events".into())
+    }
+}
+
+async fn on_message(shared: &Shared, publish: &Publish) {
+    let topic = shared.store.topic(Channel::Receipt);
+    if publish.topic != topic.as_bytes() {
+        return;
+    }
+    let properties = publish.properties.as_ref();
+    let encoding = properties
+        .and_then(|p| {
+            p.user_properties
+                .iter()
+                .find(|(name, _)| name == CONTENT_ENCODING)
+        })
+        .map(|(_, value)| value.as_str());
+    let receipt = unpack(&publish.payload, encoding)
+        .map_err(|refused| refused.to_string())
+        .and_then(|message| Receipt::decode(&message).map_err(|refused| refused.to_string()));
+    match receipt {
+        Ok(receipt) if receipt.store == shared.store.store => {
+            shared
+                .tell(UplinkEvent::Receipt {
+                    through: receipt.through,
+                })
+                .await;
+            if !receipt.want.is_empty() {
+                shared
+                    .tell(UplinkEvent::Missing {
+                        after: receipt.through,
+                    })
+                    .await;
+            }
+        }
+        Ok(receipt) => tracing::warn!(store = %receipt.store, "a receipt for another store"),
+        Err(why) => tracing::warn!(why, "a receipt that can't be read"),
+    }
+}
+
+/// The broker's word proves nothing, but its refusal explains why no receipt will come.
+fn on_acknowledged(ack: &PubAck) {
+    match ack.reason {
+        PubAckReason::Success => {}
+        PubAckReason::NoMatchingSubscribers => {
+            tracing::debug!("MQTT: no head office is subscribed");
+        }
+        reason => tracing::warn!(?reason, "MQTT: the broker refused a message"),
+    }
+}

@@ -1,0 +1,235 @@
+//! The `Uplink` port over MQTT 5.
+//!
+//! rumqttc is the wire and nothing more: it forgets what it accepted when the broker forgot the
+//! session, and has been seen to spin without sending after that. So nothing is trusted to it: every
+//! connection is a new client with a clean session, whose few messages in flight die with it, and
+//! the outbox publishes again whatever was not receipted. `publish_*` only hands over and never
+//! waits; `link` polls.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rumqttc::v5::{
+    AsyncClient,
+    mqttbytes::{QoS, v5::PublishProperties},
+};
+use store_actors::{
+    domain::record::Record,
+    ports::{Entropy, PublishRefused, StoreStatus, Uplink, UplinkEvent},
+    wire::uplink::{
+        CONTENT_ENCODING, CONTENT_TYPE_BATCH, CONTENT_TYPE_JSON, Channel, MESSAGE_BYTES_MAX,
+        StatusMessage, StoreRef, encode_batch,
+    },
+};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::{broker::Broker, link, payload::pack};
+
+/// Events that may wait for the outbox.
+const EVENTS_MAX: usize = 256;
+
+/// How long an event waits when the outbox takes none.
+const TELL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a packet that are not payload, at most: header, topic, properties.
+const PACKET_OVERHEAD_BYTES: usize = 512;
+
+/// How the link behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttConfig {
+    pub broker: Broker,
+    /// Messages that are sent and not acknowledged by the broker, 1 to 100.
+    pub in_flight_max: u16,
+    /// Pause before the first new connection; each failure doubles it. Half of it is chance.
+    pub reconnect_min: Duration,
+    pub reconnect_max: Duration,
+}
+
+impl MqttConfig {
+    /// The usual behaviour: 20 in flight, 500 ms to 30 s between connections.
+    pub fn new(broker: Broker) -> Self {
+        Self {
+            broker,
+            in_flight_max: 20,
+            reconnect_min: Duration::from_millis(500),
+            reconnect_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The link of one store. Dropping it closes the connection without a farewell, so that the broker
+/// publishes the last will.
+pub struct MqttUplink {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// What the port and the task that polls have in common.
+pub(super) struct Shared {
+    pub(super) store: StoreRef,
+    pub(super) config: MqttConfig,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) rebuild: Notify,
+    /// The connection, while it is up and subscribed.
+    line: Mutex<Option<Line>>,
+    listener: Mutex<Option<mpsc::Sender<UplinkEvent>>>,
+    report: Mutex<Option<StoreStatus>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) client: AsyncClient,
+    /// The largest packet that the broker takes, in bytes.
+    pub(super) packet_bytes_max: usize,
+}
+
+impl MqttUplink {
+    /// Starts the link; it connects, and connects again, until it is dropped. Must be called within
+    /// a tokio runtime.
+    pub fn start(config: MqttConfig, store: StoreRef, entropy: Arc<dyn Entropy>) -> Self {
+        let shared = Arc::new(Shared {
+            store,
+            config,
+            entropy,
+            rebuild: Notify::new(),
+            line: Mutex::default(),
+            listener: Mutex::default(),
+            report: Mutex::default(),
+        });
+        let task = tokio::spawn(link::run(shared.clone()));
+        Self { shared, task }
+    }
+}
+
+impl Drop for MqttUplink {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for MqttUplink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = &self.shared.config;
+        f.debug_struct("MqttUplink")
+            .field("config", config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Uplink for MqttUplink {
+    fn events(&self) -> mpsc::Receiver<UplinkEvent> {
+        let (tx, rx) = mpsc::channel(EVENTS_MAX);
+        let mut listener = lock(&self.shared.listener);
+        if lock(&self.shared.line).is_some() {
+            // an empty channel takes it
+            let _ = tx.try_send(UplinkEvent::Up);
+        }
+        *listener = Some(tx);
+        rx
+    }
+
+    fn publish_records(&self, records: &[Record]) -> Result<(), PublishRefused> {
+        let line = self.shared.line().ok_or(PublishRefused::Down)?;
+        let message = encode_batch(&self.shared.store, records);
+        line.publish(&self.shared.store, Channel::Records, message)
+    }
+
+    fn publish_status(&self, status: &StoreStatus) -> Result<(), PublishRefused> {
+        *lock(&self.shared.report) = Some(status.clone());
+        let line = self.shared.line().ok_or(PublishRefused::Down)?;
+        self.shared.publish_status(&line)
+    }
+
+    fn rebuild(&self, why: &str) {
+        tracing::warn!(why, "MQTT: client and event loop are thrown away");
+        self.shared.rebuild.notify_one();
+    }
+}
+
+impl Shared {
+    fn line(&self) -> Option<Line> {
+        lock(&self.line).clone()
+    }
+
+    /// Says that we are here, with the latest report if there is one.
+    pub(super) fn publish_status(&self, line: &Line) -> Result<(), PublishRefused> {
+        let report = lock(&self.report).clone();
+        let store = self.store.store.clone();
+        let message = StatusMessage {
+            store,
+            online: true,
+            report,
+        };
+        line.publish(&self.store, Channel::Status, message.encode())
+    }
+
+    /// `false` if the outbox did not learn of it: it would wait for ever.
+    pub(super) async fn up(&self, line: Line) -> bool {
+        *lock(&self.line) = Some(line);
+        self.tell(UplinkEvent::Up).await
+    }
+
+    pub(super) async fn down(&self, why: String) {
+        let was_up = lock(&self.line).take().is_some();
+        if was_up {
+            self.tell(UplinkEvent::Down { why }).await;
+        }
+    }
+
+    pub(super) async fn tell(&self, event: UplinkEvent) -> bool {
+        let Some(listener) = lock(&self.listener).clone() else {
+            return true; // whoever comes is told how it stands
+        };
+        !matches!(
+            timeout(TELL_TIMEOUT, listener.send(event)).await,
+            Err(_elapsed)
+        )
+    }
+}
+
+impl Line {
+    fn publish(
+        &self,
+        store: &StoreRef,
+        channel: Channel,
+        message: Vec<u8>,
+    ) -> Result<(), PublishRefused> {
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(PublishRefused::TooLarge);
+        }
+        let packed = pack(message);
+        // a larger packet would make the event loop close the connection, again and again
+        if packed.bytes.len() + PACKET_OVERHEAD_BYTES > self.packet_bytes_max {
+            return Err(PublishRefused::TooLarge);
+        }
+        let is_status = channel == Channel::Status;
+        let content_type = if is_status {
+            CONTENT_TYPE_JSON
+        } else {
+            CONTENT_TYPE_BATCH
+        };
+        let encoding = packed
+            .encoding
+            .map(|value| (CONTENT_ENCODING.into(), value.into()));
+        let properties = PublishProperties {
+            content_type: Some(content_type.into()),
+            user_properties: encoding.into_iter().collect(),
+            ..PublishProperties::default()
+        };
+        let (topic, qos) = (store.topic(channel), QoS::AtLeastOnce);
+        self.client
+            .try_publish_with_properties(topic, qos, is_status, packed.bytes, properties)
+            .map_err(|_full| PublishRefused::Busy)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

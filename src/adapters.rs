@@ -1,5 +1,6 @@
 //! Adapters: each implements one port of the core against a real thing, and nothing else.
 
+pub mod acquirers;
 pub mod journal;
 pub mod mqtt;
 pub mod picture;

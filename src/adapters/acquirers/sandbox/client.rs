@@ -64,7 +64,8 @@ impl Client {
             .no_proxy()
             .http1_only();
         if url.scheme() == "http" {
-            builder = builder.tls_certs_only([]); // loopback: a machine without certificates will do
+            // loopback: a machine without certificates will do
+            builder = builder.tls_certs_only([]);
         } else if let Some(path) = &config.ca_file {
             let unreadable = |source| SandboxRefused::Certificates {
                 path: path.clone(),
@@ -133,7 +134,8 @@ impl Client {
         let headers = std::mem::take(response.headers_mut());
         let body = bounded(response).await?;
         if status == StatusCode::UNAUTHORIZED {
-            return Err(body::refused(status.as_u16(), &body)); // an acquirer that does not know us does not sign
+            // an acquirer that does not know us does not sign
+            return Err(body::refused(status.as_u16(), &body));
         }
         let timestamp = header(&headers, sign::TIMESTAMP);
         let head = Head { timestamp, ..head };

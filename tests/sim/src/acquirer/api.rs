@@ -3,8 +3,9 @@
 
 mod deliver;
 mod sim;
+mod wire;
 
-pub(super) use deliver::Wire;
+pub(super) use wire::Wires;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};

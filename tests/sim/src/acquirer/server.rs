@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::{App, HttpServer, rt, web};
 
-use super::api::{self, Wire};
+use super::api::{self, Wires};
 use super::config::AcquirerConfig;
 use super::customer::Customers;
 use super::desk::Desk;
@@ -26,6 +26,7 @@ pub struct Acquirer;
 pub struct AcquirerHandle {
     addr: SocketAddr,
     desk: Arc<Desk>,
+    wires: Arc<Wires>,
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
@@ -43,12 +44,13 @@ impl Acquirer {
         let listener = TcpListener::bind(config.listen).map_err(fail)?;
         let addr = listener.local_addr().map_err(fail)?;
         let desk = Arc::new(Desk::open(config)?);
+        let wires = Arc::new(Wires::new());
         let (ready, started) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name("sandbox-acquirer".to_owned())
             .spawn({
-                let desk = Arc::clone(&desk);
-                move || rt::System::new().block_on(run(desk, listener, ready))
+                let (desk, wires) = (Arc::clone(&desk), Arc::clone(&wires));
+                move || rt::System::new().block_on(run(desk, wires, listener, ready))
             })
             .map_err(|e| AcquirerError::io("start the sandbox's thread", e))?;
         let server = started
@@ -58,6 +60,7 @@ impl Acquirer {
         Ok(AcquirerHandle {
             addr,
             desk,
+            wires,
             server,
             thread: Some(thread),
         })
@@ -111,6 +114,7 @@ impl AcquirerHandle {
         };
         if !graceful {
             self.desk.die();
+            self.wires.cut();
         }
         // the order is given at the call; the thread's end is its answer
         drop(self.server.stop(graceful));
@@ -118,6 +122,7 @@ impl AcquirerHandle {
             tracing::error!("the sandbox's thread panicked");
         }
         self.desk.die();
+        self.wires.cut();
     }
 }
 
@@ -137,6 +142,7 @@ impl fmt::Debug for AcquirerHandle {
 
 async fn run(
     desk: Arc<Desk>,
+    wires: Arc<Wires>,
     listener: TcpListener,
     ready: mpsc::SyncSender<std::io::Result<ServerHandle>>,
 ) {
@@ -145,7 +151,7 @@ async fn run(
         .workers(2)
         .shutdown_timeout(1)
         .disable_signals()
-        .on_connect(keep_wire)
+        .on_connect(move |connection, data| keep_wire(&wires, connection, data))
         .listen(listener);
     let server = match server {
         Ok(server) => server.run(),
@@ -171,10 +177,10 @@ async fn run(
     clock.abort();
 }
 
-/// A second handle on the connection, for the rules that break it.
-fn keep_wire(connection: &dyn std::any::Any, data: &mut Extensions) {
+/// A second handle on the connection, for the rules that break it and for a kill.
+fn keep_wire(wires: &Wires, connection: &dyn std::any::Any, data: &mut Extensions) {
     let tcp = connection.downcast_ref::<rt::net::TcpStream>();
     if let Some(Ok(fd)) = tcp.map(|tcp| tcp.as_fd().try_clone_to_owned()) {
-        data.insert(Wire(fd.into()));
+        data.insert(wires.keep(fd.into()));
     }
 }

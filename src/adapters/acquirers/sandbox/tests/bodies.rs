@@ -17,7 +17,8 @@ fn signed(status: u16, body: &Value) -> Signed {
 }
 
 fn approval() -> Value {
-    json!({ "order": order(1), "state": "approved", "reference": "R", "amount": "1.00", "currency": "CNY" })
+    json!({ "order": order(1), "state": "approved", "reference": "R", "amount": "1.00",
+        "currency": "CNY" })
 }
 
 #[test]

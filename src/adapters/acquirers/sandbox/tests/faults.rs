@@ -179,7 +179,8 @@ async fn only_a_connection_that_never_came_about_is_not_sent() {
     for url in [format!("http://{gone}"), mute_url, named] {
         let mut config = config(&url, 1_000);
         let ca = tempfile::NamedTempFile::new().unwrap();
-        config.ca_file = Some(ca.path().to_owned()); // no certificates at all: this machine may have none
+        // no certificates at all: this machine may have none
+        config.ca_file = Some(ca.path().to_owned());
         let driver = driver_of(config, super::shop::Moved(0)).unwrap();
         let said = driver.charge(charge(order(1), "1.00")).await.unwrap_err();
         assert!(matches!(said, NoAnswer::NotSent(_)), "{url}: {said:?}");

@@ -1,21 +1,18 @@
 //! How an answer travels: rightly, or as a rule says.
 
 use std::io::Write as _;
-use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, rt};
 use serde_json::json;
 
+use super::wire::Wire;
 use crate::acquirer::answer::State;
 use crate::acquirer::desk::{Desk, Failure, now_ms};
 use crate::acquirer::request::Ask;
 use crate::acquirer::rules::{Connection, Delivery, Verdict};
 use crate::acquirer::sign::{self, Key};
-
-/// A second handle on a connection.
-pub(in crate::acquirer) struct Wire(pub TcpStream);
 
 /// Does what is asked, and lets the answer travel as the rules have it.
 pub(super) async fn deliver(
@@ -173,8 +170,8 @@ fn twice(desk: &Desk, req: &HttpRequest, nonce: &str, status: StatusCode, body: 
     }
     raw.push_str("content-type: application/json\r\n\r\n");
     raw.push_str(body);
-    if let Some(Wire(wire)) = req.conn_data::<Wire>()
-        && let Err(error) = (&mut &*wire).write_all(raw.as_bytes())
+    if let Some(wire) = req.conn_data::<Wire>()
+        && let Err(error) = (&mut wire.raw()).write_all(raw.as_bytes())
     {
         tracing::warn!(%error, "the first of two answers did not leave");
     }
@@ -182,8 +179,8 @@ fn twice(desk: &Desk, req: &HttpRequest, nonce: &str, status: StatusCode, body: 
 
 /// Closes the connection under the server, so that not a byte of its answer arrives.
 fn hang_up(req: &HttpRequest) -> HttpResponse {
-    if let Some(Wire(wire)) = req.conn_data::<Wire>() {
-        let _ = wire.shutdown(Shutdown::Both); // already closed by the other side: as good
+    if let Some(wire) = req.conn_data::<Wire>() {
+        wire.hang_up();
     }
     HttpResponse::ServiceUnavailable().finish()
 }

@@ -177,3 +177,23 @@ async fn a_line_damaged_in_the_middle_a_second_acquirer_and_a_public_address_are
         Err(AcquirerError::Config(_))
     ));
 }
+
+#[tokio::test]
+async fn a_connection_that_was_open_when_it_was_killed_answers_nothing_more() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    for _ in 0..20 {
+        let shop = Shop::open(vec![]);
+        let health = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n";
+        let mut wire = tokio::net::TcpStream::connect(shop.acquirer.addr())
+            .await
+            .unwrap();
+        wire.write_all(health).await.unwrap();
+        let mut seen = [0; 1024];
+        assert_ne!(wire.read(&mut seen).await.unwrap(), 0);
+        shop.acquirer.kill();
+        let _ = wire.write_all(health).await; // written to a closed connection or not: no answer
+        let mut rest = Vec::new();
+        let _ = wire.read_to_end(&mut rest).await;
+        assert_eq!(rest, b"");
+    }
+}

@@ -1,6 +1,9 @@
 //! Adapters: each implements one port of the core against a real thing, and nothing else.
 
 pub mod acquirers;
+pub mod clock;
 pub mod journal;
 pub mod mqtt;
 pub mod picture;
+pub mod serial;
+pub mod tcp;

@@ -1,0 +1,58 @@
+//! The time of day and chance, from the operating system: the only place of the program that reads either.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use store_actors::{
+    domain::timestamp::Timestamp,
+    ports::{Entropy, WallClock},
+};
+
+/// The machine's clock. May jump either way when somebody sets it: never measure a span with it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl WallClock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the WallClock port's one real implementation")]
+    fn now(&self) -> Timestamp {
+        let now = SystemTime::now();
+        let ms = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        match now.duration_since(UNIX_EPOCH) {
+            Ok(since) => Timestamp::from_unix_ms(ms(since)),
+            Err(before) => Timestamp::from_unix_ms(-ms(before.duration())),
+        }
+    }
+}
+
+/// The operating system's random numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    fn fill(&self, out: &mut [u8]) {
+        if let Err(cause) = getrandom::fill(out) {
+            // two payments with one id would be worse than a store that stops: what is on disk survives the stop
+            tracing::error!(%cause, "the operating system gives no random numbers");
+            std::process::abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_past_the_making_of_this_program() {
+        assert!(SystemClock.now() > Timestamp::parse("2025-01-01T00:00:00Z").unwrap());
+    }
+
+    #[test]
+    fn chance_does_not_repeat_itself() {
+        let mut drawn = std::collections::BTreeSet::new();
+        for _ in 0..64 {
+            let mut bytes = [0; 10];
+            OsEntropy.fill(&mut bytes);
+            assert!(drawn.insert(bytes));
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! The shell of the store controller: everything that touches the world outside the process.
 
 pub mod adapters;
+pub mod commands;
+pub mod config;
 pub mod head_office;
+pub mod logging;
 pub mod problem;
+pub mod shutdown;
 pub mod strict_toml;

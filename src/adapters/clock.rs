@@ -12,7 +12,10 @@ use store_actors::{
 pub struct SystemClock;
 
 impl WallClock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the WallClock port's one real implementation")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the WallClock port's one real implementation"
+    )]
     fn now(&self) -> Timestamp {
         let now = SystemTime::now();
         let ms = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);

@@ -9,8 +9,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use store_actors::ports::{Duplex, LineOpener, Reply};
 use tokio::{task::spawn_blocking, time::timeout};
-use tokio_serial::{SerialPort as _, SerialPortBuilderExt as _, SerialStream};
 pub use tokio_serial::{DataBits, FlowControl, Parity, StopBits};
+use tokio_serial::{SerialPort as _, SerialPortBuilderExt as _, SerialStream};
 
 /// How long a driver may take to open a port.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,7 +48,10 @@ pub struct SerialLine {
 
 impl SerialLine {
     pub fn new(path: impl Into<PathBuf>, settings: SerialSettings) -> Self {
-        Self { path: path.into(), settings }
+        Self {
+            path: path.into(),
+            settings,
+        }
     }
 }
 
@@ -60,7 +63,8 @@ impl LineOpener for SerialLine {
         let line = self.clone();
         Box::pin(async move {
             let opening = timeout(OPEN_TIMEOUT, spawn_blocking(move || line.open_now()));
-            let hangs = |_| io::Error::new(io::ErrorKind::TimedOut, "the port's driver doesn't open it");
+            let hangs =
+                |_| io::Error::new(io::ErrorKind::TimedOut, "the port's driver doesn't open it");
             let stream = opening.await.map_err(hangs)?.map_err(io::Error::other)??;
             Ok(Box::new(stream) as Box<dyn Duplex>)
         })
@@ -75,7 +79,13 @@ impl SerialLine {
     fn open_now(&self) -> io::Result<SerialStream> {
         // the crate says "no device" for a port that is in use as well: tell the two apart here
         std::fs::metadata(&self.path)?;
-        let SerialSettings { baud, data_bits, parity, stop_bits, flow_control } = self.settings;
+        let SerialSettings {
+            baud,
+            data_bits,
+            parity,
+            stop_bits,
+            flow_control,
+        } = self.settings;
         let mut stream = tokio_serial::new(self.path.to_string_lossy(), baud)
             .data_bits(data_bits)
             .parity(parity)
@@ -85,7 +95,10 @@ impl SerialLine {
             .open_native_async()
             .map_err(|cause| self.why(cause))?;
         // devices powered or woken by these lines need them; pseudo-terminals have none and say ENOTTY
-        for raised in [stream.write_data_terminal_ready(true), stream.write_request_to_send(true)] {
+        for raised in [
+            stream.write_data_terminal_ready(true),
+            stream.write_request_to_send(true),
+        ] {
             if let Err(cause) = raised {
                 tracing::debug!(port = %self.path.display(), %cause, "no modem control lines");
             }
@@ -96,11 +109,15 @@ impl SerialLine {
     fn why(&self, cause: tokio_serial::Error) -> io::Error {
         let text = cause.to_string();
         let kind = match io::Error::from(cause).kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::WouldBlock if self.path.exists() => io::ErrorKind::ResourceBusy,
+            io::ErrorKind::NotFound | io::ErrorKind::WouldBlock if self.path.exists() => {
+                io::ErrorKind::ResourceBusy
+            }
             kind => kind,
         };
         match kind {
-            io::ErrorKind::ResourceBusy => io::Error::new(kind, format!("in use by another program ({text})")),
+            io::ErrorKind::ResourceBusy => {
+                io::Error::new(kind, format!("in use by another program ({text})"))
+            }
             _ => io::Error::new(kind, text),
         }
     }
@@ -160,7 +177,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let by_id = dir.path().join("usb-scanner");
         let port = line(&by_id);
-        assert_eq!(port.open().await.err().unwrap().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            port.open().await.err().unwrap().kind(),
+            io::ErrorKind::NotFound
+        );
         for _ in 0..2 {
             let (mut device, slave, path) = pty();
             symlink(&path, &by_id).unwrap();
@@ -173,7 +193,10 @@ mod tests {
             drop((device, slave));
             std::fs::remove_file(&by_id).unwrap();
             assert!(!matches!(open.read(&mut read).await, Ok(1..)));
-            assert_eq!(port.open().await.err().unwrap().kind(), io::ErrorKind::NotFound);
+            assert_eq!(
+                port.open().await.err().unwrap().kind(),
+                io::ErrorKind::NotFound
+            );
         }
     }
 

@@ -19,7 +19,11 @@ pub struct TcpLine {
 impl TcpLine {
     /// `host` is a name or an address; names are looked up at each opening.
     pub fn new(host: impl Into<String>, port: u16, connect_timeout: Duration) -> Self {
-        Self { host: host.into(), port, connect_timeout }
+        Self {
+            host: host.into(),
+            port,
+            connect_timeout,
+        }
     }
 }
 
@@ -31,7 +35,10 @@ impl LineOpener for TcpLine {
             let connect = TcpStream::connect((self.host.as_str(), self.port));
             let stream = timeout(self.connect_timeout, connect).await.map_err(|_| {
                 let ms = self.connect_timeout.as_millis();
-                io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {ms} ms"))
+                io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no connection within {ms} ms"),
+                )
             })??;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Duplex>)
@@ -58,7 +65,11 @@ mod tests {
     #[tokio::test]
     async fn bytes_go_both_ways_and_a_hang_up_is_seen() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let line = TcpLine::new("127.0.0.1", listener.local_addr().unwrap().port(), Duration::from_secs(5));
+        let line = TcpLine::new(
+            "127.0.0.1",
+            listener.local_addr().unwrap().port(),
+            Duration::from_secs(5),
+        );
         let mut near = line.open().await.unwrap();
         let (mut far, _) = listener.accept().await.unwrap();
         near.write_all(b"to the device").await.unwrap();
@@ -75,7 +86,10 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let line = TcpLine::new("127.0.0.1", port, Duration::from_secs(5));
-        assert_eq!(line.open().await.err().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            line.open().await.err().unwrap().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
         assert_eq!(line.describe(), format!("tcp://127.0.0.1:{port}"));
     }
 

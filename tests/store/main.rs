@@ -1,6 +1,8 @@
 //! One binary for all tests against real parts: processes, disks, brokers, readers.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod head_office;
 #[cfg(test)]
 mod journal;

@@ -1,0 +1,84 @@
+//! The command line: what can be asked of the program from a shell, and its exit codes.
+//!
+//! 0: done. 1: failed, with the reason on standard error. 2: the command line itself is wrong. Standard output carries
+//! only what was asked for, so that it can be piped.
+
+pub mod check_config;
+pub mod run;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "Examples:
+  store-controller run --config /etc/store-controller/store.toml
+  store-controller check-config --config store.toml
+  store-controller doctor --config store.toml
+  store-controller payments --state unknown --json
+  store-controller records --from 1000 --limit 50";
+
+/// Supervises the devices of a store and coordinates its payments.
+#[derive(Debug, Parser)]
+#[command(name = "store-controller", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file; without it the built-in default, see config/store.toml.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the store until SIGTERM or SIGINT.
+    Run,
+    /// Say everything that is wrong with the configuration, with line and key.
+    CheckConfig,
+}
+
+/// Why a command failed, in words for standard error.
+pub type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the program: arguments in, exit code out.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(refused) => {
+            // help and version are no failures; what can't be printed is nobody's to hear
+            let _ = refused.print();
+            return ExitCode::from(if refused.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let out = &mut io::stdout().lock();
+    let config = cli.config.as_deref();
+    let done = match cli.command {
+        Command::Run => run::run(config),
+        Command::CheckConfig => check_config::run(config, out),
+    };
+    match done.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) if is_broken_pipe(&failed) => ExitCode::SUCCESS,
+        Err(failed) => {
+            let mut line = failed.to_string();
+            let mut cause = failed.source();
+            while let Some(why) = cause {
+                line = format!("{line}: {why}");
+                cause = why.source();
+            }
+            let _ = writeln!(io::stderr(), "{line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whoever read our output has seen enough, e.g. `| head`.
+fn is_broken_pipe(failed: &Failed) -> bool {
+    failed
+        .downcast_ref::<io::Error>()
+        .is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

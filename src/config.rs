@@ -1,0 +1,226 @@
+//! The controller's configuration: plain data, read strictly.
+//!
+//! `config/store.toml` is the documentation of every key and, compiled in, the default of each. What is read here is
+//! checked as far as the text alone allows; whether files, ports and addresses exist is asked at the start and by `doctor`.
+//! Deliberately not here: environment variables, includes, and any reading of the world.
+
+mod acquirer;
+mod counter;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use store_actors::{
+    domain::{
+        ids::{AcquirerId, ChainId, CounterId, StoreId},
+        money::{Currency, Money},
+        payment::AcquirerClock,
+        tender::{Scheme, Tender},
+    },
+    wire::{frame::Suffix, scanner::Family},
+};
+use thiserror::Error;
+
+use crate::{
+    adapters::{mqtt::broker::Broker, serial::SerialSettings},
+    strict_toml::{self, Faults, Section},
+};
+
+/// The complete file that ships with the program.
+pub const BUILT_IN: &str = include_str!("../config/store.toml");
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub store: Store,
+    pub api: Api,
+    pub journal: Journal,
+    /// `None`: there is no head office yet.
+    pub uplink: Option<Uplink>,
+    /// At least one; in the order of their names.
+    pub acquirers: Vec<Acquirer>,
+    /// At least one; in the file's order.
+    pub counters: Vec<Counter>,
+    pub log: Log,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    pub chain: ChainId,
+    pub store: StoreId,
+    pub name: String,
+    pub currency: Currency,
+    pub country: Country,
+}
+
+/// A country of ISO 3166.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Country {
+    pub alpha2: &'static str,
+    /// As EMV 9F1A carries it.
+    pub numeric: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    pub listen: SocketAddr,
+    pub allow_public: bool,
+    pub event_readers_max: usize,
+    pub event_reader_timeout: Duration,
+    pub picture_max_bytes: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    pub dir: PathBuf,
+    pub min_free_bytes: u64,
+}
+
+/// The way to the head office.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    pub broker: Broker,
+    /// Batches of records on their way at the same time.
+    pub window: usize,
+    /// With work queued and no receipt for so long, the connection is made anew.
+    pub watchdog: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acquirer {
+    pub id: AcquirerId,
+    pub driver: Driver,
+    pub name: String,
+    pub base_url: String,
+    pub merchant: String,
+    pub key_file: PathBuf,
+    pub tenders: Vec<Tender>,
+    pub schemes: Vec<Scheme>,
+    pub probe_interval: Duration,
+    /// More than 1 in laboratories only.
+    pub speed: u64,
+    /// As configured: `speed` is not applied yet.
+    pub clock: AcquirerClock,
+}
+
+/// A program part that speaks with an acquirer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    Sandbox,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    pub id: CounterId,
+    pub terminal: Option<Line>,
+    pub scanner: Option<Scanner>,
+    pub nfc: Option<Nfc>,
+    pub collect_timeout: Duration,
+    pub terminal_entry: bool,
+    /// `None`: no PIN is ever asked for.
+    pub pin_above: Option<Money>,
+}
+
+/// Where a device's line is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    Serial {
+        path: PathBuf,
+        settings: SerialSettings,
+    },
+    Tcp {
+        host: String,
+        port: u16,
+        connect_timeout: Duration,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanner {
+    pub line: Line,
+    pub model: Family,
+    pub suffix: Suffix,
+    pub repeat_filter: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nfc {
+    /// The PC/SC reader's name.
+    pub reader: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    /// Directives of `tracing_subscriber::EnvFilter`.
+    pub level: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigRefused {
+    #[error("{} can't be read", .file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Faulty(#[from] Faults),
+}
+
+impl Config {
+    /// Reads a file, or takes the built-in default.
+    ///
+    /// # Errors
+    /// The file can't be read, or all of its faults.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigRefused> {
+        let Some(file) = file else {
+            return Ok(Self::parse("built-in", "", Path::new(""))?);
+        };
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigRefused::Unreadable {
+            file: file.to_owned(),
+            source,
+        })?;
+        let dir = file.parent().unwrap_or(Path::new(""));
+        Ok(Self::parse(&file.to_string_lossy(), &text, dir)?)
+    }
+
+    /// Reads `text`; relative paths in it are relative to `dir`, `file` is its name for people.
+    ///
+    /// # Errors
+    /// All faults of the text.
+    pub fn parse(file: &str, text: &str, dir: &Path) -> Result<Self, Faults> {
+        strict_toml::read(file, text, BUILT_IN, |root| Self::build(root, dir))
+    }
+
+    fn build(root: &mut Section<'_>, dir: &Path) -> Option<Self> {
+        let store = sections::store(root);
+        let api = sections::api(root);
+        let journal = sections::journal(root, dir);
+        let uplink = sections::uplink(root, dir);
+        let acquirers = acquirer::all(root, dir);
+        // amounts need a currency: after a fault in it any will do to find the other faults
+        let currency = store.as_ref().map_or(Currency::Cny, |store| store.currency);
+        let counters = counter::all(root, currency);
+        let log = sections::log(root);
+        Some(Self {
+            store: store?,
+            api: api?,
+            journal,
+            uplink,
+            acquirers,
+            counters: counters?,
+            log: log?,
+        })
+    }
+}

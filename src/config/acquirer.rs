@@ -1,0 +1,163 @@
+//! The acquirers' tables.
+
+use std::{path::Path, time::Duration};
+
+use store_actors::domain::{
+    payment::AcquirerClock,
+    tender::{Scheme, Tender},
+};
+
+use super::{
+    Acquirer, Driver,
+    sections::{file, words},
+};
+use crate::strict_toml::Section;
+
+const DRIVERS: &[(&str, Driver)] = &[("sandbox", Driver::Sandbox)];
+
+const SCHEMES: [Scheme; 7] = [
+    Scheme::Alipay,
+    Scheme::WechatPay,
+    Scheme::UnionPay,
+    Scheme::EmvcoCpm,
+    Scheme::Visa,
+    Scheme::Mastercard,
+    Scheme::OtherCard,
+];
+
+/// For an acquirer that doesn't say: the same as the built-in file's.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+pub(super) fn all(root: &mut Section<'_>, dir: &Path) -> Vec<Acquirer> {
+    let mut tables = root.section("acquirers");
+    let ids = tables.keys();
+    if ids.is_empty() {
+        root.fault("acquirers", "has no acquirer: nothing could be paid");
+    }
+    ids.into_iter()
+        .filter_map(|id| one(&mut tables, &id, dir))
+        .collect()
+}
+
+fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
+    let id = key.parse().ok();
+    if id.is_none() {
+        tables.fault(key, "a name has 1 to 32 characters of A-Z a-z 0-9 . _ -");
+    }
+    let mut section = tables.section(key);
+    let driver = section.one_of("driver", DRIVERS);
+    let name = section
+        .optional("name", words)
+        .unwrap_or_else(|| key.to_owned());
+    let base_url = section.parsed(
+        "base_url",
+        "http://HOST:PORT or https://HOST, without a path",
+        base_url,
+    );
+    let merchant = words(&mut section, "merchant");
+    let key_file = file(&mut section, "key_file", dir);
+    let tenders = listed(&mut section, "tenders", &Tender::CONCRETE, Tender::as_str);
+    let schemes = listed(&mut section, "schemes", &SCHEMES, Scheme::as_str);
+    let probe_interval = section
+        .optional("probe_interval_ms", |section, key| {
+            section.duration_ms(key, 200..=600_000)
+        })
+        .unwrap_or(PROBE_INTERVAL);
+    let speed = section
+        .optional("speed", |section, key| section.u64_in(key, 1..=1_000))
+        .unwrap_or(1);
+    let clock = clock(&mut section);
+    Some(Acquirer {
+        id: id?,
+        driver: driver?,
+        name,
+        base_url: base_url?,
+        merchant,
+        key_file,
+        tenders,
+        schemes,
+        probe_interval,
+        speed,
+        clock,
+    })
+}
+
+fn base_url(text: &str) -> Option<String> {
+    let host = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"))?;
+    let host = host.strip_suffix('/').unwrap_or(host);
+    let fits = (1..=255).contains(&host.len()) && !host.contains(['/', '?', '#', '@', ' ']);
+    fits.then(|| text.trim_end_matches('/').to_owned())
+}
+
+/// A list of words, each at most once and at least one.
+fn listed<T: Copy + PartialEq>(
+    section: &mut Section<'_>,
+    key: &str,
+    all: &[T],
+    word: impl Fn(T) -> &'static str,
+) -> Vec<T> {
+    let allowed: Vec<_> = all
+        .iter()
+        .map(|item| format!("{:?}", word(*item)))
+        .collect();
+    let given = section.list(key);
+    let mut list = Vec::new();
+    for text in &given {
+        match all.iter().copied().find(|item| word(*item) == text) {
+            Some(item) if list.contains(&item) => {
+                section.fault(key, format!("names {text:?} twice"))
+            }
+            Some(item) => list.push(item),
+            None => section.fault(
+                key,
+                format!("names {text:?}; allowed: {}", allowed.join(", ")),
+            ),
+        }
+    }
+    if given.is_empty() {
+        section.fault(key, format!("is empty; allowed: {}", allowed.join(", ")));
+    }
+    list
+}
+
+fn clock(acquirer: &mut Section<'_>) -> AcquirerClock {
+    let usual = AcquirerClock::USUAL;
+    let Some(mut section) = acquirer.optional("clock", Section::section) else {
+        return usual;
+    };
+    let mut ms = |key: &str, range, usual| {
+        section
+            .optional(key, |section, key| section.u64_in(key, range))
+            .unwrap_or(usual)
+    };
+    let clock = AcquirerClock {
+        answer_timeout_ms: ms("answer_timeout_ms", 100..=120_000, usual.answer_timeout_ms),
+        first_query_ms: ms("first_query_ms", 10..=120_000, usual.first_query_ms),
+        query_interval_ms: ms("query_interval_ms", 10..=120_000, usual.query_interval_ms),
+        give_up_ms: ms("give_up_ms", 1_000..=3_600_000, usual.give_up_ms),
+        reverse_not_before_ms: ms(
+            "reverse_not_before_ms",
+            0..=600_000,
+            usual.reverse_not_before_ms,
+        ),
+        reverse_interval_ms: ms(
+            "reverse_interval_ms",
+            10..=120_000,
+            usual.reverse_interval_ms,
+        ),
+        qr_expiry_ms: ms("qr_expiry_ms", 1_000..=7_200_000, usual.qr_expiry_ms),
+        refund_interval_ms: ms("refund_interval_ms", 10..=600_000, usual.refund_interval_ms),
+    };
+    if clock.give_up_ms <= clock.answer_timeout_ms {
+        section.fault(
+            "give_up_ms",
+            format!(
+                "must be more than answer_timeout_ms, {}",
+                clock.answer_timeout_ms
+            ),
+        );
+    }
+    clock
+}

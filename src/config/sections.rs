@@ -1,0 +1,203 @@
+//! The sections of which there is one: store, API, journal, uplink, log.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use store_actors::domain::money::Currency;
+
+use super::{Api, Country, Journal, Log, LogFormat, Store, Uplink};
+use crate::{
+    adapters::mqtt::broker::{Broker, Login, Tls},
+    strict_toml::Section,
+};
+
+/// The countries of the currencies that `domain/money` knows.
+const COUNTRIES: &[(&str, u16)] = &[
+    ("CN", 156),
+    ("HK", 344),
+    ("MO", 446),
+    ("TW", 158),
+    ("US", 840),
+    ("DE", 276),
+    ("FR", 250),
+    ("IT", 380),
+    ("ES", 724),
+    ("NL", 528),
+    ("IE", 372),
+    ("GB", 826),
+    ("JP", 392),
+    ("KR", 410),
+    ("SG", 702),
+    ("TH", 764),
+    ("MY", 458),
+    ("KW", 414),
+];
+
+pub(super) fn store(root: &mut Section<'_>) -> Option<Store> {
+    let mut section = root.section("store");
+    let name_of_32 = "1 to 32 characters of A-Z a-z 0-9 . _ -";
+    let chain = section.parsed("chain", name_of_32, |text| text.parse().ok());
+    let store = section.parsed("store", name_of_32, |text| text.parse().ok());
+    let name = words(&mut section, "name");
+    let currencies: Vec<_> = Currency::ALL
+        .iter()
+        .map(|currency| currency.alpha())
+        .collect();
+    let currency = section.parsed("currency", &currencies.join(", "), |text| text.parse().ok());
+    let countries: Vec<_> = COUNTRIES.iter().map(|(alpha2, _)| *alpha2).collect();
+    let country = section.parsed("country", &countries.join(", "), |text| {
+        let known = COUNTRIES.iter().find(|(alpha2, _)| *alpha2 == text);
+        known.map(|(alpha2, numeric)| Country {
+            alpha2,
+            numeric: *numeric,
+        })
+    });
+    Some(Store {
+        chain: chain?,
+        store: store?,
+        name,
+        currency: currency?,
+        country: country?,
+    })
+}
+
+/// Text for people or for another party: 1 to 64 characters, none of them a control character.
+pub(super) fn words(section: &mut Section<'_>, key: &str) -> String {
+    let fits =
+        |text: &str| (1..=64).contains(&text.chars().count()) && !text.contains(char::is_control);
+    section
+        .parsed(key, "1 to 64 characters", |text| {
+            fits(text).then(|| text.to_owned())
+        })
+        .unwrap_or_default()
+}
+
+pub(super) fn api(root: &mut Section<'_>) -> Option<Api> {
+    let mut section = root.section("api");
+    let listen: Option<SocketAddr> =
+        section.parsed("listen", "ADDRESS:PORT, e.g. 127.0.0.1:8600", |text| {
+            text.parse().ok()
+        });
+    let allow_public = section.bool("allow_public");
+    if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback() && !allow_public) {
+        let message = format!(
+            "{listen} can be reached from other machines and the API has no log-in; \
+             if that is meant, say allow_public = true"
+        );
+        section.fault("listen", message);
+    }
+    Some(Api {
+        allow_public,
+        event_readers_max: section.usize_in("event_readers_max", 1..=1_000),
+        event_reader_timeout: section.duration_ms("event_reader_timeout_ms", 1_000..=600_000),
+        picture_max_bytes: section.usize_in("picture_max_mib", 1..=64) * 1024 * 1024,
+        listen: listen?,
+    })
+}
+
+pub(super) fn journal(root: &mut Section<'_>, dir: &Path) -> Journal {
+    let mut section = root.section("journal");
+    Journal {
+        dir: file(&mut section, "dir", dir),
+        min_free_bytes: section.u64_in("min_free_mib", 16..=1_048_576) * 1024 * 1024,
+    }
+}
+
+/// A path relative to the configuration's directory.
+pub(super) fn file(section: &mut Section<'_>, key: &str, dir: &Path) -> PathBuf {
+    dir.join(section.path(key))
+}
+
+pub(super) fn uplink(root: &mut Section<'_>, dir: &Path) -> Option<Uplink> {
+    let mut section = root.section("uplink");
+    let enabled = section.bool("enabled");
+    let broker = Broker {
+        host: section
+            .parsed("host", "a host name or address", |text| {
+                let fits = (1..=253).contains(&text.len()) && !text.contains([' ', '/']);
+                fits.then(|| text.to_owned())
+            })
+            .unwrap_or_default(),
+        port: section.u16_in("port", 1..=u16::MAX),
+        tls: tls(&mut section, dir),
+        login: login(&mut section, dir),
+        keep_alive: section.duration_ms("keep_alive_ms", 1_000..=600_000),
+        connection_timeout: section.duration_ms("connection_timeout_ms", 1_000..=120_000),
+    };
+    let uplink = Uplink {
+        broker,
+        window: section.usize_in("window", 1..=100),
+        watchdog: section.duration_ms("watchdog_ms", 1_000..=600_000),
+    };
+    enabled.then_some(uplink)
+}
+
+fn tls(section: &mut Section<'_>, dir: &Path) -> Option<Tls> {
+    let enabled = section.bool("tls");
+    let mut given = |key| section.optional(key, |section, key| file(section, key, dir));
+    let (ca_file, cert_file, key_file) = (given("ca_file"), given("cert_file"), given("key_file"));
+    if cert_file.is_some() != key_file.is_some() {
+        let lonely = if cert_file.is_some() {
+            "cert_file"
+        } else {
+            "key_file"
+        };
+        section.fault(lonely, "cert_file and key_file go together");
+    }
+    for (key, is_given) in [
+        ("ca_file", ca_file.is_some()),
+        ("cert_file", cert_file.is_some()),
+    ] {
+        if is_given && !enabled {
+            section.fault(key, "is of no use without tls = true");
+        }
+    }
+    enabled.then(|| Tls {
+        ca_file,
+        identity: cert_file.zip(key_file),
+    })
+}
+
+fn login(section: &mut Section<'_>, dir: &Path) -> Option<Login> {
+    let user = section.optional("user", words);
+    let password_file = section.optional("password_file", |section, key| file(section, key, dir));
+    match (user, password_file) {
+        (Some(user), Some(password_file)) => Some(Login {
+            user,
+            password_file,
+        }),
+        (None, None) => None,
+        (user, _) => {
+            let lonely = if user.is_some() {
+                "user"
+            } else {
+                "password_file"
+            };
+            section.fault(lonely, "user and password_file go together");
+            None
+        }
+    }
+}
+
+pub(super) fn log(root: &mut Section<'_>) -> Option<Log> {
+    let mut section = root.section("log");
+    let format = section.one_of(
+        "format",
+        &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+    );
+    let level = section.parsed(
+        "level",
+        "error, warn, info, debug, trace, or directives",
+        |text| {
+            let is_known =
+                !text.is_empty() && text.parse::<tracing_subscriber::filter::Targets>().is_ok();
+            is_known.then(|| text.to_owned())
+        },
+    );
+    Some(Log {
+        format: format?,
+        level: level?,
+    })
+}

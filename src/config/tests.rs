@@ -1,0 +1,265 @@
+use super::*;
+use crate::adapters::mqtt::broker::Login;
+
+fn parse(text: &str) -> Result<Config, Faults> {
+    Config::parse("store.toml", text, Path::new("/etc/store"))
+}
+
+fn faults(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+/// The built-in file with every commented example in force.
+fn with_examples() -> String {
+    let is_example = |line: &str| {
+        let key = line
+            .strip_prefix("# ")
+            .and_then(|rest| rest.split_once(" = "))
+            .map(|(key, _)| key);
+        key.is_some_and(|key| {
+            !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        })
+    };
+    let line = |line: &str| {
+        if is_example(line) {
+            line.replacen("# ", "", 1)
+        } else {
+            line.to_owned()
+        }
+    };
+    BUILT_IN.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn no_file_is_the_built_in_file() {
+    assert_eq!(
+        Config::load(None).unwrap(),
+        Config::parse("", BUILT_IN, Path::new("")).unwrap()
+    );
+}
+
+#[test]
+fn every_key_of_the_built_in_file_is_read() {
+    // as a user's file, a key that nobody reads would be an unknown key
+    parse(BUILT_IN).unwrap();
+}
+
+#[test]
+fn every_commented_example_is_read_and_takes_effect() {
+    let text = with_examples()
+        .replace("enabled = false", "enabled = true")
+        .replace("tls = false", "tls = true");
+    let config = parse(&text).unwrap();
+    let broker = config.uplink.unwrap().broker;
+    let tls = broker.tls.unwrap();
+    assert_eq!(tls.ca_file, Some("/etc/store/broker-ca.pem".into()));
+    assert_eq!(
+        tls.identity,
+        Some(("/etc/store/store.pem".into(), "/etc/store/store.key".into()))
+    );
+    let password_file = "/etc/store/mqtt-password".into();
+    assert_eq!(
+        broker.login,
+        Some(Login {
+            user: "store-0001".into(),
+            password_file
+        })
+    );
+    let counter = &config.counters[0];
+    assert_eq!(
+        counter.nfc.as_ref().unwrap().reader,
+        "ACS ACR122U PICC Interface"
+    );
+    assert_eq!(
+        (counter.collect_timeout, counter.terminal_entry),
+        (Duration::from_secs(90), false)
+    );
+    assert_eq!(counter.pin_above, None);
+}
+
+#[test]
+fn the_built_in_values_are_the_programs_own() {
+    let config = Config::load(None).unwrap();
+    let sandbox = &config.acquirers[0];
+    assert_eq!(sandbox.clock, AcquirerClock::USUAL);
+    assert!(config.api.listen.ip().is_loopback());
+    assert_eq!(config.uplink, None);
+    let own = "[acquirers.own]\ndriver = 'sandbox'\nbase_url = 'https://pay.example'\nmerchant = '1'\n\
+               key_file = '/k'\ntenders = ['card']\nschemes = ['visa']\n";
+    let config = parse(own).unwrap();
+    assert_eq!(
+        config.acquirers.len(),
+        1,
+        "the built-in acquirer is not added to the file's own"
+    );
+    let own = &config.acquirers[0];
+    assert_eq!(
+        (own.clock, own.probe_interval, own.speed),
+        (sandbox.clock, sandbox.probe_interval, sandbox.speed)
+    );
+    assert_eq!(
+        (own.name.as_str(), own.key_file.as_path()),
+        ("own", Path::new("/k"))
+    );
+}
+
+#[test]
+fn a_counter_says_what_differs_from_the_others() {
+    let text = r#"
+[store]
+currency = "JPY"
+[counter_defaults]
+pin_above = "5000"
+[[counter]]
+id = "a"
+terminal = { line = "tcp://10.0.0.7:20007", connect_timeout_ms = 500 }
+[[counter]]
+id = "b"
+pin_above = "0"
+terminal = { line = "tcp://[fe80::1]:20007" }
+scanner = { line = "/dev/ttyS1", baud = 19200, parity = "even", suffix = "crlf", model = "honeywell" }
+nfc = { reader = "R 00 00" }
+"#;
+    let config = parse(text).unwrap();
+    let [a, b] = &config.counters[..] else {
+        panic!("{:?}", config.counters)
+    };
+    let connect_timeout = Duration::from_millis(500);
+    assert_eq!(
+        a.terminal,
+        Some(Line::Tcp {
+            host: "10.0.0.7".into(),
+            port: 20007,
+            connect_timeout
+        })
+    );
+    assert_eq!((&a.scanner, &a.nfc), (&None, &None));
+    assert_eq!(a.pin_above.unwrap().to_string(), "5000 JPY");
+    assert_eq!(b.pin_above.unwrap().to_string(), "0 JPY");
+    assert_eq!(
+        b.terminal.as_ref().unwrap().describe(),
+        "tcp://[fe80::1]:20007"
+    );
+    let scanner = b.scanner.as_ref().unwrap();
+    assert_eq!(
+        (scanner.model, scanner.suffix),
+        (Family::Honeywell, Suffix::CrLf)
+    );
+    assert_eq!(scanner.repeat_filter, Duration::from_millis(1_500));
+    let settings = SerialSettings {
+        baud: 19_200,
+        parity: crate::adapters::serial::Parity::Even,
+        ..Default::default()
+    };
+    assert_eq!(
+        scanner.line,
+        Line::Serial {
+            path: "/dev/ttyS1".into(),
+            settings
+        }
+    );
+}
+
+#[test]
+fn all_faults_come_at_once_with_their_lines() {
+    let text = r#"[store]
+currency = "EURO"
+[api]
+listen = "0.0.0.0:8600"
+port = 1
+[uplink]
+cert_file = "a"
+user = "u"
+[acquirers.x]
+driver = "visa"
+base_url = "ftp://x"
+merchant = "m"
+key_file = "k"
+tenders = ["card", "card", "cash"]
+schemes = []
+clock = { answer_timeout_ms = 5000, give_up_ms = 4000 }
+[[counter]]
+id = "1"
+terminal = { line = "/dev/a" }
+scanner = { line = "/dev/a", baud = 1 }
+[[counter]]
+id = "1"
+terminal = { line = "ttyS0" }
+scanner = { line = "tcp://host" }
+pin_above = "-1"
+"#;
+    let said = faults(text);
+    let found: Vec<_> = said
+        .lines()
+        .map(|line| line.splitn(4, ':').skip(1).take(2).collect::<String>())
+        .collect();
+    let expected = [
+        "2 store.currency",
+        "4 api.listen",
+        "5 api.port",
+        "7 uplink.cert_file",
+        "7 uplink.cert_file",
+        "8 uplink.user",
+        "10 acquirers.x.driver",
+        "11 acquirers.x.base_url",
+        "14 acquirers.x.tenders",
+        "14 acquirers.x.tenders",
+        "15 acquirers.x.schemes",
+        "16 acquirers.x.clock.give_up_ms",
+        "20 counter[0].scanner.baud",
+        "20 counter[0].scanner.line",
+        "22 counter[1].id",
+        "23 counter[1].terminal.line",
+        "24 counter[1].scanner.line",
+        "25 counter[1].pin_above",
+    ];
+    assert_eq!(found, expected, "{said}");
+    assert!(
+        said.contains("/dev/a is already used by the terminal of counter 1"),
+        "{said}"
+    );
+    assert!(said.contains("allow_public = true"), "{said}");
+}
+
+#[test]
+fn a_public_address_needs_to_be_allowed() {
+    for (listen, is_public) in [
+        ("127.0.0.1:80", false),
+        ("127.8.8.8:80", false),
+        ("[::1]:80", false),
+        ("0.0.0.0:80", true),
+        ("[::]:80", true),
+        ("192.168.1.5:80", true),
+    ] {
+        let text = format!("[api]\nlisten = \"{listen}\"\n");
+        assert_eq!(parse(&text).is_err(), is_public, "{listen}");
+        assert!(
+            parse(&format!("{text}allow_public = true\n")).is_ok(),
+            "{listen}"
+        );
+    }
+}
+
+#[test]
+fn readers_and_counts_are_checked() {
+    let twice = "[[counter]]\nid = 'a'\nnfc = {reader = 'R'}\n[[counter]]\nid = 'b'\nnfc = {reader = 'R'}\n";
+    assert_eq!(
+        faults(twice),
+        "store.toml:6: counter[1].nfc.reader: reader \"R\" is already used by counter a"
+    );
+    assert_eq!(
+        faults("counter = []"),
+        "store.toml:1: counter: there are 0; allowed: 1 to 64"
+    );
+    assert_eq!(
+        faults("[acquirers]"),
+        "store.toml:1: acquirers: has no acquirer: nothing could be paid"
+    );
+    assert!(faults("[log]\nlevel = 'loud=very'").starts_with("store.toml:2: log.level"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let refused = Config::load(Some(Path::new("/nowhere/store.toml"))).unwrap_err();
+    assert_eq!(refused.to_string(), "/nowhere/store.toml can't be read");
+}

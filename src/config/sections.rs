@@ -8,10 +8,7 @@ use std::{
 use store_actors::domain::money::Currency;
 
 use super::{Api, Country, Journal, Log, LogFormat, Store, Uplink};
-use crate::{
-    adapters::mqtt::broker::{Broker, Login, Tls},
-    strict_toml::Section,
-};
+use crate::{adapters::mqtt::broker::Broker, strict_toml::Section};
 
 /// The countries of the currencies that `domain/money` knows.
 const COUNTRIES: &[(&str, u16)] = &[
@@ -113,72 +110,13 @@ pub(super) fn file(section: &mut Section<'_>, key: &str, dir: &Path) -> PathBuf 
 pub(super) fn uplink(root: &mut Section<'_>, dir: &Path) -> Option<Uplink> {
     let mut section = root.section("uplink");
     let enabled = section.bool("enabled");
-    let broker = Broker {
-        host: section
-            .parsed("host", "a host name or address", |text| {
-                let fits = (1..=253).contains(&text.len()) && !text.contains([' ', '/']);
-                fits.then(|| text.to_owned())
-            })
-            .unwrap_or_default(),
-        port: section.u16_in("port", 1..=u16::MAX),
-        tls: tls(&mut section, dir),
-        login: login(&mut section, dir),
-        keep_alive: section.duration_ms("keep_alive_ms", 1_000..=600_000),
-        connection_timeout: section.duration_ms("connection_timeout_ms", 1_000..=120_000),
-    };
+    let broker = Broker::read(&mut section, dir);
     let uplink = Uplink {
         broker,
         window: section.usize_in("window", 1..=100),
         watchdog: section.duration_ms("watchdog_ms", 1_000..=600_000),
     };
     enabled.then_some(uplink)
-}
-
-fn tls(section: &mut Section<'_>, dir: &Path) -> Option<Tls> {
-    let enabled = section.bool("tls");
-    let mut given = |key| section.optional(key, |section, key| file(section, key, dir));
-    let (ca_file, cert_file, key_file) = (given("ca_file"), given("cert_file"), given("key_file"));
-    if cert_file.is_some() != key_file.is_some() {
-        let lonely = if cert_file.is_some() {
-            "cert_file"
-        } else {
-            "key_file"
-        };
-        section.fault(lonely, "cert_file and key_file go together");
-    }
-    for (key, is_given) in [
-        ("ca_file", ca_file.is_some()),
-        ("cert_file", cert_file.is_some()),
-    ] {
-        if is_given && !enabled {
-            section.fault(key, "is of no use without tls = true");
-        }
-    }
-    enabled.then(|| Tls {
-        ca_file,
-        identity: cert_file.zip(key_file),
-    })
-}
-
-fn login(section: &mut Section<'_>, dir: &Path) -> Option<Login> {
-    let user = section.optional("user", words);
-    let password_file = section.optional("password_file", |section, key| file(section, key, dir));
-    match (user, password_file) {
-        (Some(user), Some(password_file)) => Some(Login {
-            user,
-            password_file,
-        }),
-        (None, None) => None,
-        (user, _) => {
-            let lonely = if user.is_some() {
-                "user"
-            } else {
-                "password_file"
-            };
-            section.fault(lonely, "user and password_file go together");
-            None
-        }
-    }
 }
 
 pub(super) fn log(root: &mut Section<'_>) -> Option<Log> {

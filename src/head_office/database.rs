@@ -8,6 +8,7 @@ mod advance;
 mod commit;
 mod read;
 mod status;
+mod store_row;
 
 use std::{path::Path, time::Duration};
 

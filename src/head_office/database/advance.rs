@@ -53,6 +53,33 @@ pub async fn advance(
     }
 }
 
+/// Records looked at for gaps, from the watermark on: a receipt must not cost a walk through a large backlog.
+const GAP_SEARCH_ROWS: i64 = 20_000;
+
+/// The first ranges that are missing above `watermark`, inclusive, below the highest record held.
+pub(super) async fn gaps(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    watermark: u64,
+    limit: i64,
+) -> Result<Vec<(u64, u64)>, sqlx::Error> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT before + 1, seq - 1 FROM (SELECT seq, LAG(seq, 1, $2) OVER (ORDER BY seq) AS before FROM \
+         (SELECT seq FROM record WHERE store_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) held) pairs \
+         WHERE seq > before + 1 ORDER BY seq LIMIT $4",
+    )
+    .bind(store_id)
+    .bind(big(watermark))
+    .bind(GAP_SEARCH_ROWS)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(from, to)| (unsigned(from), unsigned(to)))
+        .collect())
+}
+
 /// A stored hash; one of another length equals no hash.
 pub fn hash_of(bytes: &[u8]) -> Hash {
     Hash(bytes.try_into().unwrap_or_default())

@@ -21,8 +21,10 @@ use store_actors::{
 
 use super::{
     Database, DatabaseFailed, Dialect,
-    advance::{Watermark, advance, hash_of},
-    big, unsigned,
+    advance::{advance, gaps, hash_of},
+    big,
+    store_row::{LockedStore, News},
+    unsigned,
 };
 
 /// The records of one message.
@@ -92,14 +94,6 @@ impl Outcome {
     }
 }
 
-/// A store's row, held until the transaction ends.
-#[derive(Debug)]
-pub(super) struct StoreLocked {
-    pub id: i64,
-    mark: Watermark,
-    last_seq: u64,
-}
-
 impl Database {
     /// Stores everything or nothing. When this returns `Ok`, it is on disk and receipts may say so.
     pub async fn commit(
@@ -139,49 +133,37 @@ impl Database {
         now: Timestamp,
         outcome: &mut Outcome,
     ) -> Result<Standing, sqlx::Error> {
-        let row = lock_store(connection, self.dialect, store, now).await?;
+        let row = LockedStore::lock(connection, self.dialect, store, now).await?;
         for arrival in arrivals {
             for (seq, reason) in &arrival.poison {
                 insert::poison(connection, row.id, *seq, reason, &arrival.message, now).await?;
                 outcome.poison += 1;
             }
         }
-        let mut sorted = Sorted::of(arrivals);
-        let fresh =
-            insert::records(connection, row.id, sorted.first.values().copied(), now).await?;
-        let others = sorted
-            .first
-            .values()
-            .filter(|record| !fresh.contains(&record.seq));
-        sorted.again.extend(others.copied());
-        let duplicates = insert::compare(connection, row.id, &sorted.again, now).await?;
-        let conflicts = sorted.again.len() as u64 - duplicates;
-
-        let fresh: Vec<&Record> = sorted
-            .first
-            .values()
-            .copied()
-            .filter(|r| fresh.contains(&r.seq))
-            .collect();
+        let Sorted {
+            mut first,
+            mut again,
+        } = Sorted::of(arrivals);
+        let stored = insert::records(connection, row.id, &first, now).await?;
+        let (fresh, held): (Vec<_>, Vec<_>) = first
+            .drain(..)
+            .partition(|taken| stored.contains(&taken.record.seq));
+        again.extend(held);
+        let duplicates = insert::compare(connection, row.id, &again, now).await?;
         outcome.poison += project::payments(connection, row.id, &fresh, now).await?;
         outcome.stored += fresh.len() as u64;
         outcome.duplicates += duplicates;
-        outcome.conflicts += conflicts;
+        outcome.conflicts += again.len() as u64 - duplicates;
 
         let mark = advance(connection, row.id, row.mark).await?;
-        let last_seq = fresh
-            .last()
-            .map_or(row.last_seq, |record| record.seq.max(row.last_seq));
-        update_store(
-            connection,
-            row.id,
-            &mark,
+        let highest = fresh.last().map_or(0, |taken| taken.record.seq);
+        let last_seq = row.last_seq.max(highest);
+        let news = News {
             last_seq,
-            fresh.len(),
+            fresh: fresh.len() as u64,
             duplicates,
-            now,
-        )
-        .await?;
+        };
+        row.update(connection, &mark, &news, now).await?;
         let want = if mark.seq < last_seq {
             gaps(connection, row.id, mark.seq, WANT_MAX).await?
         } else {
@@ -197,128 +179,38 @@ impl Database {
 /// Ranges named in one receipt.
 const WANT_MAX: i64 = 64;
 
-/// Records looked at for gaps, from the watermark on: a receipt must not cost a walk through a large backlog.
-const GAP_SEARCH_ROWS: i64 = 20_000;
+/// A record with what is asked of it more than once.
+struct Taken<'a> {
+    record: &'a Record,
+    hash: Hash,
+    /// `None`: of a kind that this program does not know, or no JSON.
+    body: Option<Body>,
+}
 
-/// The records of a batch: each number once, and what came under a number that was there already.
+/// The records of a batch: each number once, ascending, and what came under a number already taken.
 struct Sorted<'a> {
-    first: BTreeMap<u64, &'a Record>,
-    again: Vec<&'a Record>,
+    first: Vec<Taken<'a>>,
+    again: Vec<Taken<'a>>,
 }
 
 impl<'a> Sorted<'a> {
     fn of(arrivals: &[&'a Arrival]) -> Self {
-        let mut sorted = Self {
-            first: BTreeMap::new(),
-            again: Vec::new(),
-        };
+        let mut first = BTreeMap::new();
+        let mut again = Vec::new();
         for record in arrivals.iter().flat_map(|arrival| &arrival.records) {
-            match sorted.first.entry(record.seq) {
-                Entry::Vacant(vacant) => drop(vacant.insert(record)),
-                Entry::Occupied(_) => sorted.again.push(record),
+            let taken = Taken {
+                record,
+                hash: record.hash(),
+                body: record.decode_body().ok(),
+            };
+            match first.entry(record.seq) {
+                Entry::Vacant(vacant) => drop(vacant.insert(taken)),
+                Entry::Occupied(_) => again.push(taken),
             }
         }
-        sorted
+        Self {
+            first: first.into_values().collect(),
+            again,
+        }
     }
-}
-
-/// Finds or makes the store's row, and holds it.
-pub(super) async fn lock_store(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    store: &StoreRef,
-    now: Timestamp,
-) -> Result<StoreLocked, sqlx::Error> {
-    let select = match dialect {
-        Dialect::Sqlite => {
-            "SELECT id, watermark, tip, last_seq FROM store WHERE chain = $1 AND store = $2"
-        }
-        Dialect::Postgres => {
-            "SELECT id, watermark, tip, last_seq FROM store WHERE chain = $1 AND store = $2 FOR UPDATE"
-        }
-    };
-    let (chain, name) = (store.chain.as_str(), store.store.as_str());
-    loop {
-        let row: Option<(i64, i64, Vec<u8>, i64)> = sqlx::query_as(select)
-            .bind(chain)
-            .bind(name)
-            .fetch_optional(&mut *connection)
-            .await?;
-        if let Some((id, watermark, tip, last_seq)) = row {
-            let mark = Watermark {
-                seq: unsigned(watermark),
-                tip: hash_of(&tip),
-                broken_seq: None,
-            };
-            return Ok(StoreLocked {
-                id,
-                mark,
-                last_seq: unsigned(last_seq),
-            });
-        }
-        sqlx::query(
-            "INSERT INTO store (chain, store, tip, heard_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        )
-        .bind(chain)
-        .bind(name)
-        .bind(Hash::default().0.to_vec())
-        .bind(now.unix_ms())
-        .execute(&mut *connection)
-        .await?;
-    }
-}
-
-async fn update_store(
-    connection: &mut AnyConnection,
-    store_id: i64,
-    mark: &Watermark,
-    last_seq: u64,
-    fresh: usize,
-    duplicates: u64,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE store SET watermark = $1, tip = $2, broken_seq = $3, last_seq = $4, held = held + $5, \
-         duplicates = duplicates + $6, heard_at = $7 WHERE id = $8",
-    )
-    .bind(big(mark.seq))
-    .bind(mark.tip.0.to_vec())
-    .bind(mark.broken_seq.map(big))
-    .bind(big(last_seq))
-    .bind(big(fresh as u64))
-    .bind(big(duplicates))
-    .bind(now.unix_ms())
-    .bind(store_id)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The first ranges that are missing above `watermark`, inclusive, below the highest record held.
-pub(super) async fn gaps(
-    connection: &mut AnyConnection,
-    store_id: i64,
-    watermark: u64,
-    limit: i64,
-) -> Result<Vec<(u64, u64)>, sqlx::Error> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT before + 1, seq - 1 FROM (SELECT seq, LAG(seq, 1, $2) OVER (ORDER BY seq) AS before FROM \
-         (SELECT seq FROM record WHERE store_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) held) pairs \
-         WHERE seq > before + 1 ORDER BY seq LIMIT $4",
-    )
-    .bind(store_id)
-    .bind(big(watermark))
-    .bind(GAP_SEARCH_ROWS)
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(from, to)| (unsigned(from), unsigned(to)))
-        .collect())
-}
-
-/// What a record's body is about, for searches; bodies this program does not know are `unknown`.
-fn kind_of(record: &Record) -> &'static str {
-    record.decode_body().as_ref().map_or("unknown", Body::kind)
 }

@@ -12,7 +12,7 @@ use store_actors::{
     wire::uplink::StoreRef,
 };
 
-use super::{Database, DatabaseFailed, advance::hash_of, big, commit, unsigned};
+use super::{Database, DatabaseFailed, advance, advance::hash_of, big, unsigned};
 
 /// One store, as `/v1/stores` shows it.
 #[derive(Debug, Serialize)]
@@ -145,7 +145,7 @@ impl Database {
         };
         let mut connection = self.pool.acquire().await?;
         Ok(Some(
-            commit::gaps(&mut connection, id, watermark, limit).await?,
+            advance::gaps(&mut connection, id, watermark, limit).await?,
         ))
     }
 

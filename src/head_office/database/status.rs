@@ -8,7 +8,7 @@ use store_actors::{
     wire::uplink::{StatusMessage, StoreRef},
 };
 
-use super::{Database, DatabaseFailed, big, commit};
+use super::{Database, DatabaseFailed, big, store_row::LockedStore};
 
 impl Database {
     /// Keeps what stores say about themselves.
@@ -19,7 +19,7 @@ impl Database {
     ) -> Result<(), DatabaseFailed> {
         let mut transaction = self.begin().await?;
         for (store, status) in statuses {
-            let row = commit::lock_store(&mut transaction, self.dialect, store, now).await?;
+            let row = LockedStore::lock(&mut transaction, self.dialect, store, now).await?;
             keep(&mut transaction, row.id, status).await?;
         }
         transaction.commit().await?;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 use store_actors::domain::{
-    record::{Hash, Record},
+    record::{Body, Hash},
     timestamp::Timestamp,
 };
 
-use super::{big, hash_of, kind_of, unsigned};
+use super::{Taken, big, hash_of, unsigned};
 
 /// Rows per statement; few sizes, so that few statements are prepared.
 const SIZES: [usize; 4] = [64, 16, 4, 1];
@@ -35,29 +35,28 @@ pub(super) fn values(rows: usize, columns: usize) -> String {
 }
 
 /// Inserts what is not there yet; gives the sequence numbers that are new.
-pub(super) async fn records<'r>(
+pub(super) async fn records(
     connection: &mut AnyConnection,
     store_id: i64,
-    records: impl Iterator<Item = &'r Record>,
+    records: &[Taken<'_>],
     now: Timestamp,
 ) -> Result<BTreeSet<u64>, sqlx::Error> {
-    let records: Vec<&Record> = records.collect();
     let mut fresh = BTreeSet::new();
-    for piece in pieces(&records) {
+    for piece in pieces(records) {
         let sql = format!(
             "INSERT INTO record (store_id, seq, at, prev, hash, kind, body, received_at) VALUES {} \
              ON CONFLICT (store_id, seq) DO NOTHING RETURNING seq",
             values(piece.len(), 8)
         );
         let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql));
-        for record in piece {
+        for Taken { record, hash, body } in piece {
             query = query
                 .bind(store_id)
                 .bind(big(record.seq))
                 .bind(record.at.unix_ms())
                 .bind(record.prev.0.to_vec())
-                .bind(record.hash().0.to_vec())
-                .bind(kind_of(record).to_owned())
+                .bind(hash.0.to_vec())
+                .bind(body.as_ref().map_or("unknown", Body::kind).to_owned())
                 .bind(record.body.clone().into_bytes())
                 .bind(now.unix_ms());
         }
@@ -76,7 +75,7 @@ pub(super) async fn records<'r>(
 pub(super) async fn compare(
     connection: &mut AnyConnection,
     store_id: i64,
-    records: &[&Record],
+    records: &[Taken<'_>],
     now: Timestamp,
 ) -> Result<u64, sqlx::Error> {
     let mut held: BTreeMap<u64, Hash> = BTreeMap::new();
@@ -86,8 +85,8 @@ pub(super) async fn compare(
         let sql =
             format!("SELECT seq, hash FROM record WHERE store_id = $1 AND seq IN ({numbers})");
         let mut query = sqlx::query_as::<_, (i64, Vec<u8>)>(AssertSqlSafe(sql)).bind(store_id);
-        for record in piece {
-            query = query.bind(big(record.seq));
+        for taken in piece {
+            query = query.bind(big(taken.record.seq));
         }
         let rows = query.fetch_all(&mut *connection).await?;
         held.extend(
@@ -96,11 +95,11 @@ pub(super) async fn compare(
         );
     }
     let mut same = 0;
-    for record in records {
-        if held.get(&record.seq) == Some(&record.hash()) {
+    for taken in records {
+        if held.get(&taken.record.seq) == Some(&taken.hash) {
             same += 1;
         } else {
-            conflict(connection, store_id, record, now).await?;
+            conflict(connection, store_id, taken, now).await?;
         }
     }
     Ok(same)
@@ -109,7 +108,7 @@ pub(super) async fn compare(
 async fn conflict(
     connection: &mut AnyConnection,
     store_id: i64,
-    record: &Record,
+    Taken { record, hash, .. }: &Taken<'_>,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -118,7 +117,7 @@ async fn conflict(
     )
     .bind(store_id)
     .bind(big(record.seq))
-    .bind(record.hash().0.to_vec())
+    .bind(hash.0.to_vec())
     .bind(record.at.unix_ms())
     .bind(record.prev.0.to_vec())
     .bind(record.body.clone().into_bytes())

@@ -3,44 +3,33 @@
 use std::collections::BTreeMap;
 
 use sqlx::{AnyConnection, AssertSqlSafe};
-use store_actors::domain::{
-    payment::Payment,
-    record::{Body, Record},
-    timestamp::Timestamp,
-};
+use store_actors::domain::{payment::Payment, record::Body, timestamp::Timestamp};
 
 use super::{
-    big,
+    Taken, big,
     insert::{self, pieces, values},
 };
+
+const UNREAD: &str = "its body is no fact that this head office knows; it is held, not projected";
 
 /// Projects new records; gives how many of them this program can't read. Those are held and passed on like any other
 /// (their hash is right), and noted as poison: a newer store may know more kinds of facts than this head office.
 pub(super) async fn payments(
     connection: &mut AnyConnection,
     store_id: i64,
-    fresh: &[&Record],
+    fresh: &[Taken<'_>],
     now: Timestamp,
 ) -> Result<u64, sqlx::Error> {
     let mut unread = 0;
-    let mut latest: BTreeMap<String, (u64, Box<Payment>)> = BTreeMap::new();
-    for record in fresh {
-        match record.decode_body() {
-            Ok(Body::Payment { payment }) => {
+    let mut latest: BTreeMap<String, (u64, &Payment)> = BTreeMap::new();
+    for Taken { record, hash, body } in fresh {
+        match body {
+            Some(Body::Payment { payment }) => {
                 latest.insert(payment.id.to_string(), (record.seq, payment));
             }
-            Ok(_) => {}
-            Err(_) => {
-                let reason = "its body is no fact that this head office knows; it is held, but not projected";
-                insert::poison(
-                    connection,
-                    store_id,
-                    record.seq,
-                    reason,
-                    &record.hash(),
-                    now,
-                )
-                .await?;
+            Some(_) => {}
+            None => {
+                insert::poison(connection, store_id, record.seq, UNREAD, hash, now).await?;
                 unread += 1;
             }
         }
@@ -55,7 +44,7 @@ pub(super) async fn payments(
 async fn upsert(
     connection: &mut AnyConnection,
     store_id: i64,
-    rows: &[(String, (u64, Box<Payment>))],
+    rows: &[(String, (u64, &Payment))],
 ) -> Result<(), sqlx::Error> {
     let sql = format!(
         "INSERT INTO payment (store_id, id, seq, counter, state, tender, amount, currency, opened_at, changed_at, \

@@ -2,4 +2,5 @@
 
 mod database;
 mod program;
+mod secure;
 mod workers;

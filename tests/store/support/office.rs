@@ -26,20 +26,23 @@ impl Office {
     /// Starts it and waits until it is connected to the broker.
     pub async fn start(broker: &Mosquitto, database: &str) -> Self {
         let office = Self::start_without_broker(broker, database).await;
-        eventually("the head office to be healthy", || async {
-            (office.get("/healthz").await.0 == 200).then_some(())
-        })
-        .await;
+        office.connected().await;
         office
     }
 
     /// Starts it and waits for its HTTP server only.
     pub async fn start_without_broker(broker: &Mosquitto, database: &str) -> Self {
+        Self::start_with("retry_ms = 100\n", &broker.url(), database).await
+    }
+
+    /// Starts it with these lines in its `[broker]` section; waits for its HTTP server only.
+    pub async fn start_with(broker_lines: &str, broker: &str, database: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // small transactions: many of them, for a kill or a second worker to come between
-        let config = "[broker]\nretry_ms = 100\n[database]\nbusy_timeout_ms = 3000\n\
-                      [ingest]\nbatch_records_max = 20\n\
-                      [log]\nformat = \"json\"\nlevel = \"info\"\n";
+        let config = format!(
+            "[broker]\n{broker_lines}[database]\nbusy_timeout_ms = 3000\n\
+             [ingest]\nbatch_records_max = 20\n[log]\nformat = \"json\"\nlevel = \"info\"\n"
+        );
         std::fs::write(dir.path().join("office.toml"), config).unwrap();
         let log = dir.path().join("log");
         let child = Command::new(PROGRAM)
@@ -50,7 +53,7 @@ impl Office {
                 "--listen",
                 "127.0.0.1:0",
                 "--broker",
-                &broker.url(),
+                broker,
                 "--database",
                 database,
             ])
@@ -65,6 +68,14 @@ impl Office {
             address,
             dir,
         }
+    }
+
+    /// Waits until broker and database are there.
+    pub async fn connected(&self) {
+        eventually("the head office to be healthy", || async {
+            (self.get("/healthz").await.0 == 200).then_some(())
+        })
+        .await;
     }
 
     /// Status and body of a page.

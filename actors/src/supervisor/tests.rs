@@ -435,3 +435,10 @@ async fn an_observer_is_told_of_each_change_and_may_panic() {
     assert_eq!(told.lock().expect("unpoisoned").as_slice(), expected);
     assert_eq!(restarts.get(), 2);
 }
+
+#[test]
+fn a_handle_goes_to_other_threads_even_where_its_actor_cannot() {
+    fn sendable<T: Send + Sync>() {}
+    sendable::<Handle<Last>>();
+    sendable::<Supervision>();
+}

@@ -536,6 +536,7 @@ async fn unplugged_is_shown_within_two_seconds_and_back_within_three_with_the_la
     rig.show(1, please_pay()).await;
     let shown = fake.request().await;
     fake.answer(&shown, ok(&shown));
+    sleep(SECOND).await;
     for _ in 0..3 {
         let began = Instant::now();
         drop(fake);
@@ -549,6 +550,7 @@ async fn unplugged_is_shown_within_two_seconds_and_back_within_three_with_the_la
         let shown = fake.request().await;
         assert_eq!(fake::text(&shown)[0], "请付款 12.50 CNY");
         fake.answer(&shown, ok(&shown));
+        sleep(SECOND).await;
     }
     // the last word of a payment is said again only if it was not seen, and its sound only if not
     // heard

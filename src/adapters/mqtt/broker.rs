@@ -108,6 +108,10 @@ impl Broker {
             .set_keep_alive(self.keep_alive)
             .set_connection_timeout(self.connection_timeout.as_secs().max(1))
             .set_max_packet_size(u32::try_from(PACKET_BYTES_MAX).ok());
+        // messages are few and small: none waits for the next one
+        let mut network = options.network_options();
+        network.set_tcp_nodelay(true);
+        options.set_network_options(network);
         if let Some(login) = &self.login {
             options.set_credentials(&login.user, login.password()?.as_str());
         }

@@ -135,10 +135,7 @@ fn options(shared: &Shared) -> Result<MqttOptions, String> {
         user_properties: Vec::new(),
     };
     let topic = store.topic(Channel::Status);
-    let mut network = options.network_options();
-    network.set_tcp_nodelay(true);
     options
-        .set_network_options(network)
         .set_receive_maximum(Some(RECEIVE_MAX))
         .set_outgoing_inflight_upper_limit(shared.config.in_flight_max.max(1))
         .set_last_will(LastWill::new(

@@ -18,7 +18,8 @@ impl Broker {
             port: section.u16_in("port", 1..=u16::MAX),
             tls: tls(section, dir),
             login: login(section, dir),
-            keep_alive: section.duration_ms("keep_alive_ms", 1_000..=600_000),
+            // rumqttc panics below 5 s
+            keep_alive: section.duration_ms("keep_alive_ms", 5_000..=600_000),
             connection_timeout: section.duration_ms("connection_timeout_ms", 1_000..=120_000),
         }
     }

@@ -3,9 +3,12 @@
 use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
-use store_controller::head_office::{
-    self,
-    config::{Config, DATABASE_URLS, LogConfig, database_url},
+use store_controller::{
+    adapters::clock::SystemClock,
+    head_office::{
+        self,
+        config::{Config, DATABASE_URLS, LogConfig, database_url},
+    },
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -48,15 +51,6 @@ enum Command {
         #[arg(long, value_name = "URL")]
         database: Option<String>,
     },
-}
-
-struct SystemClock;
-
-impl store_actors::ports::WallClock for SystemClock {
-    fn now(&self) -> store_actors::domain::timestamp::Timestamp {
-        let now = jiff::Timestamp::now();
-        store_actors::domain::timestamp::Timestamp::from_unix_ms(now.as_millisecond())
-    }
 }
 
 fn main() -> ExitCode {

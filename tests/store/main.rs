@@ -9,4 +9,6 @@ mod journal;
 #[cfg(test)]
 mod mqtt;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod support;

@@ -4,20 +4,18 @@
 //! answered.
 //! Deliberately not here: how an answer travels, and whether it arrives.
 
+mod open;
 mod refund;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer::{Answer, State};
-use super::config::{AcquirerConfig, Tender};
+use super::config::AcquirerConfig;
 use super::error::AcquirerError;
-use super::instrument::{Instrument, tail};
 use super::ledger::{Fact, Ledger, LedgerReader, Posting};
-use super::order::{
-    CODE_USED, CUSTOMER_REFUSED, Fate, ORDER_CLOSED, Opened, Order, OrderState, Plan, Refusal,
-};
-use super::request::{Ask, NewOrder};
-use super::rules::{Rules, Script, Then, Verdict, View};
+use super::order::{CUSTOMER_REFUSED, Fate, ORDER_CLOSED, Opened, Order, OrderState, Refusal};
+use super::request::Ask;
+use super::rules::{Rules, Script, Verdict, View};
 
 /// Why an operation has no answer about its order.
 #[derive(Debug)]
@@ -80,7 +78,7 @@ impl Desk {
             Ask::Open(tender, new) => Some((*tender, new)),
             _ => None,
         };
-        let asked_tail = new.map(|(_, new)| secret_tail(new));
+        let asked_tail = new.map(|(_, new)| open::secret_tail(new));
         let view = View {
             operation: ask.operation(),
             order: ask.order(),
@@ -137,89 +135,6 @@ impl Desk {
         let body = serde_json::to_vec(ask)
             .map_err(|e| AcquirerError::io("fingerprint a request", e.into()))?;
         Ok(self.config.key.sign(&[b"fingerprint", &body]))
-    }
-
-    fn open_order(
-        &self,
-        ledger: &mut Ledger,
-        ask: &Ask,
-        tender: Tender,
-        new: &NewOrder,
-        verdict: Option<Verdict>,
-    ) -> Result<Answer, Failure> {
-        let fingerprint = self.fingerprint(ask)?;
-        if ledger.is_tombstoned(&new.order) {
-            return Ok(buried(&new.order));
-        }
-        if let Some(known) = ledger.order(&new.order) {
-            return match known.opened.fingerprint == fingerprint {
-                true => Ok(Answer::of_order(known)),
-                false => Err(Failure::Conflict),
-            };
-        }
-        let instrument = match tender {
-            Tender::MerchantQr => Ok(None),
-            Tender::CustomerCode => {
-                Instrument::from_code(new.code.as_deref().unwrap_or_default()).map(Some)
-            }
-            Tender::Card => Instrument::from_card(
-                new.pan.as_deref(),
-                new.track2.as_deref(),
-                new.emv.as_deref(),
-            )
-            .map(Some),
-        };
-        let enabled = self.config.enabled(&new.store, tender).and(instrument);
-        let account = enabled
-            .as_ref()
-            .ok()
-            .and_then(|i| i.as_ref())
-            .map(|i| i.account(&self.config.key));
-        let used = self.config.single_use_codes
-            && tender == Tender::CustomerCode
-            && account
-                .as_ref()
-                .is_some_and(|account| ledger.has_used(account));
-        let refusal = match enabled {
-            Err(refusal) => Some(refusal),
-            Ok(_) if used => Some(Refusal::new(CODE_USED, "this code has been used")),
-            Ok(_) => None,
-        };
-        let mut opened = Opened {
-            order: new.order.clone(),
-            reference: format!("SBX{:012}", ledger.next_seq()),
-            fingerprint,
-            tender,
-            store: new.store.clone(),
-            counter: new.counter.clone(),
-            amount: new.amount,
-            currency: new.currency.clone(),
-            account,
-            tail: secret_tail(new),
-            qr: (tender == Tender::MerchantQr).then(|| self.qr_text(&new.order)),
-            plan: None,
-        };
-        let now = now_ms();
-        let facts = match (refusal, verdict) {
-            (Some(refusal), _) => vec![declined(&opened, refusal)],
-            (None, Some(Verdict::Decline { code })) => {
-                vec![declined(&opened, Refusal::new(code, "the issuer declined"))]
-            }
-            (None, Some(Verdict::Verifying { for_ms, then })) => {
-                opened.plan = self.plan(now, for_ms, then, tender);
-                vec![]
-            }
-            (None, None) if tender == Tender::MerchantQr => {
-                opened.plan = self.qr_life(now);
-                vec![]
-            }
-            (None, _) => vec![approved(&opened, None)],
-        };
-        let facts = std::iter::once(Fact::Opened(Box::new(opened)))
-            .chain(facts)
-            .collect();
-        ledger.commit(now, facts)?;
-        order_answer(ledger, &new.order)
     }
 
     fn reverse(
@@ -337,33 +252,6 @@ impl Desk {
         ledger.commit(now_ms(), vec![fact]).map_err(broken)?;
         order_answer(&ledger, id).map_err(|e| Refusal::new("BROKEN", format!("{e:?}")))
     }
-
-    fn plan(&self, now: i64, for_ms: u64, then: Then, tender: Tender) -> Option<Plan> {
-        let then = match then {
-            Then::Approve => Fate::Approve,
-            Then::Decline { code } => Fate::Decline(Refusal::new(code, "declined after a while")),
-            Then::Never if tender == Tender::MerchantQr => return self.qr_life(now),
-            Then::Never => return None,
-        };
-        Some(Plan {
-            due_ms: now.saturating_add_unsigned(self.config.scaled(for_ms)),
-            then,
-        })
-    }
-
-    fn qr_life(&self, now: i64) -> Option<Plan> {
-        let life_ms = self.config.scaled(self.config.qr_life_ms);
-        Some(Plan {
-            due_ms: now.saturating_add_unsigned(life_ms),
-            then: Fate::Close,
-        })
-    }
-
-    fn qr_text(&self, order: &str) -> String {
-        let mut token = self.config.key.sign(&[b"qr", order.as_bytes()]);
-        token.truncate(20);
-        format!("https://qr.sandbox.test/{token}")
-    }
 }
 
 /// The order as it stands after a commit.
@@ -430,16 +318,4 @@ fn reversed(order: &Order, account: &str) -> Fact {
         order: order.opened.order.clone(),
         postings,
     }
-}
-
-fn secret_tail(new: &NewOrder) -> String {
-    if let Some(code) = &new.code {
-        return tail(code);
-    }
-    let card = Instrument::from_card(
-        new.pan.as_deref(),
-        new.track2.as_deref(),
-        new.emv.as_deref(),
-    );
-    card.map(|card| card.tail()).unwrap_or_default()
 }

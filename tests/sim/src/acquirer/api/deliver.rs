@@ -22,69 +22,62 @@ pub(super) async fn deliver(
     ask: &Ask,
 ) -> HttpResponse {
     let script = desk.script(ask);
-    let delivery = script.delivery.unwrap_or(Delivery::Plain);
-    if let Delivery::Late { ms } = delivery {
-        wait(desk.config.scaled(ms)).await;
-    }
-    let skip = matches!(
-        delivery,
+    let done = || answer(desk, ask, script.verdict.clone());
+    match script.delivery.unwrap_or(Delivery::Plain) {
         Delivery::Silence {
-            money_moved: false,
-            ..
-        } | Delivery::Error {
-            money_moved: false,
-            ..
-        }
-    );
-    let done = match skip {
-        true => None,
-        false => Some(answer(desk, ask, script.verdict)),
-    };
-    match (delivery, done) {
-        (
-            Delivery::Silence {
-                connection: Connection::Hold,
-                ..
-            },
-            _,
-        ) => {
-            wait(desk.config.scaled(desk.config.hold_ms)).await;
+            money_moved,
+            connection,
+        } => {
+            let _unsaid = money_moved.then(done);
+            if connection == Connection::Hold {
+                wait(desk.config.scaled(desk.config.hold_ms)).await;
+            }
             hang_up(req)
         }
-        (Delivery::Error { status, .. }, _) => {
+        Delivery::Error {
+            status,
+            money_moved,
+        } => {
+            let _unsaid = money_moved.then(done);
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             HttpResponse::build(status).body("upstream failure")
         }
-        (Delivery::Silence { .. }, _) | (_, None) => hang_up(req),
-        (Delivery::Slow { ms }, Some((status, body))) => {
+        Delivery::Late { ms } => {
+            wait(desk.config.scaled(ms)).await;
+            let (status, body) = done();
+            signed(desk, req, nonce, status, body)
+        }
+        Delivery::Slow { ms } => {
+            let (status, body) = done();
             wait(desk.config.scaled(ms)).await;
             signed(desk, req, nonce, status, body)
         }
-        (Delivery::Duplicate, Some((status, body))) => {
-            twice(desk, req, nonce, status, &body);
-            signed(desk, req, nonce, status, body)
-        }
-        (Delivery::OtherOrder, Some((status, body))) => signed(
-            desk,
-            req,
-            nonce,
-            status,
-            body.replace(ask.order(), &other(ask.order())),
-        ),
-        (Delivery::WrongSignature, Some((status, body))) => {
-            respond(&Key::new("another key"), req, nonce, status, body)
-        }
-        (Delivery::Garbage, Some((status, _))) => signed(
-            desk,
-            req,
-            nonce,
-            status,
-            "<html>be right back</html>".to_owned(),
-        ),
-        (Delivery::Plain | Delivery::Late { .. }, Some((status, body))) => {
-            signed(desk, req, nonce, status, body)
-        }
+        delivery => spoilt(desk, req, nonce, &delivery, ask.order(), done()),
     }
+}
+
+/// The answer at once, and wrong in the way that the rule says.
+fn spoilt(
+    desk: &Desk,
+    req: &HttpRequest,
+    nonce: &str,
+    delivery: &Delivery,
+    order: &str,
+    (status, body): (StatusCode, String),
+) -> HttpResponse {
+    let body = match delivery {
+        Delivery::WrongSignature => {
+            return respond(&Key::new("another key"), req, nonce, status, body);
+        }
+        Delivery::Duplicate => {
+            twice(desk, req, nonce, status, &body);
+            body
+        }
+        Delivery::OtherOrder => body.replace(order, &other(order)),
+        Delivery::Garbage => "<html>be right back</html>".to_owned(),
+        _ => body,
+    };
+    signed(desk, req, nonce, status, body)
 }
 
 /// Status and body of the true answer.

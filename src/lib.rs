@@ -6,5 +6,6 @@ pub mod config;
 pub mod head_office;
 pub mod logging;
 pub mod problem;
+pub mod metrics;
 pub mod shutdown;
 pub mod strict_toml;

@@ -1,1 +1,317 @@
+//! A store, wired: from parts and settings to a running tree of supervised actors.
+//!
+//! The order of the making is the order of who needs whom: journal, acquirers, each counter with its devices, outbox,
+//! store. Devices know their counter only through a `FactSink`, counters their devices through handles, so either side
+//! may be rebuilt alone.
 
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use super::{Store, StoreDeps, requests::GetCounters};
+use crate::{
+    acquirer::{AcquirerDeps, AcquirerDesk},
+    counter::{AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, Devices},
+    device::{
+        DeviceDeps, Fact, FactSink,
+        nfc::{NfcDeps, NfcReader, NfcSettings},
+        scanner::{Scanner, ScannerDeps, ScannerSettings},
+        terminal::{Terminal, TerminalDeps, TerminalSettings},
+    },
+    domain::{
+        ids::{CounterId, DeviceId, IdRefused},
+        record::Body,
+    },
+    journal::{Append, Journal, JournalDeps},
+    outbox::{Outbox, OutboxDeps, OutboxSettings, StoreFacts},
+    ports::{Acquirer, CardReader, Entropy, JournalDisk, LineOpener, Uplink, WallClock},
+    signal::{Signal, Signals},
+    supervisor::{ChildSpec, Handle, Restarts, Supervision, Supervisor, SupervisorDeps},
+};
+
+/// The parts of a store.
+pub struct StorePlan {
+    pub counters: Vec<CounterPlan>,
+    /// In order of preference.
+    pub acquirers: Vec<Arc<dyn Acquirer>>,
+    /// How often each acquirer is probed, independent of sales.
+    pub probe_interval: Duration,
+    pub disk: Arc<dyn JournalDisk>,
+    /// A store may open before its chain has a head office.
+    pub uplink: Option<(Arc<dyn Uplink>, OutboxSettings)>,
+    pub signals: Signals,
+    pub clock: Arc<dyn WallClock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// For the journal's `Started` record.
+    pub version: String,
+    /// Whether the run before ended in order.
+    pub was_clean: bool,
+}
+
+pub struct CounterPlan {
+    pub id: CounterId,
+    pub settings: CounterSettings,
+    pub terminal: Option<(Arc<dyn LineOpener>, TerminalSettings)>,
+    pub scanner: Option<(Arc<dyn LineOpener>, ScannerSettings)>,
+    pub reader: Option<(Arc<dyn CardReader>, NfcSettings)>,
+}
+
+/// A running store.
+#[derive(Clone)]
+pub struct Running {
+    pub store: Handle<Store>,
+    pub journal: Handle<Journal>,
+    pub outbox: Option<Handle<Outbox>>,
+    pub supervision: Supervision,
+    pub signals: Signals,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Running")
+    }
+}
+
+/// How often the store's status for the head office is made anew.
+const FACTS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the last record may take at the end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Starts everything. To be called inside the actix system whose thread the actors will share.
+pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
+    let supervision = Supervisor::start(SupervisorDeps {
+        signals: plan.signals.clone(),
+        clock: Arc::clone(&plan.clock),
+        entropy: Arc::clone(&plan.entropy),
+    });
+    let journal = start_journal(&plan, &supervision);
+    let acquirers = start_acquirers(&plan, &supervision);
+    let mut counters = BTreeMap::new();
+    for counter in &plan.counters {
+        let handle = start_counter(&plan, counter, &journal, &acquirers, &supervision)?;
+        counters.insert(counter.id.clone(), handle);
+    }
+    let outbox = start_outbox(&plan, &supervision);
+    let deps = StoreDeps {
+        counters,
+        disk: Arc::clone(&plan.disk),
+    };
+    let store = supervision.child(ChildSpec::new("store"), move || Store::new(deps.clone()));
+    if let Some(outbox) = &outbox {
+        actix::spawn(report_facts(store.clone(), outbox.clone()));
+    }
+    Ok(Running {
+        store,
+        journal,
+        outbox,
+        supervision,
+        signals: plan.signals,
+    })
+}
+
+/// Tells the outbox at intervals what the store's retained status says of its counters.
+async fn report_facts(store: Handle<Store>, outbox: Handle<Outbox>) {
+    loop {
+        tokio::time::sleep(FACTS_INTERVAL).await;
+        let Ok(counters) = store.ask(GetCounters, FACTS_INTERVAL).await else {
+            continue;
+        };
+        let is_ready = |counter: &&CounterStatus| counter.tenders.iter().any(|tender| tender.ready);
+        let facts = StoreFacts {
+            counters_ready: counters.iter().filter(is_ready).count(),
+            counters: counters.len(),
+            unknown: counters
+                .iter()
+                .map(|counter| counter.unresolved.len())
+                .sum(),
+        };
+        if let Err(failed) = outbox.try_send(facts) {
+            tracing::debug!(error = %failed, "the outbox did not take the store's facts");
+        }
+    }
+}
+
+impl Running {
+    /// Ends the store in order: devices and counters first, the journal's last record, then the journal.
+    pub async fn stop(&self) {
+        if let Err(failed) = self
+            .journal
+            .ask(
+                Append {
+                    bodies: vec![Body::Stopped],
+                },
+                STOP_TIMEOUT,
+            )
+            .await
+        {
+            tracing::warn!(error = %failed, "the end could not be journaled");
+        }
+        self.supervision.shutdown().await;
+    }
+}
+
+fn start_journal(plan: &StorePlan, supervision: &Supervision) -> Handle<Journal> {
+    let deps = JournalDeps {
+        disk: Arc::clone(&plan.disk),
+        clock: Arc::clone(&plan.clock),
+        signals: plan.signals.clone(),
+    };
+    let spec = ChildSpec {
+        mailbox: 1_024,
+        ..ChildSpec::new("journal")
+    };
+    let journal = supervision.child(spec, move || Journal::new(deps.clone()));
+    let started = Body::Started {
+        version: plan.version.clone(),
+        clean: plan.was_clean,
+    };
+    let first = journal.clone();
+    actix::spawn(async move {
+        if let Err(failed) = first
+            .ask(
+                Append {
+                    bodies: vec![started],
+                },
+                STOP_TIMEOUT,
+            )
+            .await
+        {
+            tracing::error!(error = %failed, "the start could not be journaled");
+        }
+    });
+    journal
+}
+
+fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerRoute> {
+    let start = |port: &Arc<dyn Acquirer>| {
+        let (signals, clock) = (plan.signals.clone(), Arc::clone(&plan.clock));
+        let deps = AcquirerDeps::new(Arc::clone(port), signals, clock, plan.probe_interval);
+        let status = deps.status.subscribe();
+        let profile = port.profile().clone();
+        let spec = ChildSpec {
+            mailbox: 256,
+            ..ChildSpec::new(format!("acquirer {}", profile.id))
+        };
+        let desk = supervision.child(spec, move || AcquirerDesk::new(deps.clone()));
+        AcquirerRoute {
+            profile,
+            desk,
+            status,
+        }
+    };
+    plan.acquirers.iter().map(start).collect()
+}
+
+fn start_outbox(plan: &StorePlan, supervision: &Supervision) -> Option<Handle<Outbox>> {
+    let (uplink, settings) = plan.uplink.clone()?;
+    let deps = OutboxDeps {
+        disk: Arc::clone(&plan.disk),
+        uplink,
+        signals: plan.signals.clone(),
+        clock: Arc::clone(&plan.clock),
+        entropy: Arc::clone(&plan.entropy),
+        settings,
+    };
+    Some(supervision.child(ChildSpec::new("outbox"), move || Outbox::new(deps.clone())))
+}
+
+fn start_counter(
+    plan: &StorePlan,
+    counter: &CounterPlan,
+    journal: &Handle<Journal>,
+    acquirers: &[AcquirerRoute],
+    supervision: &Supervision,
+) -> Result<Handle<Counter>, IdRefused> {
+    let itself: Arc<OnceLock<Handle<Counter>>> = Arc::default();
+    let facts = fact_sink(Arc::clone(&itself), plan.signals.clone());
+    let devices = start_devices(plan, counter, facts, supervision)?;
+    let deps = CounterDeps {
+        id: counter.id.clone(),
+        settings: counter.settings.clone(),
+        journal: journal.clone(),
+        disk: Arc::clone(&plan.disk),
+        acquirers: acquirers.to_vec(),
+        devices,
+        signals: plan.signals.clone(),
+        clock: Arc::clone(&plan.clock),
+        entropy: Arc::clone(&plan.entropy),
+    };
+    let spec = ChildSpec {
+        mailbox: 256,
+        ..ChildSpec::new(format!("counter {}", counter.id))
+    };
+    let handle = supervision.child(spec, move || Counter::new(deps.clone()));
+    Ok(itself.get_or_init(|| handle).clone())
+}
+
+/// Facts go to the counter of the moment; one that finds no place is signalled, and the customer tries again.
+fn fact_sink(counter: Arc<OnceLock<Handle<Counter>>>, signals: Signals) -> FactSink {
+    Arc::new(move |fact: Fact| {
+        let device = fact.device.clone();
+        let sent = counter.get().map(|counter| counter.try_send(fact));
+        if let Some(Err(failed)) = sent {
+            signals.emit(Signal::Ignored {
+                device,
+                why: format!("the counter is {failed}"),
+            });
+        }
+    })
+}
+
+fn start_devices(
+    plan: &StorePlan,
+    counter: &CounterPlan,
+    facts: FactSink,
+    supervision: &Supervision,
+) -> Result<Devices, IdRefused> {
+    let device = |kind: &str| -> Result<DeviceDeps, IdRefused> {
+        Ok(DeviceDeps {
+            id: format!("{}-{kind}", counter.id).parse::<DeviceId>()?,
+            counter: counter.id.clone(),
+            facts: Arc::clone(&facts),
+            signals: plan.signals.clone(),
+            clock: Arc::clone(&plan.clock),
+            entropy: Arc::clone(&plan.entropy),
+            restarts: Restarts::default(),
+        })
+    };
+    let mut devices = Devices::default();
+    if let Some((opener, settings)) = &counter.terminal {
+        let deps = TerminalDeps {
+            device: device("terminal")?,
+            opener: Arc::clone(opener),
+            settings: settings.clone(),
+        };
+        devices.terminal = Some((
+            deps.device.id.clone(),
+            Terminal::supervised(supervision, deps),
+        ));
+    }
+    if let Some((opener, settings)) = &counter.scanner {
+        let deps = ScannerDeps {
+            device: device("scanner")?,
+            opener: Arc::clone(opener),
+            settings: settings.clone(),
+        };
+        devices.scanner = Some((
+            deps.device.id.clone(),
+            Scanner::supervised(supervision, deps),
+        ));
+    }
+    if let Some((reader, settings)) = &counter.reader {
+        let deps = NfcDeps {
+            device: device("nfc")?,
+            reader: Arc::clone(reader),
+            settings: settings.clone(),
+        };
+        devices.reader = Some((
+            deps.device.id.clone(),
+            NfcReader::supervised(supervision, deps),
+        ));
+    }
+    Ok(devices)
+}

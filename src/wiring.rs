@@ -1,0 +1,192 @@
+//! From a configuration to a running store: each adapter made, and handed to the core's plan.
+//!
+//! The one place that knows both the configuration and every adapter. No decision about payments or devices is taken
+//! here.
+
+use std::{io, sync::Arc};
+
+use store_actors::{
+    counter::CounterSettings,
+    device::{
+        line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings, terminal::TerminalSettings,
+    },
+    domain::ids::IdRefused,
+    outbox::OutboxSettings,
+    ports::{Acquirer, AcquirerProfile, Entropy, JournalDisk, LineOpener, Uplink, WallClock},
+    signal::Signals,
+    store::plan::{self, CounterPlan, Running, StorePlan},
+    wire::{frame::Framing, uplink::StoreRef},
+};
+use thiserror::Error;
+
+use crate::{
+    adapters::{
+        acquirers::{
+            key::{KeyRefused, KeySource},
+            sandbox::{Sandbox, SandboxConfig, SandboxRefused},
+        },
+        clock::{OsEntropy, SystemClock},
+        journal::{Journal, JournalConfig, OpenFailed},
+        mqtt::uplink::{MqttConfig, MqttUplink},
+        pcsc::PcscReader,
+        serial::SerialLine,
+        tcp::TcpLine,
+    },
+    config::{self, Config, Driver, Line},
+};
+
+/// Why the store does not open. Each is for the person at the shell to mend.
+#[derive(Debug, Error)]
+pub enum WiringFailed {
+    #[error("the journal can't be opened")]
+    Journal(#[from] OpenFailed),
+    #[error("acquirer {id}: its key can't be read")]
+    Key { id: String, source: KeyRefused },
+    #[error("acquirer {id}: it can't be spoken to")]
+    Acquirer { id: String, source: SandboxRefused },
+    #[error("counter {id}: no thread for its card reader")]
+    Reader { id: String, source: io::Error },
+    #[error("a name is refused")]
+    Name(#[from] IdRefused),
+}
+
+/// How long the last words of a payment stay on the terminal.
+const LINGER_MS: u64 = 3_000;
+
+/// Business days of China end at midnight there.
+const DAY_OFFSET_MINUTES: i32 = 480;
+
+/// The open store and what must be closed behind it.
+pub struct OpenStore {
+    pub running: Running,
+    pub journal: Arc<Journal>,
+    pub clock: Arc<dyn WallClock>,
+}
+
+/// Opens the journal, then everything else. Must run inside the actix system.
+pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed> {
+    let clock: Arc<dyn WallClock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let journal = Arc::new(Journal::open(JournalConfig {
+        dir: config.journal.dir.clone(),
+        min_free_bytes: config.journal.min_free_bytes,
+        day_offset_minutes: DAY_OFFSET_MINUTES,
+    })?);
+    let acquirer = |acquirer| open_acquirer(config, acquirer, &clock, &entropy);
+    let acquirers = config.acquirers.iter().map(acquirer).collect::<Result<_, _>>()?;
+    let counters = config.counters.iter().map(|counter| counter_plan(config, counter));
+    let probe_interval = config.acquirers.iter().map(|acquirer| acquirer.probe_interval).min();
+    let running = plan::start(StorePlan {
+        counters: counters.collect::<Result<_, _>>()?,
+        acquirers,
+        probe_interval: probe_interval.unwrap_or(std::time::Duration::from_secs(5)),
+        disk: Arc::clone(&journal) as Arc<dyn JournalDisk>,
+        uplink: uplink(config, &entropy),
+        signals,
+        clock: Arc::clone(&clock),
+        entropy,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        was_clean: journal.was_clean(),
+    })?;
+    Ok(OpenStore { running, journal, clock })
+}
+
+impl OpenStore {
+    /// Ends the store in order; the journal last.
+    pub async fn close(self) {
+        self.running.stop().await;
+        if let Err(failed) = self.journal.close().await {
+            tracing::error!(error = %failed, "the journal was not closed cleanly");
+        }
+    }
+}
+
+fn open_acquirer(
+    config: &Config,
+    acquirer: &config::Acquirer,
+    clock: &Arc<dyn WallClock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+    let id = || acquirer.id.to_string();
+    let profile = AcquirerProfile {
+        id: acquirer.id.clone(),
+        name: acquirer.name.clone(),
+        tenders: acquirer.tenders.clone(),
+        schemes: acquirer.schemes.clone(),
+        currencies: vec![config.store.currency],
+        clock: acquirer.clock.sped_up(acquirer.speed),
+    };
+    let key = KeySource::File(acquirer.key_file.clone());
+    let key = key.read().map_err(|source| WiringFailed::Key { id: id(), source })?;
+    match acquirer.driver {
+        Driver::Sandbox => {
+            let sandbox = SandboxConfig {
+                url: acquirer.base_url.clone(),
+                merchant: acquirer.merchant.clone(),
+                key,
+                store: config.store.store.clone(),
+                ca_file: None,
+                profile,
+            };
+            let driver = Sandbox::new(sandbox, Arc::clone(clock), Arc::clone(entropy));
+            let driver = driver.map_err(|source| WiringFailed::Acquirer { id: id(), source })?;
+            Ok(Arc::new(driver))
+        }
+    }
+}
+
+fn uplink(config: &Config, entropy: &Arc<dyn Entropy>) -> Option<(Arc<dyn Uplink>, OutboxSettings)> {
+    let uplink = config.uplink.as_ref()?;
+    let store = StoreRef { chain: config.store.chain.clone(), store: config.store.store.clone() };
+    let mut mqtt = MqttConfig::new(uplink.broker.clone());
+    mqtt.in_flight_max = u16::try_from(uplink.window).unwrap_or(mqtt.in_flight_max);
+    let watchdog_ms = u64::try_from(uplink.watchdog.as_millis()).unwrap_or(u64::MAX);
+    let settings = OutboxSettings {
+        stuck_after_ms: watchdog_ms,
+        resend_after_ms: (watchdog_ms / 4).max(500),
+        ..OutboxSettings::default()
+    };
+    let link = MqttUplink::start(mqtt, store, Arc::clone(entropy));
+    Some((Arc::new(link), settings))
+}
+
+fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPlan, WiringFailed> {
+    let settings = CounterSettings {
+        currency: config.store.currency,
+        collect_timeout_ms: u64::try_from(counter.collect_timeout.as_millis()).unwrap_or(u64::MAX),
+        terminal_entry: counter.terminal_entry,
+        pin_above: counter.pin_above,
+        print_slips: counter.terminal.is_some(),
+        linger_ms: LINGER_MS,
+    };
+    let terminal = counter.terminal.as_ref().map(|line| (opener(line), TerminalSettings::default()));
+    let scanner = counter.scanner.as_ref().map(|scanner| {
+        let framing = Framing::Terminator { suffix: scanner.suffix };
+        let settings = ScannerSettings {
+            line: LineSettings { framing, ..LineSettings::default() },
+            family: scanner.model,
+            repeat_within: scanner.repeat_filter,
+            ..ScannerSettings::default()
+        };
+        (opener(&scanner.line), settings)
+    });
+    let reader = match &counter.nfc {
+        None => None,
+        Some(nfc) => {
+            let reader = PcscReader::open(&nfc.reader)
+                .map_err(|source| WiringFailed::Reader { id: counter.id.to_string(), source })?;
+            let settings = NfcSettings { country: config.store.country.numeric, ..NfcSettings::default() };
+            Some((Arc::new(reader) as Arc<dyn store_actors::ports::CardReader>, settings))
+        }
+    };
+    Ok(CounterPlan { id: counter.id.clone(), settings, terminal, scanner, reader })
+}
+
+fn opener(line: &Line) -> Arc<dyn LineOpener> {
+    match line {
+        Line::Serial { path, settings } => Arc::new(SerialLine::new(path.clone(), settings.clone())),
+        Line::Tcp { host, port, connect_timeout } => {
+            Arc::new(TcpLine::new(host.clone(), *port, *connect_timeout))
+        }
+    }
+}

@@ -5,7 +5,7 @@ pub mod commands;
 pub mod config;
 pub mod head_office;
 pub mod logging;
-pub mod problem;
 pub mod metrics;
+pub mod problem;
 pub mod shutdown;
 pub mod strict_toml;

@@ -7,8 +7,8 @@
 use std::{collections::HashMap, fmt, sync::Mutex, sync::PoisonError};
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use store_actors::{
     domain::{
@@ -60,7 +60,12 @@ impl fmt::Debug for Metrics {
 struct Maker<'a>(&'a Registry);
 
 impl Maker<'_> {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
         let made = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(made.clone()))?;
         Ok(made)
@@ -91,7 +96,10 @@ impl Maker<'_> {
         buckets: &[f64],
         labels: &[&str],
     ) -> prometheus::Result<HistogramVec> {
-        let made = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?;
+        let made = HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+            labels,
+        )?;
         self.0.register(Box::new(made.clone()))?;
         Ok(made)
     }
@@ -101,7 +109,11 @@ impl Metrics {
     pub fn new(signals: Signals) -> prometheus::Result<Self> {
         let registry = Registry::new();
         let make = Maker(&registry);
-        let build = make.gauges("store_build_info", "The running program; the value is always 1.", &["version"])?;
+        let build = make.gauges(
+            "store_build_info",
+            "The running program; the value is always 1.",
+            &["version"],
+        )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
             payments: make.counters(
@@ -180,21 +192,39 @@ impl Metrics {
     fn count(&self, signal: &Signal) {
         match signal {
             Signal::PaymentMoved { payment, .. } => self.payment_moved(payment),
-            Signal::AcquirerAnswered { acquirer, operation, outcome, took_ms } => {
+            Signal::AcquirerAnswered {
+                acquirer,
+                operation,
+                outcome,
+                took_ms,
+            } => {
                 let (acquirer, operation) = (acquirer.as_str(), operation.as_str());
-                self.answers.with_label_values(&[acquirer, operation, outcome]).inc();
+                self.answers
+                    .with_label_values(&[acquirer, operation, outcome])
+                    .inc();
                 let took = seconds(*took_ms);
-                self.answer_seconds.with_label_values(&[acquirer, operation]).observe(took);
+                self.answer_seconds
+                    .with_label_values(&[acquirer, operation])
+                    .observe(took);
             }
             Signal::JournalWrote { records, took_us } => {
-                self.journal_records.inc_by(u64::try_from(*records).unwrap_or(u64::MAX));
+                self.journal_records
+                    .inc_by(u64::try_from(*records).unwrap_or(u64::MAX));
                 let none: [&str; 0] = [];
-                self.journal_write_seconds.with_label_values(&none).observe(seconds(*took_us) / 1_000.0);
+                self.journal_write_seconds
+                    .with_label_values(&none)
+                    .observe(seconds(*took_us) / 1_000.0);
             }
-            Signal::ActorRestarted { name, .. } => self.actor_restarts.with_label_values(&[name]).inc(),
-            Signal::Ignored { device, .. } => self.ignored.with_label_values(&[device.as_str()]).inc(),
+            Signal::ActorRestarted { name, .. } => {
+                self.actor_restarts.with_label_values(&[name]).inc()
+            }
+            Signal::Ignored { device, .. } => {
+                self.ignored.with_label_values(&[device.as_str()]).inc()
+            }
             Signal::InvariantBroken(violation) => {
-                self.violations.with_label_values(&[violation.rule.name()]).inc();
+                self.violations
+                    .with_label_values(&[violation.rule.name()])
+                    .inc();
             }
             Signal::JournalStopped { .. }
             | Signal::DeviceChanged(_)
@@ -211,45 +241,64 @@ impl Metrics {
             let refund_begun = before.is_none() && !payment.refunds.is_empty();
             if refund_begun {
                 // approved long ago: only its refunds move now
-                let last = payment.refunds.last().is_some_and(|refund| refund.changed_at == refund.requested_at);
+                let last = payment
+                    .refunds
+                    .last()
+                    .is_some_and(|refund| refund.changed_at == refund.requested_at);
                 if last {
-                    self.refunds.with_label_values(&[payment.counter.as_str()]).inc();
+                    self.refunds
+                        .with_label_values(&[payment.counter.as_str()])
+                        .inc();
                 }
                 return;
             }
             open.remove(&payment.id);
             let tender = payment.actual_tender().as_str();
-            self.payments.with_label_values(&[payment.state.as_str(), tender]).inc();
+            self.payments
+                .with_label_values(&[payment.state.as_str(), tender])
+                .inc();
             if let Some(submitted_at) = payment.submitted_at {
                 let took = seconds(payment.changed_at.since_ms(submitted_at));
-                self.outcome_seconds.with_label_values(&[tender]).observe(took);
+                self.outcome_seconds
+                    .with_label_values(&[tender])
+                    .observe(took);
             }
         } else {
             open.insert(payment.id, payment.state);
         }
         let unknown = open.values().filter(|state| state.is_unknown()).count();
-        self.unresolved.set(i64::try_from(unknown).unwrap_or(i64::MAX));
+        self.unresolved
+            .set(i64::try_from(unknown).unwrap_or(i64::MAX));
     }
 
     fn read_board(&self) {
         let board = self.signals.board();
         for device in board.devices.values() {
-            let up = self.device_up.with_label_values(&[device.id.as_str(), device.kind.as_str()]);
+            let up = self
+                .device_up
+                .with_label_values(&[device.id.as_str(), device.kind.as_str()]);
             up.set(i64::from(device.health.is_ready()));
         }
         for acquirer in board.acquirers.values() {
-            self.acquirer_up.with_label_values(&[acquirer.id.as_str()]).set(i64::from(acquirer.reachable));
+            self.acquirer_up
+                .with_label_values(&[acquirer.id.as_str()])
+                .set(i64::from(acquirer.reachable));
         }
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.outbox_depth.set(signed(board.outbox.depth));
-        self.outbox_oldest_seconds.set(signed(board.outbox.oldest_age_ms.unwrap_or(0) / 1_000));
+        self.outbox_oldest_seconds
+            .set(signed(board.outbox.oldest_age_ms.unwrap_or(0) / 1_000));
         self.outbox_rebuilds.set(signed(board.outbox.rebuilds));
-        self.journal_stopped.set(i64::from(board.journal_stopped.is_some()));
+        self.journal_stopped
+            .set(i64::from(board.journal_stopped.is_some()));
     }
 }
 
 /// Milliseconds as Prometheus wants them.
-#[expect(clippy::cast_precision_loss, reason = "beyond 2^53 ms nobody looks at the digits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "beyond 2^53 ms nobody looks at the digits"
+)]
 fn seconds(ms: u64) -> f64 {
     ms as f64 / 1_000.0
 }
@@ -292,15 +341,29 @@ mod tests {
         metrics.payment_moved(&payment(State::Approved));
         let page = metrics.page().unwrap();
         assert!(page.contains("store_payments_unknown 0"), "{page}");
-        assert!(page.contains(r#"store_payments_total{state="approved",tender="customer_code"} 1"#), "{page}");
-        assert!(page.contains(r#"store_payment_outcome_seconds_sum{tender="customer_code"} 1.5"#), "{page}");
+        assert!(
+            page.contains(r#"store_payments_total{state="approved",tender="customer_code"} 1"#),
+            "{page}"
+        );
+        assert!(
+            page.contains(r#"store_payment_outcome_seconds_sum{tender="customer_code"} 1.5"#),
+            "{page}"
+        );
     }
 
     #[test]
     fn a_broken_rule_is_counted_by_its_name() {
         let metrics = Metrics::new(Signals::default()).unwrap();
-        let violation = Violation { rule: Rule::Pay1, what: "charged twice".into() };
+        let violation = Violation {
+            rule: Rule::Pay1,
+            what: "charged twice".into(),
+        };
         metrics.count(&Signal::InvariantBroken(violation));
-        assert!(metrics.page().unwrap().contains(r#"store_invariant_violations_total{rule="PAY-1"} 1"#));
+        assert!(
+            metrics
+                .page()
+                .unwrap()
+                .contains(r#"store_invariant_violations_total{rule="PAY-1"} 1"#)
+        );
     }
 }

@@ -4,6 +4,7 @@ pub mod acquirers;
 pub mod clock;
 pub mod journal;
 pub mod mqtt;
+pub mod pcsc;
 pub mod picture;
 pub mod serial;
 pub mod tcp;

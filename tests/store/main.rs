@@ -9,6 +9,8 @@ mod journal;
 #[cfg(test)]
 mod mqtt;
 #[cfg(test)]
+mod nfc;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod support;

@@ -1,3 +1,5 @@
+//! Both decoders on what is drawn here, and pictures that are bombs, torn, slow or none at all.
+
 use image::{ImageBuffer, Luma, Rgb};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Golden bytes of commands, answers cut short, round trips and garbage.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Published test numbers; what is shown of a card number, and what is not.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Published directories and applications as golden bytes; round trips, truncation and garbage.
+
 use proptest::prelude::*;
 
 use super::*;

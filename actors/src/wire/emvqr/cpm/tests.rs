@@ -1,3 +1,5 @@
+//! The specification's example (annex B), faults by name, round trips and garbage.
+
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 

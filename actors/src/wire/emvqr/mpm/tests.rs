@@ -1,3 +1,5 @@
+//! Published codes read and written back to the letter, rules by name, round trips and garbage.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -2,7 +2,24 @@
 //!
 //! `make peers` installs what Debian doesn't have; a peer that is missing fails its test.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use store_actors::{
+    domain::{
+        ids::AcquirerId,
+        invariant::{Rule, Violation},
+        payment::{Operation, State},
+    },
+    signal::{AcquirerStatus, DeviceKind, DeviceStatus, Health, OutboxStatus, Signal, Signals},
+};
+use store_controller::metrics::Metrics;
+
+use super::support::{chain, eventually};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -67,5 +84,111 @@ fn every_alert_is_tested_and_explained() {
     for alert in alerts {
         assert!(tests.contains(alert), "{alert} has no test");
         assert!(readme.contains(alert), "{alert} is not explained");
+    }
+}
+
+/// One signal of each kind that is counted.
+fn signals_of_every_kind() -> Vec<Signal> {
+    let counter = "01".parse().unwrap();
+    let device = "01-terminal".parse().unwrap();
+    let acquirer: AcquirerId = "bank".parse().unwrap();
+    let paid = |state| Signal::PaymentMoved {
+        seq: 1,
+        payment: Arc::new(chain::payment(1, state)),
+    };
+    vec![
+        paid(State::Unknown),
+        paid(State::Approved),
+        Signal::DeviceChanged(DeviceStatus {
+            id: "01-terminal".parse().unwrap(),
+            counter,
+            kind: DeviceKind::Terminal,
+            health: Health::Mute("cable \"A\"\n".into()),
+            since: chain::time_of(1),
+            last_word_at: None,
+            restarts: 0,
+            line: "/dev/null".into(),
+        }),
+        Signal::AcquirerChanged(AcquirerStatus {
+            id: acquirer.clone(),
+            reachable: false,
+            why: None,
+            since: chain::time_of(1),
+        }),
+        Signal::AcquirerAnswered {
+            acquirer,
+            operation: Operation::Charge,
+            outcome: "approved",
+            took_ms: 7,
+        },
+        Signal::OutboxChanged(OutboxStatus {
+            depth: 3,
+            oldest_age_ms: Some(4_000),
+            ..OutboxStatus::default()
+        }),
+        Signal::JournalWrote {
+            records: 2,
+            took_us: 300,
+        },
+        Signal::ActorRestarted {
+            name: "01-terminal".into(),
+            why: "a panic".into(),
+        },
+        Signal::Ignored {
+            device,
+            why: "nobody pays".into(),
+        },
+        Signal::InvariantBroken(Violation {
+            rule: Rule::Pay1,
+            what: "a test".into(),
+        }),
+    ]
+}
+
+#[tokio::test]
+async fn the_metrics_page_is_sound_and_has_what_the_alerts_ask_for() {
+    let signals = Signals::default();
+    let metrics = Arc::new(Metrics::new(signals.clone()).unwrap());
+    let counting = Arc::clone(&metrics);
+    let counting = tokio::spawn(async move { counting.run().await });
+    let page = eventually("the signals to be counted", || async {
+        // nobody may have listened yet
+        signals_of_every_kind()
+            .into_iter()
+            .for_each(|signal| signals.emit(signal));
+        let page = metrics.page().unwrap();
+        page.contains("\nstore_invariant_violations_total{")
+            .then_some(page)
+    })
+    .await;
+    counting.abort();
+
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped());
+    promtool.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.spawn().expect("`make test` installs promtool");
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(page.as_bytes())
+        .unwrap();
+    let judged = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&judged.stderr);
+    assert!(judged.status.success(), "{said}\n{page}");
+
+    let rules = std::fs::read_to_string(repository().join("dashboards/alerts.yml")).unwrap();
+    let asked = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    let words = asked.flat_map(|expr| expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let metrics: Vec<_> = words.filter(|word| word.starts_with("store_")).collect();
+    assert!(metrics.len() >= 10, "{metrics:?}");
+    for metric in metrics {
+        let has = page.lines().any(|line| {
+            let rest = line.strip_prefix(metric);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        });
+        assert!(has, "an alert asks for {metric}, which is not in:\n{page}");
     }
 }

@@ -4,6 +4,9 @@
 //! only what was asked for, so that it can be piped.
 
 pub mod check_config;
+pub mod doctor;
+pub mod payments;
+pub mod records;
 pub mod run;
 
 use std::{
@@ -39,6 +42,15 @@ enum Command {
     Run,
     /// Say everything that is wrong with the configuration, with line and key.
     CheckConfig,
+    /// Look at ports, readers, acquirers, broker, clock and disk, and say what to do.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor,
+    /// Ask the running controller for payments, newest first.
+    #[command(after_help = payments::EXAMPLES)]
+    Payments(payments::Arguments),
+    /// Read the journal's records while no controller runs, as JSON Lines.
+    #[command(after_help = records::EXAMPLES)]
+    Records(records::Arguments),
 }
 
 /// Why a command failed, in words for standard error.
@@ -59,6 +71,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Run => run::run(config),
         Command::CheckConfig => check_config::run(config, out),
+        Command::Doctor => doctor::run(config, out),
+        Command::Payments(arguments) => payments::run(config, &arguments, out),
+        Command::Records(arguments) => records::run(config, &arguments, out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

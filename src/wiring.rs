@@ -51,7 +51,7 @@ pub enum WiringFailed {
 }
 
 /// How long the last words of a payment stay on the terminal.
-const LINGER_MS: u64 = 3_000;
+const LINGER_MS: u64 = 1_500;
 
 /// Business days of China end at midnight there.
 const DAY_OFFSET_MINUTES: i32 = 480;

@@ -2,3 +2,4 @@
 
 pub mod acquirer;
 pub mod device;
+pub mod lab;

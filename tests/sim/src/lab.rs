@@ -1,0 +1,232 @@
+//! The lab: a working shop on one machine, and what goes wrong in one.
+//!
+//! `run` opens the shop, lets customers come, and either goes on until Ctrl-C or, with `--payments`, makes the default
+//! mix of faults happen, waits until all is settled and receipted, compares the books and tells whether every
+//! invariant held.
+
+pub mod args;
+mod audit;
+mod broker;
+pub mod cable;
+pub mod child;
+mod config;
+mod counter;
+mod customer;
+mod faults;
+pub mod random;
+pub mod report;
+mod shop;
+pub mod till;
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{sync::mpsc, task::JoinSet, time::sleep};
+
+use args::Args;
+use counter::LabCounter;
+use customer::{Habit, Visit, visit};
+use random::Random;
+use report::{Report, Timing, percentile};
+use shop::Shop;
+pub use shop::ShopFailed;
+
+/// Opens the shop in `folder` and runs it. `Ok(true)`: all that could be checked held.
+pub async fn run(args: Args, folder: &Path) -> Result<bool, ShopFailed> {
+    let shop = Arc::new(Shop::open(&args, folder).await?);
+    welcome(&shop, &args);
+    let clean = match args.payments {
+        Some(payments) => measured(&shop, &args, payments).await?,
+        None => {
+            tokio::select! {
+                served = open_ended(&shop, &args) => served?,
+                _ = tokio::signal::ctrl_c() => shop.say(format_args!("closing")),
+            }
+            true
+        }
+    };
+    if let Some(shop) = Arc::into_inner(shop) {
+        shop.close().await?;
+    }
+    Ok(clean)
+}
+
+fn welcome(shop: &Shop, args: &Args) {
+    let (store, office, first) = (shop.listen, shop.head_office_listen, "01");
+    let readers = if args.no_readers { "without card readers" } else { "with card readers through pcscd" };
+    shop.say(format_args!("the shop is open: {} counters {readers}", shop.counters.len()));
+    shop.say(format_args!("store API    http://{store}/v1/payments   (description: http://{store}/openapi.json)"));
+    shop.say(format_args!("head office  http://{office}/v1/stores"));
+    shop.say(format_args!("pay by hand, then scan with a customer's code, which a camera's picture may hold:"));
+    shop.say(format_args!(
+        "  curl -s http://{store}/v1/payments -H 'Idempotency-Key: mine-1' -H 'Content-Type: application/json' \
+         -d '{{\"counter\":\"{first}\",\"amount\":\"12.50\",\"currency\":\"CNY\",\"tender\":\"customer_code\"}}'"
+    ));
+    if let Some(counter) = shop.counters.first() {
+        let link = shop.devices.join(format!("counter-{}-scanner", counter.id));
+        shop.say(format_args!("pull a cable:   rm {}", link.display()));
+    }
+}
+
+/// So many payments among faults, then the books.
+async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, ShopFailed> {
+    let torment = (!args.calm).then(|| tokio::spawn(faults::devices(Arc::clone(shop), args.seed)));
+    let (visits, mut visited) = mpsc::channel(64);
+    let served = Arc::new(AtomicU32::new(0));
+    let left = Arc::new(AtomicI64::new(i64::from(payments)));
+    let mut counters = JoinSet::new();
+    for at in 0..shop.counters.len() {
+        let (shop, left, visits) = (Arc::clone(shop), Arc::clone(&left), visits.clone());
+        let seed = args.seed;
+        counters.spawn(async move {
+            let mut random = Random::new(seed, u64::try_from(at).unwrap_or(0));
+            let Some(counter) = shop.counters.get(at) else { return };
+            let mut number = 0;
+            while left.fetch_sub(1, Ordering::Relaxed) > 0 {
+                number += 1;
+                let visit = serve(&shop, counter, &mut random, seed, number).await;
+                if visits.send(visit).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    drop(visits);
+    let outages = (!args.calm).then(|| {
+        let (shop, served) = (Arc::clone(shop), Arc::clone(&served));
+        tokio::spawn(async move {
+            for (share, outage) in faults::PLAN {
+                while served.load(Ordering::Relaxed) * 100 < payments * share {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                if let Err(error) = faults::make(&shop, outage).await {
+                    shop.say(format_args!("a fault could not be made: {error}"));
+                }
+            }
+        })
+    });
+    let mut took: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
+    while let Some(visit) = visited.recv().await {
+        served.fetch_add(1, Ordering::Relaxed);
+        if let Some(visit) = visit {
+            let ms = u64::try_from(visit.took.as_millis()).unwrap_or(u64::MAX);
+            took.entry(visit.tender).or_default().push(ms);
+        }
+        shop.check().await?;
+    }
+    if let Some(outages) = outages {
+        // the plan ends with the last payment at the latest
+        let _ = outages.await;
+    }
+    if let Some(torment) = torment {
+        torment.abort();
+        let _ = torment.await;
+        mend(shop).await;
+    }
+    let mut report = Report { seed: args.seed, counters: args.counters, ..Report::default() };
+    report.timing_ms = took.into_iter().map(|(tender, values)| (tender, timing(values))).collect();
+    audit::compare(shop, &mut report).await?;
+    report.wall_clock_s = (shop.began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+    conclude(shop, args, &report)?;
+    Ok(report.is_clean())
+}
+
+/// Every cable in, nothing mute.
+async fn mend(shop: &Shop) {
+    for counter in &shop.counters {
+        let _ = counter.scanner.plug().await;
+        let _ = counter.terminal.plug().await;
+        let _ = counter.scanner.faults(|faults| *faults = Default::default()).await;
+        let _ = counter.terminal.faults(|faults| *faults = Default::default()).await;
+    }
+}
+
+fn timing(mut values: Vec<u64>) -> Timing {
+    values.sort_unstable();
+    Timing { p50: percentile(&values, 50), p99: percentile(&values, 99), count: values.len() }
+}
+
+fn conclude(shop: &Shop, args: &Args, report: &Report) -> Result<(), ShopFailed> {
+    let text = serde_json::to_string_pretty(report).map_err(std::io::Error::from)?;
+    if let Some(file) = &args.report {
+        std::fs::write(file, format!("{text}\n"))?;
+    }
+    shop.say(format_args!("{text}"));
+    for what in &report.invariants.what {
+        shop.say(format_args!("BROKEN {what}"));
+    }
+    let word = if report.is_clean() { "every invariant held" } else { "NOT CLEAN" };
+    shop.say(format_args!("{word}, {} s", report.wall_clock_s));
+    Ok(())
+}
+
+/// Customers at leisure, for somebody who watches.
+async fn open_ended(shop: &Arc<Shop>, args: &Args) -> Result<(), ShopFailed> {
+    let mut counters = JoinSet::new();
+    for at in 0..shop.counters.len() {
+        let (shop, seed) = (Arc::clone(shop), args.seed);
+        counters.spawn(async move {
+            let mut random = Random::new(seed, u64::try_from(at).unwrap_or(0));
+            let Some(counter) = shop.counters.get(at) else { return };
+            for number in 1.. {
+                sleep(random.millis(2_000, 12_000)).await;
+                serve(&shop, counter, &mut random, seed, number).await;
+            }
+        });
+    }
+    loop {
+        sleep(Duration::from_millis(500)).await;
+        shop.check().await?;
+    }
+}
+
+/// One customer; says how it went. A refund follows now and then.
+async fn serve(shop: &Shop, counter: &LabCounter, random: &mut Random, seed: u64, number: u64) -> Option<Visit> {
+    let habit = Habit::draw(random, counter.card.is_some());
+    let key = format!("lab-{seed}-{}-{number}", counter.id);
+    let customers = shop.acquirer.customers();
+    match visit(counter, &shop.till, &customers, habit, &key, random).await {
+        Ok(visit) => {
+            tell(shop, counter, &visit);
+            if till::state(&visit.payment) == "approved" && random.percent(6) {
+                refund(shop, counter, &key, &visit.payment).await;
+            }
+            Some(visit)
+        }
+        Err(failed) => {
+            shop.say(format_args!("counter {}: {habit:?} came to nothing: {failed}", counter.id));
+            None
+        }
+    }
+}
+
+fn tell(shop: &Shop, counter: &LabCounter, visit: &Visit) {
+    let text = |name: &str| visit.payment.get(name).and_then(Value::as_str).unwrap_or("-");
+    let reason = visit.payment.pointer("/reason/code").and_then(Value::as_str).unwrap_or("");
+    shop.say(format_args!(
+        "counter {}  {:>8} {}  {:<13}  {:<9} {reason} {} ms",
+        counter.id,
+        text("amount"),
+        text("currency"),
+        visit.tender,
+        text("state"),
+        visit.took.as_millis(),
+    ));
+}
+
+async fn refund(shop: &Shop, counter: &LabCounter, key: &str, payment: &Value) {
+    let text = |name: &str| payment.get(name).and_then(Value::as_str).unwrap_or_default();
+    let amount = text("amount");
+    match shop.till.refund(&format!("{key}-refund"), text("id"), amount).await {
+        Ok(_) => shop.say(format_args!("counter {}  {amount:>8} CNY  brought back", counter.id)),
+        Err(failed) => shop.say(format_args!("counter {}: no refund: {failed}", counter.id)),
+    }
+}

@@ -1,0 +1,62 @@
+//! What `lab` is told on its command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+
+/// Opens a working shop on this machine: counters with terminals, scanners and card readers, an acquirer, a broker and
+/// a head office. Customers come by themselves.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "lab",
+    after_help = "Examples:\n  \
+        lab                                         a shop to watch and to pay in, until Ctrl-C\n  \
+        lab --counters 8 --payments 400 --seed 1    so many payments among faults, then the books are compared\n  \
+        lab --broker 127.0.0.1:1883                 the same with your own broker\n\n\
+        Exit codes: 0 every invariant held, 1 one did not or the shop failed, 2 usage."
+)]
+pub struct Args {
+    /// Counters in the shop, 1 to 16.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub counters: u8,
+    /// Runs this many payments with faults, compares the books and ends.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub payments: Option<u32>,
+    /// Seed of customers, faults and the acquirer's moods.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where the report goes, as JSON (with --payments).
+    #[arg(long)]
+    pub report: Option<PathBuf>,
+    /// The acquirer's clock runs so many times as fast.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub speed: u32,
+    /// Where the store's API listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8600")]
+    pub listen: SocketAddr,
+    /// Where the head office listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8700")]
+    pub head_office_listen: SocketAddr,
+    /// A broker of your own, HOST:PORT, instead of the embedded one.
+    #[arg(long)]
+    pub broker: Option<String>,
+    /// The head office's database, e.g. postgres://user@host/name; a SQLite file of the lab's by default.
+    #[arg(long)]
+    pub database: Option<String>,
+    /// Where everything is kept; a temporary folder by default, removed at the end.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Without card readers, for machines where no private pcscd can be started.
+    #[arg(long)]
+    pub no_readers: bool,
+    /// Without faults.
+    #[arg(long)]
+    pub calm: bool,
+}
+
+impl Args {
+    /// Whether this is a run with an end, or a shop that stays open.
+    pub fn is_measured(&self) -> bool {
+        self.payments.is_some()
+    }
+}

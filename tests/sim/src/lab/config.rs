@@ -1,0 +1,113 @@
+//! The configuration files that the lab writes for the two programs.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use super::counter::LabCounter;
+
+/// What the programs must be told of this lab.
+pub struct World {
+    pub folder: PathBuf,
+    pub devices: PathBuf,
+    pub listen: SocketAddr,
+    pub head_office_listen: SocketAddr,
+    pub acquirer: SocketAddr,
+    pub broker: SocketAddr,
+    pub database: Option<String>,
+    pub speed: u32,
+}
+
+/// The store's, and where it is.
+pub fn controller(world: &World, counters: &[LabCounter]) -> io::Result<PathBuf> {
+    let World { folder, devices, listen, acquirer, broker, speed, .. } = world;
+    let key = folder.join("sandbox.key");
+    fs::write(&key, "sandbox-merchant-key-for-tests-only\n")?;
+    let mut text = format!(
+        r#"[store]
+chain = "lab"
+store = "0001"
+name = "The lab"
+
+[api]
+listen = "{listen}"
+
+[journal]
+dir = "{journal}"
+min_free_mib = 64
+
+[uplink]
+enabled = true
+host = "{broker_host}"
+port = {broker_port}
+watchdog_ms = 5000
+connection_timeout_ms = 2000
+
+[acquirers.sandbox]
+driver = "sandbox"
+base_url = "http://{acquirer}"
+merchant = "sandbox-merchant"
+key_file = "{key}"
+probe_interval_ms = 500
+speed = {speed}
+
+[counter_defaults]
+collect_timeout_ms = 20000
+
+[log]
+level = "info"
+"#,
+        journal = folder.join("journal").display(),
+        broker_host = broker.ip(),
+        broker_port = broker.port(),
+        key = key.display(),
+    );
+    for counter in counters {
+        let id = &counter.id;
+        let device = |kind: &str| devices.join(format!("counter-{id}-{kind}")).display().to_string();
+        let _ = write!(
+            text,
+            "\n[[counter]]\nid = \"{id}\"\nterminal = {{ line = \"{}\" }}\nscanner = {{ line = \"{}\" }}\n",
+            device("terminal"),
+            device("scanner"),
+        );
+        if let Some(card) = &counter.card {
+            let _ = writeln!(text, "nfc = {{ reader = \"{}\" }}", card.slot.reader);
+        }
+    }
+    let file = folder.join("store.toml");
+    fs::write(&file, text)?;
+    Ok(file)
+}
+
+/// The head office's, and where it is.
+pub fn head_office(world: &World) -> io::Result<PathBuf> {
+    let World { folder, head_office_listen, broker, database, .. } = world;
+    let own = || format!("sqlite:{}", folder.join("head-office.db").display());
+    let text = format!(
+        r#"[head_office]
+chain = "lab"
+
+[api]
+listen = "{head_office_listen}"
+
+[broker]
+host = "{host}"
+port = {port}
+connection_timeout_ms = 2000
+retry_ms = 200
+
+[database]
+url = "{url}"
+"#,
+        host = broker.ip(),
+        port = broker.port(),
+        url = database.clone().unwrap_or_else(own),
+    );
+    let file = folder.join("head-office.toml");
+    fs::write(&file, text)?;
+    Ok(file)
+}

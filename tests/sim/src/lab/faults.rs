@@ -1,0 +1,151 @@
+//! The default mix of faults: what goes wrong in a shop in a bad hour.
+//!
+//! Devices are unplugged and go mute all the time; at set points of the run the broker, the head office, the acquirer's
+//! line and the controller itself go. The acquirer's own moods are its rules.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{random::Random, shop::Shop};
+use crate::{
+    acquirer::{Connection, Delivery, Operation, Rule, Then, Verdict},
+    device::Faults,
+};
+
+/// The acquirer's moods. Durations are before its clock is sped up.
+pub fn moods() -> Vec<Rule> {
+    let decline = |code: &str| Verdict::Decline { code: code.to_owned() };
+    let silence = |money_moved, connection| Delivery::Silence { money_moved, connection };
+    let error = |status, money_moved| Delivery::Error { status, money_moved };
+    let verifying = |for_ms, then| Verdict::Verifying { for_ms, then };
+    let charge = |chance| Rule { ..chanced(Operation::Charge, chance) };
+    vec![
+        charge(0.05).verdict(decline("INSUFFICIENT_FUNDS")),
+        charge(0.06).verdict(verifying(8_000, Then::Approve)),
+        charge(0.02).verdict(verifying(8_000, Then::Decline { code: "CUSTOMER_REFUSED".to_owned() })),
+        charge(0.01).verdict(verifying(8_000, Then::Never)),
+        charge(0.02).delivery(silence(true, Connection::Hold)),
+        charge(0.01).delivery(silence(true, Connection::Drop)),
+        charge(0.02).delivery(silence(false, Connection::Hold)),
+        charge(0.01).delivery(silence(false, Connection::Drop)),
+        charge(0.01).delivery(error(500, true)),
+        charge(0.01).delivery(error(503, false)),
+        charge(0.02).delivery(Delivery::Slow { ms: 4_000 }),
+        charge(0.01).delivery(Delivery::Slow { ms: 30_000 }),
+        charge(0.01).delivery(Delivery::Late { ms: 30_000 }),
+        charge(0.01).delivery(Delivery::Duplicate),
+        charge(0.01).delivery(Delivery::OtherOrder),
+        charge(0.01).delivery(Delivery::WrongSignature),
+        charge(0.01).delivery(Delivery::Garbage),
+        chanced(Operation::Query, 0.1).delivery(error(502, false)),
+        chanced(Operation::Query, 0.05).verdict(Verdict::NotFound),
+        chanced(Operation::Reverse, 0.2).verdict(Verdict::CustomerPaysFirst),
+        chanced(Operation::Reverse, 0.1).delivery(silence(true, Connection::Drop)),
+        chanced(Operation::Refund, 0.1).delivery(silence(true, Connection::Drop)),
+    ]
+}
+
+fn chanced(operation: Operation, probability: f64) -> Rule {
+    let mut rule = Rule::on(operation);
+    rule.when.probability = Some(probability);
+    rule
+}
+
+/// Unplugs and mutes devices, one at a time, until it is dropped.
+pub async fn devices(shop: Arc<Shop>, seed: u64) {
+    let mut random = Random::new(seed, 1_001);
+    loop {
+        sleep(random.millis(300, 1_500)).await;
+        let count = u64::try_from(shop.counters.len()).unwrap_or(1);
+        let at = usize::try_from(random.below(count)).unwrap_or(0);
+        let Some(counter) = shop.counters.get(at) else { continue };
+        let outage = random.millis(200, 1_200);
+        let mute = Faults { mute: true, ..Faults::default() };
+        let split = Faults { split: Some(Duration::from_micros(200)), ..Faults::default() };
+        let garbage = Faults { garbage: b"\x00\xff{\"nonsense".to_vec(), ..Faults::default() };
+        let outcome = match random.below(6) {
+            0 => {
+                shop.say(format_args!("counter {}: the scanner's cable is pulled for {outage:?}", counter.id));
+                let pulled = counter.scanner.unplug().await;
+                sleep(outage).await;
+                pulled.and(counter.scanner.plug().await)
+            }
+            1 => {
+                shop.say(format_args!("counter {}: the terminal's cable is pulled for {outage:?}", counter.id));
+                let pulled = counter.terminal.unplug().await;
+                sleep(outage).await;
+                pulled.and(counter.terminal.plug().await)
+            }
+            2 => {
+                shop.say(format_args!("counter {}: the terminal is mute for {outage:?}", counter.id));
+                let set = counter.terminal.faults(|faults| *faults = mute).await;
+                sleep(outage).await;
+                set.and(counter.terminal.faults(|faults| *faults = Faults::default()).await)
+            }
+            3 => {
+                let set = counter.scanner.faults(|faults| *faults = split).await;
+                sleep(outage).await;
+                set.and(counter.scanner.faults(|faults| *faults = Faults::default()).await)
+            }
+            4 => {
+                let set = counter.terminal.faults(|faults| *faults = garbage).await;
+                sleep(outage / 4).await;
+                set.and(counter.terminal.faults(|faults| *faults = Faults::default()).await)
+            }
+            _ => counter.scanner.babble(b"\x1b[?garbage\x00\xff\r").await,
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(counter = counter.id, %error, "a fault could not be made");
+        }
+    }
+}
+
+/// A fault at a point of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    Broker,
+    HeadOfficeKilled,
+    Acquirer,
+    ControllerKilled,
+}
+
+/// At which share of the payments, in percent, what happens.
+pub const PLAN: [(u32, Outage); 4] = [
+    (15, Outage::Broker),
+    (35, Outage::HeadOfficeKilled),
+    (55, Outage::ControllerKilled),
+    (75, Outage::Acquirer),
+];
+
+/// Makes one outage happen and ends it.
+pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
+    match outage {
+        Outage::Broker => {
+            shop.say(format_args!("the broker is gone for 3 s"));
+            shop.broker_cable.pull();
+            sleep(Duration::from_secs(3)).await;
+            shop.broker_cable.plug();
+        }
+        Outage::Acquirer => {
+            shop.say(format_args!("the line to the acquirer is cut for 1 s"));
+            shop.acquirer_cable.pull();
+            sleep(Duration::from_secs(1)).await;
+            shop.acquirer_cable.plug();
+        }
+        Outage::HeadOfficeKilled => {
+            shop.say(format_args!("the head office is killed (-9), back in 2 s"));
+            shop.head_office.lock().await.kill().await?;
+            sleep(Duration::from_secs(2)).await;
+            shop.head_office.lock().await.start()?;
+        }
+        Outage::ControllerKilled => {
+            shop.say(format_args!("the store controller is killed (-9) and started again"));
+            shop.note_violations().await;
+            let mut controller = shop.controller.lock().await;
+            controller.kill().await?;
+            controller.start()?;
+        }
+    }
+    Ok(())
+}

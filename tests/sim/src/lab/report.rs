@@ -1,0 +1,102 @@
+//! What a run came to, as other people's scripts read it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    pub seed: u64,
+    pub counters: u8,
+    pub payments: Payments,
+    pub acquirer: Acquirer,
+    pub head_office: HeadOffice,
+    pub invariants: Invariants,
+    pub devices: Devices,
+    /// Milliseconds from the till's question to the known outcome, per tender.
+    pub timing_ms: BTreeMap<&'static str, Timing>,
+    pub wall_clock_s: f64,
+}
+
+/// By final state; `refunded` counts refunds, automatic ones included.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Payments {
+    pub approved: usize,
+    pub declined: usize,
+    pub cancelled: usize,
+    pub reversed: usize,
+    pub unknown: usize,
+    pub refunded: usize,
+}
+
+/// The acquirer's ledger, as decimal strings, and how many orders it does not tell as the journal does.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Acquirer {
+    pub charged: String,
+    pub refunded: String,
+    pub mismatched: usize,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HeadOffice {
+    pub records: u64,
+    pub missing: u64,
+    pub duplicated: u64,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Invariants {
+    pub violations: u64,
+    /// What was broken, for people.
+    pub what: Vec<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Devices {
+    pub restarts: u64,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Timing {
+    pub p50: u64,
+    pub p99: u64,
+    pub count: usize,
+}
+
+impl Report {
+    /// Whether the books agree.
+    pub fn is_clean(&self) -> bool {
+        let Self { payments, acquirer, head_office, invariants, .. } = self;
+        payments.unknown == 0
+            && acquirer.mismatched == 0
+            && head_office.missing == 0
+            && head_office.duplicated == 0
+            && invariants.violations == 0
+    }
+}
+
+/// The value that `share` percent of the sorted values do not exceed (nearest rank).
+pub fn percentile(sorted: &[u64], share: usize) -> u64 {
+    let rank = (sorted.len() * share).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let values: Vec<u64> = (1..=100).collect();
+        assert_eq!((percentile(&values, 50), percentile(&values, 99)), (50, 99));
+        assert_eq!((percentile(&[7], 99), percentile(&[], 50)), (7, 0));
+    }
+
+    #[test]
+    fn one_unknown_payment_is_not_clean() {
+        let clean = Report::default();
+        assert!(clean.is_clean());
+        let payments = Payments { unknown: 1, ..Payments::default() };
+        assert!(!Report { payments, ..Report::default() }.is_clean());
+    }
+}

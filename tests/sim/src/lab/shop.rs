@@ -1,0 +1,223 @@
+//! The shop: every part of it, in the order of their opening.
+//!
+//! The store controller and the head office are the real programs, as child processes. Devices, the acquirer and
+//! (unless told otherwise) the broker live in this process; cables that can be pulled lie between them.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value;
+use thiserror::Error;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
+
+use super::{
+    args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter, faults, till::Till,
+};
+use crate::{
+    acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle},
+    device::pcscd::{Pcscd, PcscdError},
+};
+
+/// How long a program may take to answer after its start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Error)]
+pub enum ShopFailed {
+    #[error("the shop could not open")]
+    Io(#[from] io::Error),
+    #[error("the acquirer could not open")]
+    Acquirer(#[from] AcquirerError),
+    #[error("the card readers could not be started; --no-readers opens the shop without them")]
+    Readers(#[from] PcscdError),
+    #[error("no HTTP client")]
+    Http(#[from] reqwest::Error),
+    #[error("{0}")]
+    NotReady(String),
+}
+
+/// An open shop.
+pub struct Shop {
+    pub counters: Vec<LabCounter>,
+    pub devices: std::path::PathBuf,
+    pub till: Till,
+    pub head_office_till: Till,
+    pub acquirer: AcquirerHandle,
+    pub acquirer_cable: Cable,
+    pub broker_cable: Cable,
+    pub controller: Mutex<Program>,
+    pub head_office: Mutex<Program>,
+    pub listen: SocketAddr,
+    pub head_office_listen: SocketAddr,
+    pub began: Instant,
+    violations: Mutex<u64>,
+    restarts: Mutex<u64>,
+    _pcscd: Option<Pcscd>,
+}
+
+impl Shop {
+    pub async fn open(args: &Args, folder: &Path) -> Result<Self, ShopFailed> {
+        let devices = folder.join("devices");
+        std::fs::create_dir_all(&devices)?;
+        let began = Instant::now();
+        let pcscd = match args.no_readers {
+            true => None,
+            false => Some(Pcscd::start(usize::from(args.counters)).await?),
+        };
+        let slots = |at: usize| pcscd.as_ref().and_then(|pcscd| pcscd.slots().get(at).cloned());
+        let counters: Vec<LabCounter> = (0..usize::from(args.counters))
+            .map(|at| LabCounter::new(at + 1, &devices, slots(at)))
+            .collect::<Result<_, _>>()?;
+        let acquirer = Acquirer::start(AcquirerConfig {
+            seed: args.seed,
+            speed: args.speed,
+            rules: if args.calm { Vec::new() } else { faults::moods() },
+            ..AcquirerConfig::new(folder.join("acquirer-ledger.jsonl"))
+        })?;
+        let acquirer_cable = Cable::to(acquirer.addr().to_string()).await?;
+        let broker = match &args.broker {
+            Some(broker) => broker.clone(),
+            None => broker::start()?.to_string(),
+        };
+        let broker_cable = Cable::to(broker).await?;
+        let listen = free(args.listen)?;
+        let head_office_listen = free(args.head_office_listen)?;
+        let world = config::World {
+            folder: folder.to_owned(),
+            devices: devices.clone(),
+            listen,
+            head_office_listen,
+            acquirer: acquirer_cable.address(),
+            broker: broker_cable.address(),
+            database: args.database.clone(),
+            speed: args.speed,
+        };
+        let controller_config = config::controller(&world, &counters)?;
+        let head_office_config = config::head_office(&world)?;
+        let run = |file: PathBuf| vec!["run".to_owned(), "--config".to_owned(), file.display().to_string()];
+        let mut controller = Program::new("store-controller", run(controller_config), folder)?;
+        if let Some(pcscd) = &pcscd {
+            let (name, value) = pcscd.client_env();
+            controller = controller.env(name, value);
+        }
+        let mut head_office = Program::new("head-office", run(head_office_config), folder)?;
+        head_office.start()?;
+        controller.start()?;
+        let shop = Self {
+            counters,
+            devices: devices.clone(),
+            till: Till::new(listen)?,
+            head_office_till: Till::new(head_office_listen)?,
+            acquirer,
+            acquirer_cable,
+            broker_cable,
+            controller: Mutex::new(controller),
+            head_office: Mutex::new(head_office),
+            listen,
+            head_office_listen,
+            began,
+            violations: Mutex::new(0),
+            restarts: Mutex::new(0),
+            _pcscd: pcscd,
+        };
+        shop.ready().await?;
+        Ok(shop)
+    }
+
+    /// Waits until every counter can take a code, and a card where it has a reader.
+    async fn ready(&self) -> Result<(), ShopFailed> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            self.check().await?;
+            let counters = self.till.get("/v1/counters").await.unwrap_or_default();
+            let office = self.head_office_till.text("/healthz").await;
+            if self.are_ready(&counters) && office.is_ok() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(ShopFailed::NotReady(format!("not every counter is ready: {counters}")));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether every counter takes everything it has a device for.
+    fn are_ready(&self, counters: &Value) -> bool {
+        let listed = counters.get("counters").and_then(Value::as_array);
+        let tenders = |counter: &Value| counter.get("tenders").and_then(Value::as_array).cloned().unwrap_or_default();
+        let has_readers = self.counters.iter().all(|counter| counter.card.is_some());
+        let is_ready = |tender: &Value| {
+            let needs_reader = tender.get("tender").and_then(Value::as_str) == Some("card");
+            let ready = tender.get("ready").and_then(Value::as_bool) == Some(true);
+            ready || (needs_reader && !has_readers)
+        };
+        listed.is_some_and(|listed| {
+            listed.len() == self.counters.len() && listed.iter().all(|counter| tenders(counter).iter().all(is_ready))
+        })
+    }
+
+    /// An error if a program ended that should run.
+    pub async fn check(&self) -> Result<(), ShopFailed> {
+        self.controller.lock().await.check()?;
+        self.head_office.lock().await.check()?;
+        Ok(())
+    }
+
+    /// Tells whoever watches.
+    pub fn say(&self, what: fmt::Arguments<'_>) {
+        let at = self.began.elapsed();
+        let mut out = io::stdout().lock();
+        // a reader that has gone is no reason to close the shop
+        let _ = writeln!(out, "{:>7.2}s  {what}", at.as_secs_f64());
+    }
+
+    /// Adds up what the controller's metrics count, before it is killed and forgets them.
+    pub async fn note_violations(&self) {
+        let Ok(metrics) = self.till.text("/metrics").await else { return };
+        *self.violations.lock().await += sum_of(&metrics, "invariant_violations_total");
+        *self.restarts.lock().await += sum_of(&metrics, "restarts_total");
+    }
+
+    pub async fn violations(&self) -> u64 {
+        *self.violations.lock().await
+    }
+
+    pub async fn restarts(&self) -> u64 {
+        *self.restarts.lock().await
+    }
+
+    /// Closes the shop in order.
+    pub async fn close(self) -> io::Result<()> {
+        self.controller.lock().await.end().await?;
+        self.head_office.lock().await.end().await?;
+        self.acquirer.stop();
+        Ok(())
+    }
+}
+
+/// The sum of all samples whose name ends so.
+fn sum_of(metrics: &str, name: &str) -> u64 {
+    let of = |line: &str| -> Option<f64> {
+        let (sample, value) = line.rsplit_once(' ')?;
+        let found = sample.split('{').next()?.ends_with(name);
+        found.then(|| value.parse().ok()).flatten()
+    };
+    let samples = metrics.lines().filter(|line| !line.starts_with('#')).filter_map(of);
+    // an empty sum of floats is -0
+    let sum = samples.fold(0.0, |sum, value| sum + value);
+    format!("{sum:.0}").parse().unwrap_or(u64::MAX)
+}
+
+/// The address itself, with a free port in place of 0. Taken by another: an error now rather than later.
+fn free(address: SocketAddr) -> io::Result<SocketAddr> {
+    let wanted = if address.port() == 0 { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) } else { address };
+    let told = |error: io::Error| io::Error::new(error.kind(), format!("{address} can't be listened on: {error}"));
+    TcpListener::bind(wanted).and_then(|listener| listener.local_addr()).map_err(told)
+}

@@ -9,3 +9,4 @@ pub mod metrics;
 pub mod problem;
 pub mod shutdown;
 pub mod strict_toml;
+pub mod wiring;

@@ -73,9 +73,20 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
         day_offset_minutes: DAY_OFFSET_MINUTES,
     })?);
     let acquirer = |acquirer| open_acquirer(config, acquirer, &clock, &entropy);
-    let acquirers = config.acquirers.iter().map(acquirer).collect::<Result<_, _>>()?;
-    let counters = config.counters.iter().map(|counter| counter_plan(config, counter));
-    let probe_interval = config.acquirers.iter().map(|acquirer| acquirer.probe_interval).min();
+    let acquirers = config
+        .acquirers
+        .iter()
+        .map(acquirer)
+        .collect::<Result<_, _>>()?;
+    let counters = config
+        .counters
+        .iter()
+        .map(|counter| counter_plan(config, counter));
+    let probe_interval = config
+        .acquirers
+        .iter()
+        .map(|acquirer| acquirer.probe_interval)
+        .min();
     let running = plan::start(StorePlan {
         counters: counters.collect::<Result<_, _>>()?,
         acquirers,
@@ -88,7 +99,11 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
         version: env!("CARGO_PKG_VERSION").to_owned(),
         was_clean: journal.was_clean(),
     })?;
-    Ok(OpenStore { running, journal, clock })
+    Ok(OpenStore {
+        running,
+        journal,
+        clock,
+    })
 }
 
 impl OpenStore {
@@ -117,7 +132,9 @@ fn open_acquirer(
         clock: acquirer.clock.sped_up(acquirer.speed),
     };
     let key = KeySource::File(acquirer.key_file.clone());
-    let key = key.read().map_err(|source| WiringFailed::Key { id: id(), source })?;
+    let key = key
+        .read()
+        .map_err(|source| WiringFailed::Key { id: id(), source })?;
     match acquirer.driver {
         Driver::Sandbox => {
             let sandbox = SandboxConfig {
@@ -135,9 +152,15 @@ fn open_acquirer(
     }
 }
 
-fn uplink(config: &Config, entropy: &Arc<dyn Entropy>) -> Option<(Arc<dyn Uplink>, OutboxSettings)> {
+fn uplink(
+    config: &Config,
+    entropy: &Arc<dyn Entropy>,
+) -> Option<(Arc<dyn Uplink>, OutboxSettings)> {
     let uplink = config.uplink.as_ref()?;
-    let store = StoreRef { chain: config.store.chain.clone(), store: config.store.store.clone() };
+    let store = StoreRef {
+        chain: config.store.chain.clone(),
+        store: config.store.store.clone(),
+    };
     let mut mqtt = MqttConfig::new(uplink.broker.clone());
     mqtt.in_flight_max = u16::try_from(uplink.window).unwrap_or(mqtt.in_flight_max);
     let watchdog_ms = u64::try_from(uplink.watchdog.as_millis()).unwrap_or(u64::MAX);
@@ -159,11 +182,19 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
         print_slips: counter.terminal.is_some(),
         linger_ms: LINGER_MS,
     };
-    let terminal = counter.terminal.as_ref().map(|line| (opener(line), TerminalSettings::default()));
+    let terminal = counter
+        .terminal
+        .as_ref()
+        .map(|line| (opener(line), TerminalSettings::default()));
     let scanner = counter.scanner.as_ref().map(|scanner| {
-        let framing = Framing::Terminator { suffix: scanner.suffix };
+        let framing = Framing::Terminator {
+            suffix: scanner.suffix,
+        };
         let settings = ScannerSettings {
-            line: LineSettings { framing, ..LineSettings::default() },
+            line: LineSettings {
+                framing,
+                ..LineSettings::default()
+            },
             family: scanner.model,
             repeat_within: scanner.repeat_filter,
             ..ScannerSettings::default()
@@ -173,20 +204,38 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
     let reader = match &counter.nfc {
         None => None,
         Some(nfc) => {
-            let reader = PcscReader::open(&nfc.reader)
-                .map_err(|source| WiringFailed::Reader { id: counter.id.to_string(), source })?;
-            let settings = NfcSettings { country: config.store.country.numeric, ..NfcSettings::default() };
-            Some((Arc::new(reader) as Arc<dyn store_actors::ports::CardReader>, settings))
+            let reader = PcscReader::open(&nfc.reader).map_err(|source| WiringFailed::Reader {
+                id: counter.id.to_string(),
+                source,
+            })?;
+            let settings = NfcSettings {
+                country: config.store.country.numeric,
+                ..NfcSettings::default()
+            };
+            Some((
+                Arc::new(reader) as Arc<dyn store_actors::ports::CardReader>,
+                settings,
+            ))
         }
     };
-    Ok(CounterPlan { id: counter.id.clone(), settings, terminal, scanner, reader })
+    Ok(CounterPlan {
+        id: counter.id.clone(),
+        settings,
+        terminal,
+        scanner,
+        reader,
+    })
 }
 
 fn opener(line: &Line) -> Arc<dyn LineOpener> {
     match line {
-        Line::Serial { path, settings } => Arc::new(SerialLine::new(path.clone(), settings.clone())),
-        Line::Tcp { host, port, connect_timeout } => {
-            Arc::new(TcpLine::new(host.clone(), *port, *connect_timeout))
+        Line::Serial { path, settings } => {
+            Arc::new(SerialLine::new(path.clone(), settings.clone()))
         }
+        Line::Tcp {
+            host,
+            port,
+            connect_timeout,
+        } => Arc::new(TcpLine::new(host.clone(), *port, *connect_timeout)),
     }
 }

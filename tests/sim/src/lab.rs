@@ -61,11 +61,22 @@ pub async fn run(args: Args, folder: &Path) -> Result<bool, ShopFailed> {
 
 fn welcome(shop: &Shop, args: &Args) {
     let (store, office, first) = (shop.listen, shop.head_office_listen, "01");
-    let readers = if args.no_readers { "without card readers" } else { "with card readers through pcscd" };
-    shop.say(format_args!("the shop is open: {} counters {readers}", shop.counters.len()));
-    shop.say(format_args!("store API    http://{store}/v1/payments   (description: http://{store}/openapi.json)"));
+    let readers = if args.no_readers {
+        "without card readers"
+    } else {
+        "with card readers through pcscd"
+    };
+    shop.say(format_args!(
+        "the shop is open: {} counters {readers}",
+        shop.counters.len()
+    ));
+    shop.say(format_args!(
+        "store API    http://{store}/v1/payments   (description: http://{store}/openapi.json)"
+    ));
     shop.say(format_args!("head office  http://{office}/v1/stores"));
-    shop.say(format_args!("pay by hand, then scan with a customer's code, which a camera's picture may hold:"));
+    shop.say(format_args!(
+        "pay by hand, then scan with a customer's code, which a camera's picture may hold:"
+    ));
     shop.say(format_args!(
         "  curl -s http://{store}/v1/payments -H 'Idempotency-Key: mine-1' -H 'Content-Type: application/json' \
          -d '{{\"counter\":\"{first}\",\"amount\":\"12.50\",\"currency\":\"CNY\",\"tender\":\"customer_code\"}}'"
@@ -88,7 +99,9 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
         let seed = args.seed;
         counters.spawn(async move {
             let mut random = Random::new(seed, u64::try_from(at).unwrap_or(0));
-            let Some(counter) = shop.counters.get(at) else { return };
+            let Some(counter) = shop.counters.get(at) else {
+                return;
+            };
             let mut number = 0;
             while left.fetch_sub(1, Ordering::Relaxed) > 0 {
                 number += 1;
@@ -131,8 +144,15 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
         let _ = torment.await;
         mend(shop).await;
     }
-    let mut report = Report { seed: args.seed, counters: args.counters, ..Report::default() };
-    report.timing_ms = took.into_iter().map(|(tender, values)| (tender, timing(values))).collect();
+    let mut report = Report {
+        seed: args.seed,
+        counters: args.counters,
+        ..Report::default()
+    };
+    report.timing_ms = took
+        .into_iter()
+        .map(|(tender, values)| (tender, timing(values)))
+        .collect();
     audit::compare(shop, &mut report).await?;
     report.wall_clock_s = (shop.began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
     conclude(shop, args, &report)?;
@@ -144,14 +164,24 @@ async fn mend(shop: &Shop) {
     for counter in &shop.counters {
         let _ = counter.scanner.plug().await;
         let _ = counter.terminal.plug().await;
-        let _ = counter.scanner.faults(|faults| *faults = Default::default()).await;
-        let _ = counter.terminal.faults(|faults| *faults = Default::default()).await;
+        let _ = counter
+            .scanner
+            .faults(|faults| *faults = Default::default())
+            .await;
+        let _ = counter
+            .terminal
+            .faults(|faults| *faults = Default::default())
+            .await;
     }
 }
 
 fn timing(mut values: Vec<u64>) -> Timing {
     values.sort_unstable();
-    Timing { p50: percentile(&values, 50), p99: percentile(&values, 99), count: values.len() }
+    Timing {
+        p50: percentile(&values, 50),
+        p99: percentile(&values, 99),
+        count: values.len(),
+    }
 }
 
 fn conclude(shop: &Shop, args: &Args, report: &Report) -> Result<(), ShopFailed> {
@@ -163,7 +193,11 @@ fn conclude(shop: &Shop, args: &Args, report: &Report) -> Result<(), ShopFailed>
     for what in &report.invariants.what {
         shop.say(format_args!("BROKEN {what}"));
     }
-    let word = if report.is_clean() { "every invariant held" } else { "NOT CLEAN" };
+    let word = if report.is_clean() {
+        "every invariant held"
+    } else {
+        "NOT CLEAN"
+    };
     shop.say(format_args!("{word}, {} s", report.wall_clock_s));
     Ok(())
 }
@@ -175,7 +209,9 @@ async fn open_ended(shop: &Arc<Shop>, args: &Args) -> Result<(), ShopFailed> {
         let (shop, seed) = (Arc::clone(shop), args.seed);
         counters.spawn(async move {
             let mut random = Random::new(seed, u64::try_from(at).unwrap_or(0));
-            let Some(counter) = shop.counters.get(at) else { return };
+            let Some(counter) = shop.counters.get(at) else {
+                return;
+            };
             for number in 1.. {
                 sleep(random.millis(2_000, 12_000)).await;
                 serve(&shop, counter, &mut random, seed, number).await;
@@ -189,7 +225,13 @@ async fn open_ended(shop: &Arc<Shop>, args: &Args) -> Result<(), ShopFailed> {
 }
 
 /// One customer; says how it went. A refund follows now and then.
-async fn serve(shop: &Shop, counter: &LabCounter, random: &mut Random, seed: u64, number: u64) -> Option<Visit> {
+async fn serve(
+    shop: &Shop,
+    counter: &LabCounter,
+    random: &mut Random,
+    seed: u64,
+    number: u64,
+) -> Option<Visit> {
     let habit = Habit::draw(random, counter.card.is_some());
     let key = format!("lab-{seed}-{}-{number}", counter.id);
     let customers = shop.acquirer.customers();
@@ -202,15 +244,28 @@ async fn serve(shop: &Shop, counter: &LabCounter, random: &mut Random, seed: u64
             Some(visit)
         }
         Err(failed) => {
-            shop.say(format_args!("counter {}: {habit:?} came to nothing: {failed}", counter.id));
+            shop.say(format_args!(
+                "counter {}: {habit:?} came to nothing: {failed}",
+                counter.id
+            ));
             None
         }
     }
 }
 
 fn tell(shop: &Shop, counter: &LabCounter, visit: &Visit) {
-    let text = |name: &str| visit.payment.get(name).and_then(Value::as_str).unwrap_or("-");
-    let reason = visit.payment.pointer("/reason/code").and_then(Value::as_str).unwrap_or("");
+    let text = |name: &str| {
+        visit
+            .payment
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("-")
+    };
+    let reason = visit
+        .payment
+        .pointer("/reason/code")
+        .and_then(Value::as_str)
+        .unwrap_or("");
     shop.say(format_args!(
         "counter {}  {:>8} {}  {:<13}  {:<9} {reason} {} ms",
         counter.id,
@@ -223,10 +278,22 @@ fn tell(shop: &Shop, counter: &LabCounter, visit: &Visit) {
 }
 
 async fn refund(shop: &Shop, counter: &LabCounter, key: &str, payment: &Value) {
-    let text = |name: &str| payment.get(name).and_then(Value::as_str).unwrap_or_default();
+    let text = |name: &str| {
+        payment
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let amount = text("amount");
-    match shop.till.refund(&format!("{key}-refund"), text("id"), amount).await {
-        Ok(_) => shop.say(format_args!("counter {}  {amount:>8} CNY  brought back", counter.id)),
+    match shop
+        .till
+        .refund(&format!("{key}-refund"), text("id"), amount)
+        .await
+    {
+        Ok(_) => shop.say(format_args!(
+            "counter {}  {amount:>8} CNY  brought back",
+            counter.id
+        )),
         Err(failed) => shop.say(format_args!("counter {}: no refund: {failed}", counter.id)),
     }
 }

@@ -30,7 +30,8 @@ pub async fn compare(shop: &Shop, report: &mut Report) -> Result<(), ShopFailed>
     report.acquirer = against_ledger(shop, &payments, &mut wrong);
     report.head_office = against_head_office(shop, &mut wrong).await.map_err(told)?;
     shop.note_violations().await;
-    report.invariants.violations = shop.violations().await + u64::try_from(wrong.len()).unwrap_or(u64::MAX);
+    report.invariants.violations =
+        shop.violations().await + u64::try_from(wrong.len()).unwrap_or(u64::MAX);
     report.invariants.what = wrong;
     report.devices.restarts = shop.restarts().await;
     Ok(())
@@ -42,28 +43,48 @@ async fn rest(shop: &Shop) -> Result<(), String> {
     loop {
         shop.check().await.map_err(|failed| failed.to_string())?;
         let open = match all_payments(&shop.till).await {
-            Ok(payments) => payments.values().filter(|payment| !is_settled(payment)).count(),
+            Ok(payments) => payments
+                .values()
+                .filter(|payment| !is_settled(payment))
+                .count(),
             Err(failed) => return Err(failed.to_string()),
         };
-        let outbox = shop.till.get("/v1/outbox").await.map_err(|failed| failed.to_string())?;
-        let depth = outbox.get("depth").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        let outbox = shop
+            .till
+            .get("/v1/outbox")
+            .await
+            .map_err(|failed| failed.to_string())?;
+        let depth = outbox
+            .get("depth")
+            .and_then(Value::as_u64)
+            .unwrap_or(u64::MAX);
         if open == 0 && depth == 0 {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!("{open} payments unsettled, {depth} records unreceipted after {REST_TIMEOUT:?}"));
+            return Err(format!(
+                "{open} payments unsettled, {depth} records unreceipted after {REST_TIMEOUT:?}"
+            ));
         }
         sleep(Duration::from_millis(100)).await;
     }
 }
 
 fn is_settled(payment: &Value) -> bool {
-    let refunds_done = refunds(payment).all(|refund| matches!(state(refund), "refunded" | "refused"));
-    matches!(state(payment), "approved" | "declined" | "cancelled" | "reversed") && refunds_done
+    let refunds_done =
+        refunds(payment).all(|refund| matches!(state(refund), "refunded" | "refused"));
+    matches!(
+        state(payment),
+        "approved" | "declined" | "cancelled" | "reversed"
+    ) && refunds_done
 }
 
 fn refunds(payment: &Value) -> impl Iterator<Item = &Value> {
-    payment.get("refunds").and_then(Value::as_array).into_iter().flatten()
+    payment
+        .get("refunds")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 async fn all_payments(till: &Till) -> Result<BTreeMap<String, Value>, TillFailed> {
@@ -71,8 +92,16 @@ async fn all_payments(till: &Till) -> Result<BTreeMap<String, Value>, TillFailed
     let mut path = "/v1/payments?limit=500".to_owned();
     loop {
         let page = till.get(&path).await?;
-        for payment in page.get("payments").and_then(Value::as_array).into_iter().flatten() {
-            let id = payment.get("id").and_then(Value::as_str).unwrap_or_default();
+        for payment in page
+            .get("payments")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let id = payment
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             payments.insert(id.to_owned(), payment.clone());
         }
         match page.get("next_cursor").and_then(Value::as_str) {
@@ -83,7 +112,12 @@ async fn all_payments(till: &Till) -> Result<BTreeMap<String, Value>, TillFailed
 }
 
 fn by_state(payments: &BTreeMap<String, Value>) -> Payments {
-    let count = |wanted: &[&str]| payments.values().filter(|payment| wanted.contains(&state(payment))).count();
+    let count = |wanted: &[&str]| {
+        payments
+            .values()
+            .filter(|payment| wanted.contains(&state(payment)))
+            .count()
+    };
     let all_refunds = payments.values().flat_map(refunds);
     let known = ["approved", "declined", "cancelled", "reversed"];
     Payments {
@@ -92,12 +126,18 @@ fn by_state(payments: &BTreeMap<String, Value>) -> Payments {
         cancelled: count(&["cancelled"]),
         reversed: count(&["reversed"]),
         unknown: payments.len() - count(&known),
-        refunded: all_refunds.filter(|refund| state(refund) == "refunded").count(),
+        refunded: all_refunds
+            .filter(|refund| state(refund) == "refunded")
+            .count(),
     }
 }
 
 /// PAY-1, order by order, in both directions.
-fn against_ledger(shop: &Shop, payments: &BTreeMap<String, Value>, wrong: &mut Vec<String>) -> Acquirer {
+fn against_ledger(
+    shop: &Shop,
+    payments: &BTreeMap<String, Value>,
+    wrong: &mut Vec<String>,
+) -> Acquirer {
     let ledger = shop.acquirer.ledger();
     let mut mismatched = BTreeSet::new();
     for (id, payment) in payments {
@@ -106,8 +146,15 @@ fn against_ledger(shop: &Shop, payments: &BTreeMap<String, Value>, wrong: &mut V
             mismatched.insert(id.clone());
         }
     }
-    for order in ledger.orders().into_iter().filter(|order| !payments.contains_key(&order.order)) {
-        wrong.push(format!("PAY-2: the acquirer knows {}, the journal does not", order.order));
+    for order in ledger
+        .orders()
+        .into_iter()
+        .filter(|order| !payments.contains_key(&order.order))
+    {
+        wrong.push(format!(
+            "PAY-2: the acquirer knows {}, the journal does not",
+            order.order
+        ));
         mismatched.insert(order.order);
     }
     let totals = ledger.totals("CNY");
@@ -120,31 +167,55 @@ fn against_ledger(shop: &Shop, payments: &BTreeMap<String, Value>, wrong: &mut V
 
 fn agree(payment: &Value, order: Option<&OrderAccount>) -> Result<(), String> {
     let amount_of = |value: &Value| -> Decimal {
-        let text = value.get("amount").and_then(Value::as_str).unwrap_or("not an amount");
+        let text = value
+            .get("amount")
+            .and_then(Value::as_str)
+            .unwrap_or("not an amount");
         text.parse().unwrap_or(Decimal::MIN)
     };
-    let refunded: Decimal =
-        refunds(payment).filter(|refund| state(refund) == "refunded").map(amount_of).sum();
-    let expected = if state(payment) == "approved" { amount_of(payment) - refunded } else { Decimal::ZERO };
+    let refunded: Decimal = refunds(payment)
+        .filter(|refund| state(refund) == "refunded")
+        .map(amount_of)
+        .sum();
+    let expected = if state(payment) == "approved" {
+        amount_of(payment) - refunded
+    } else {
+        Decimal::ZERO
+    };
     let held = order.map_or(Decimal::ZERO, OrderAccount::net);
     let is_charge = |movement: &&crate::acquirer::Movement| movement.kind == MovementKind::Charge;
     let charges = order.map_or(0, |order| order.movements.iter().filter(is_charge).count());
     if charges > 1 {
         return Err(format!("charged {charges} times"));
     }
-    if held == expected { Ok(()) } else { Err(format!("the books say {expected}, the acquirer holds {held}")) }
+    if held == expected {
+        Ok(())
+    } else {
+        Err(format!(
+            "the books say {expected}, the acquirer holds {held}"
+        ))
+    }
 }
 
 /// OUT-1: every record up to the journal's last, each once.
-async fn against_head_office(shop: &Shop, wrong: &mut Vec<String>) -> Result<HeadOffice, TillFailed> {
+async fn against_head_office(
+    shop: &Shop,
+    wrong: &mut Vec<String>,
+) -> Result<HeadOffice, TillFailed> {
     let outbox = shop.till.get("/v1/outbox").await?;
     let last_seq = outbox.get("last_seq").and_then(Value::as_u64).unwrap_or(0);
     let mut held: Vec<u64> = Vec::new();
     loop {
         let from = held.last().map_or(1, |last| last + 1);
-        let page = shop.head_office_till.get(&format!("/v1/stores/0001/records?from={from}&limit=500")).await?;
+        let page = shop
+            .head_office_till
+            .get(&format!("/v1/stores/0001/records?from={from}&limit=500"))
+            .await?;
         let items = page.get("items").and_then(Value::as_array);
-        let seqs = items.into_iter().flatten().filter_map(|item| item.get("seq").and_then(Value::as_u64));
+        let seqs = items
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item.get("seq").and_then(Value::as_u64));
         let before = held.len();
         held.extend(seqs.filter(|seq| *seq <= last_seq));
         if held.len() == before {

@@ -13,11 +13,13 @@ use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 pub fn start() -> io::Result<SocketAddr> {
     let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let mut broker = Broker::new(config(listen));
-    thread::Builder::new().name("broker".to_owned()).spawn(move || {
-        if let Err(error) = broker.start() {
-            tracing::error!(%error, "the broker has ended");
-        }
-    })?;
+    thread::Builder::new()
+        .name("broker".to_owned())
+        .spawn(move || {
+            if let Err(error) = broker.start() {
+                tracing::error!(%error, "the broker has ended");
+            }
+        })?;
     Ok(listen)
 }
 
@@ -44,5 +46,10 @@ fn config(listen: SocketAddr) -> Config {
         max_segment_count: 10,
         ..RouterConfig::default()
     };
-    Config { id: 0, router, v5: Some(HashMap::from([("lab".to_owned(), server)])), ..Config::default() }
+    Config {
+        id: 0,
+        router,
+        v5: Some(HashMap::from([("lab".to_owned(), server)])),
+        ..Config::default()
+    }
 }

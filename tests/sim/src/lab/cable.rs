@@ -32,7 +32,11 @@ impl Cable {
         let address = listener.local_addr()?;
         let is_in = Arc::new(watch::channel(true).0);
         let task = tokio::spawn(forward(listener, server, Arc::clone(&is_in)));
-        Ok(Self { address, is_in, task })
+        Ok(Self {
+            address,
+            is_in,
+            task,
+        })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -56,7 +60,9 @@ impl Drop for Cable {
 
 async fn forward(listener: TcpListener, server: String, is_in: Arc<watch::Sender<bool>>) {
     loop {
-        let Ok((mut near, _)) = listener.accept().await else { return };
+        let Ok((mut near, _)) = listener.accept().await else {
+            return;
+        };
         let mut state = is_in.subscribe();
         if !*state.borrow() {
             continue;

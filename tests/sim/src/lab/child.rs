@@ -37,12 +37,24 @@ impl Program {
         let beside = std::env::current_exe()?;
         // test binaries lie one folder deeper
         let folders = beside.ancestors().skip(1).take(2);
-        let found = folders.map(|folder| folder.join(name)).find(|path| path.exists());
+        let found = folders
+            .map(|folder| folder.join(name))
+            .find(|path| path.exists());
         let path = found.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("{name} is not built; run: cargo build --workspace --bins"))
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("{name} is not built; run: cargo build --workspace --bins"),
+            )
         })?;
         let log = log_folder.join(format!("{name}.log"));
-        Ok(Self { name, path, arguments, environment: Vec::new(), log, child: None })
+        Ok(Self {
+            name,
+            path,
+            arguments,
+            environment: Vec::new(),
+            log,
+            child: None,
+        })
     }
 
     /// With one more variable in its environment.
@@ -52,7 +64,10 @@ impl Program {
     }
 
     pub fn start(&mut self) -> io::Result<()> {
-        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
         let child = Command::new(&self.path)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -75,7 +90,9 @@ impl Program {
 
     /// SIGTERM, and waits for an end in order; then `kill -9`.
     pub async fn end(&mut self) -> io::Result<()> {
-        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
         if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
             // it may have ended by itself
             let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
@@ -88,7 +105,9 @@ impl Program {
 
     /// An error if it should run and does not.
     pub fn check(&mut self) -> io::Result<()> {
-        let Some(child) = &mut self.child else { return Ok(()) };
+        let Some(child) = &mut self.child else {
+            return Ok(());
+        };
         match child.try_wait()? {
             None => Ok(()),
             Some(status) => Err(io::Error::other(format!(
@@ -103,6 +122,9 @@ impl Program {
     pub fn log_tail(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
+        lines
+            .get(lines.len().saturating_sub(20)..)
+            .unwrap_or_default()
+            .join("\n")
     }
 }

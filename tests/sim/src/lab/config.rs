@@ -1,11 +1,6 @@
 //! The configuration files that the lab writes for the two programs.
 
-use std::{
-    fmt::Write as _,
-    fs, io,
-    net::SocketAddr,
-    path::PathBuf,
-};
+use std::{fmt::Write as _, fs, io, net::SocketAddr, path::PathBuf};
 
 use super::counter::LabCounter;
 
@@ -23,7 +18,15 @@ pub struct World {
 
 /// The store's, and where it is.
 pub fn controller(world: &World, counters: &[LabCounter]) -> io::Result<PathBuf> {
-    let World { folder, devices, listen, acquirer, broker, speed, .. } = world;
+    let World {
+        folder,
+        devices,
+        listen,
+        acquirer,
+        broker,
+        speed,
+        ..
+    } = world;
     let key = folder.join("sandbox.key");
     fs::write(&key, "sandbox-merchant-key-for-tests-only\n")?;
     let mut text = format!(
@@ -67,7 +70,12 @@ level = "info"
     );
     for counter in counters {
         let id = &counter.id;
-        let device = |kind: &str| devices.join(format!("counter-{id}-{kind}")).display().to_string();
+        let device = |kind: &str| {
+            devices
+                .join(format!("counter-{id}-{kind}"))
+                .display()
+                .to_string()
+        };
         let _ = write!(
             text,
             "\n[[counter]]\nid = \"{id}\"\nterminal = {{ line = \"{}\" }}\nscanner = {{ line = \"{}\" }}\n",
@@ -85,7 +93,13 @@ level = "info"
 
 /// The head office's, and where it is.
 pub fn head_office(world: &World) -> io::Result<PathBuf> {
-    let World { folder, head_office_listen, broker, database, .. } = world;
+    let World {
+        folder,
+        head_office_listen,
+        broker,
+        database,
+        ..
+    } = world;
     let own = || format!("sqlite:{}", folder.join("head-office.db").display());
     let text = format!(
         r#"[head_office]

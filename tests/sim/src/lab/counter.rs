@@ -31,7 +31,10 @@ impl LabCounter {
         let terminal = Pty::new(devices, &format!("counter-{id}-terminal"))?;
         let scanner = Pty::new(devices, &format!("counter-{id}-scanner"))?;
         Ok(Self {
-            terminal: Terminal::start(Line::Pty(terminal), TerminalConfig::new(&format!("POI-{id}"))),
+            terminal: Terminal::start(
+                Line::Pty(terminal),
+                TerminalConfig::new(&format!("POI-{id}")),
+            ),
             scanner: Scanner::start(Line::Pty(scanner), ScannerConfig::default()),
             card: slot.map(|slot| LabCard::new(slot, number)),
             id,
@@ -54,7 +57,11 @@ impl LabCard {
             1 => ChipProfile::unionpay_debit(),
             _ => ChipProfile::unionpay_credit(),
         };
-        Self { slot, chip: Arc::new(Mutex::new(Chip::new(profile))), tap: tokio::sync::Mutex::default() }
+        Self {
+            slot,
+            chip: Arc::new(Mutex::new(Chip::new(profile))),
+            tap: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Holds the card to the reader.

@@ -86,7 +86,11 @@ pub async fn visit(
     } else {
         till.open(key, &counter.id, &amount, habit.tender()).await?
     };
-    let id = opened.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = opened
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let payment = match habit {
         Habit::ScansQr => scan_qr(till, customers, &id, random).await?,
         Habit::TapsCard => tap(counter, till, &id).await?,
@@ -98,23 +102,38 @@ pub async fn visit(
                 cancelled => cancelled?,
             }
         }
-        Habit::ShowsCode | Habit::Whatever | Habit::AtTheTerminal => show_code(counter, till, &id, random).await?,
+        Habit::ShowsCode | Habit::Whatever | Habit::AtTheTerminal => {
+            show_code(counter, till, &id, random).await?
+        }
     };
-    Ok(Visit { payment, tender: habit.tender(), took: begun.elapsed() })
+    Ok(Visit {
+        payment,
+        tender: habit.tender(),
+        took: begun.elapsed(),
+    })
 }
 
-async fn show_code(counter: &LabCounter, till: &Till, id: &str, random: &mut Random) -> Result<Value, TillFailed> {
+async fn show_code(
+    counter: &LabCounter,
+    till: &Till,
+    id: &str,
+    random: &mut Random,
+) -> Result<Value, TillFailed> {
     let code = wallet_code(random);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let payment = till.until(id, PATIENCE, |payment| state(payment) != "opened").await?;
+        let payment = till
+            .until(id, PATIENCE, |payment| state(payment) != "opened")
+            .await?;
         if state(&payment) != "collecting" {
             return till.until(id, PATIENCE, has_ended).await;
         }
         if let Err(error) = counter.scanner.scan(&code).await {
             tracing::debug!(counter = counter.id, %error, "the scanner does not scan");
         }
-        let payment = till.until(id, SHOWS_AGAIN, |payment| state(payment) != "collecting").await?;
+        let payment = till
+            .until(id, SHOWS_AGAIN, |payment| state(payment) != "collecting")
+            .await?;
         if state(&payment) != "collecting" || Instant::now() > deadline {
             return till.until(id, PATIENCE, has_ended).await;
         }
@@ -130,7 +149,12 @@ fn wallet_code(random: &mut Random) -> String {
     }
 }
 
-async fn scan_qr(till: &Till, customers: &Customers, id: &str, random: &mut Random) -> Result<Value, TillFailed> {
+async fn scan_qr(
+    till: &Till,
+    customers: &Customers,
+    id: &str,
+    random: &mut Random,
+) -> Result<Value, TillFailed> {
     let has_qr = |payment: &Value| payment.pointer("/qr/text").is_some();
     let shown = till.until(id, PATIENCE, has_qr).await?;
     if let Some(qr) = shown.pointer("/qr/text").and_then(Value::as_str)
@@ -148,14 +172,17 @@ async fn scan_qr(till: &Till, customers: &Customers, id: &str, random: &mut Rand
 }
 
 async fn tap(counter: &LabCounter, till: &Till, id: &str) -> Result<Value, TillFailed> {
-    till.until(id, PATIENCE, |payment| state(payment) != "opened").await?;
+    till.until(id, PATIENCE, |payment| state(payment) != "opened")
+        .await?;
     let Some(card) = &counter.card else {
         return till.until(id, PATIENCE, has_ended).await;
     };
     let deadline = Instant::now() + PATIENCE;
     loop {
         card.insert().await;
-        let held = till.until(id, HOLDS_CARD, |payment| state(payment) != "collecting").await;
+        let held = till
+            .until(id, HOLDS_CARD, |payment| state(payment) != "collecting")
+            .await;
         card.remove().await;
         if state(&held?) != "collecting" || Instant::now() > deadline {
             return till.until(id, PATIENCE, has_ended).await;
@@ -166,7 +193,11 @@ async fn tap(counter: &LabCounter, till: &Till, id: &str) -> Result<Value, TillF
 }
 
 /// `None` if the terminal does not ask for an amount in time.
-async fn type_amount(counter: &LabCounter, till: &Till, amount: &str) -> Result<Option<Value>, TillFailed> {
+async fn type_amount(
+    counter: &LabCounter,
+    till: &Till,
+    amount: &str,
+) -> Result<Option<Value>, TillFailed> {
     let before = newest(till, &counter.id).await?;
     let deadline = Instant::now() + Duration::from_secs(4);
     while counter.terminal.type_amount(amount).await.is_err() {
@@ -190,9 +221,14 @@ async fn type_amount(counter: &LabCounter, till: &Till, amount: &str) -> Result<
 }
 
 async fn newest(till: &Till, counter: &str) -> Result<Option<String>, TillFailed> {
-    let found = till.get(&format!("/v1/payments?counter={counter}&limit=1")).await?;
+    let found = till
+        .get(&format!("/v1/payments?counter={counter}&limit=1"))
+        .await?;
     let first = found.get("payments").and_then(|payments| payments.get(0));
-    Ok(first.and_then(|payment| payment.get("id")).and_then(Value::as_str).map(str::to_owned))
+    Ok(first
+        .and_then(|payment| payment.get("id"))
+        .and_then(Value::as_str)
+        .map(str::to_owned))
 }
 
 /// Shared by all counters: how many visits are left.

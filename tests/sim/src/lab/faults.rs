@@ -15,15 +15,30 @@ use crate::{
 
 /// The acquirer's moods. Durations are before its clock is sped up.
 pub fn moods() -> Vec<Rule> {
-    let decline = |code: &str| Verdict::Decline { code: code.to_owned() };
-    let silence = |money_moved, connection| Delivery::Silence { money_moved, connection };
-    let error = |status, money_moved| Delivery::Error { status, money_moved };
+    let decline = |code: &str| Verdict::Decline {
+        code: code.to_owned(),
+    };
+    let silence = |money_moved, connection| Delivery::Silence {
+        money_moved,
+        connection,
+    };
+    let error = |status, money_moved| Delivery::Error {
+        status,
+        money_moved,
+    };
     let verifying = |for_ms, then| Verdict::Verifying { for_ms, then };
-    let charge = |chance| Rule { ..chanced(Operation::Charge, chance) };
+    let charge = |chance| Rule {
+        ..chanced(Operation::Charge, chance)
+    };
     vec![
         charge(0.05).verdict(decline("INSUFFICIENT_FUNDS")),
         charge(0.06).verdict(verifying(8_000, Then::Approve)),
-        charge(0.02).verdict(verifying(8_000, Then::Decline { code: "CUSTOMER_REFUSED".to_owned() })),
+        charge(0.02).verdict(verifying(
+            8_000,
+            Then::Decline {
+                code: "CUSTOMER_REFUSED".to_owned(),
+            },
+        )),
         charge(0.01).verdict(verifying(8_000, Then::Never)),
         charge(0.02).delivery(silence(true, Connection::Hold)),
         charge(0.01).delivery(silence(true, Connection::Drop)),
@@ -59,39 +74,74 @@ pub async fn devices(shop: Arc<Shop>, seed: u64) {
         sleep(random.millis(300, 1_500)).await;
         let count = u64::try_from(shop.counters.len()).unwrap_or(1);
         let at = usize::try_from(random.below(count)).unwrap_or(0);
-        let Some(counter) = shop.counters.get(at) else { continue };
+        let Some(counter) = shop.counters.get(at) else {
+            continue;
+        };
         let outage = random.millis(200, 1_200);
-        let mute = Faults { mute: true, ..Faults::default() };
-        let split = Faults { split: Some(Duration::from_micros(200)), ..Faults::default() };
-        let garbage = Faults { garbage: b"\x00\xff{\"nonsense".to_vec(), ..Faults::default() };
+        let mute = Faults {
+            mute: true,
+            ..Faults::default()
+        };
+        let split = Faults {
+            split: Some(Duration::from_micros(200)),
+            ..Faults::default()
+        };
+        let garbage = Faults {
+            garbage: b"\x00\xff{\"nonsense".to_vec(),
+            ..Faults::default()
+        };
         let outcome = match random.below(6) {
             0 => {
-                shop.say(format_args!("counter {}: the scanner's cable is pulled for {outage:?}", counter.id));
+                shop.say(format_args!(
+                    "counter {}: the scanner's cable is pulled for {outage:?}",
+                    counter.id
+                ));
                 let pulled = counter.scanner.unplug().await;
                 sleep(outage).await;
                 pulled.and(counter.scanner.plug().await)
             }
             1 => {
-                shop.say(format_args!("counter {}: the terminal's cable is pulled for {outage:?}", counter.id));
+                shop.say(format_args!(
+                    "counter {}: the terminal's cable is pulled for {outage:?}",
+                    counter.id
+                ));
                 let pulled = counter.terminal.unplug().await;
                 sleep(outage).await;
                 pulled.and(counter.terminal.plug().await)
             }
             2 => {
-                shop.say(format_args!("counter {}: the terminal is mute for {outage:?}", counter.id));
+                shop.say(format_args!(
+                    "counter {}: the terminal is mute for {outage:?}",
+                    counter.id
+                ));
                 let set = counter.terminal.faults(|faults| *faults = mute).await;
                 sleep(outage).await;
-                set.and(counter.terminal.faults(|faults| *faults = Faults::default()).await)
+                set.and(
+                    counter
+                        .terminal
+                        .faults(|faults| *faults = Faults::default())
+                        .await,
+                )
             }
             3 => {
                 let set = counter.scanner.faults(|faults| *faults = split).await;
                 sleep(outage).await;
-                set.and(counter.scanner.faults(|faults| *faults = Faults::default()).await)
+                set.and(
+                    counter
+                        .scanner
+                        .faults(|faults| *faults = Faults::default())
+                        .await,
+                )
             }
             4 => {
                 let set = counter.terminal.faults(|faults| *faults = garbage).await;
                 sleep(outage / 4).await;
-                set.and(counter.terminal.faults(|faults| *faults = Faults::default()).await)
+                set.and(
+                    counter
+                        .terminal
+                        .faults(|faults| *faults = Faults::default())
+                        .await,
+                )
             }
             _ => counter.scanner.babble(b"\x1b[?garbage\x00\xff\r").await,
         };
@@ -140,7 +190,9 @@ pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
             shop.head_office.lock().await.start()?;
         }
         Outage::ControllerKilled => {
-            shop.say(format_args!("the store controller is killed (-9) and started again"));
+            shop.say(format_args!(
+                "the store controller is killed (-9) and started again"
+            ));
             shop.note_violations().await;
             let mut controller = shop.controller.lock().await;
             controller.kill().await?;

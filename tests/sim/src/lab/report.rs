@@ -66,7 +66,13 @@ pub struct Timing {
 impl Report {
     /// Whether the books agree.
     pub fn is_clean(&self) -> bool {
-        let Self { payments, acquirer, head_office, invariants, .. } = self;
+        let Self {
+            payments,
+            acquirer,
+            head_office,
+            invariants,
+            ..
+        } = self;
         payments.unknown == 0
             && acquirer.mismatched == 0
             && head_office.missing == 0
@@ -96,7 +102,16 @@ mod tests {
     fn one_unknown_payment_is_not_clean() {
         let clean = Report::default();
         assert!(clean.is_clean());
-        let payments = Payments { unknown: 1, ..Payments::default() };
-        assert!(!Report { payments, ..Report::default() }.is_clean());
+        let payments = Payments {
+            unknown: 1,
+            ..Payments::default()
+        };
+        assert!(
+            !Report {
+                payments,
+                ..Report::default()
+            }
+            .is_clean()
+        );
     }
 }

@@ -19,7 +19,8 @@ use tokio::{
 };
 
 use super::{
-    args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter, faults, till::Till,
+    args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter, faults,
+    till::Till,
 };
 use crate::{
     acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle},
@@ -71,14 +72,22 @@ impl Shop {
             true => None,
             false => Some(Pcscd::start(usize::from(args.counters)).await?),
         };
-        let slots = |at: usize| pcscd.as_ref().and_then(|pcscd| pcscd.slots().get(at).cloned());
+        let slots = |at: usize| {
+            pcscd
+                .as_ref()
+                .and_then(|pcscd| pcscd.slots().get(at).cloned())
+        };
         let counters: Vec<LabCounter> = (0..usize::from(args.counters))
             .map(|at| LabCounter::new(at + 1, &devices, slots(at)))
             .collect::<Result<_, _>>()?;
         let acquirer = Acquirer::start(AcquirerConfig {
             seed: args.seed,
             speed: args.speed,
-            rules: if args.calm { Vec::new() } else { faults::moods() },
+            rules: if args.calm {
+                Vec::new()
+            } else {
+                faults::moods()
+            },
             ..AcquirerConfig::new(folder.join("acquirer-ledger.jsonl"))
         })?;
         let acquirer_cable = Cable::to(acquirer.addr().to_string()).await?;
@@ -101,7 +110,13 @@ impl Shop {
         };
         let controller_config = config::controller(&world, &counters)?;
         let head_office_config = config::head_office(&world)?;
-        let run = |file: PathBuf| vec!["run".to_owned(), "--config".to_owned(), file.display().to_string()];
+        let run = |file: PathBuf| {
+            vec![
+                "run".to_owned(),
+                "--config".to_owned(),
+                file.display().to_string(),
+            ]
+        };
         let mut controller = Program::new("store-controller", run(controller_config), folder)?;
         if let Some(pcscd) = &pcscd {
             let (name, value) = pcscd.client_env();
@@ -142,7 +157,9 @@ impl Shop {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(ShopFailed::NotReady(format!("not every counter is ready: {counters}")));
+                return Err(ShopFailed::NotReady(format!(
+                    "not every counter is ready: {counters}"
+                )));
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -151,7 +168,13 @@ impl Shop {
     /// Whether every counter takes everything it has a device for.
     fn are_ready(&self, counters: &Value) -> bool {
         let listed = counters.get("counters").and_then(Value::as_array);
-        let tenders = |counter: &Value| counter.get("tenders").and_then(Value::as_array).cloned().unwrap_or_default();
+        let tenders = |counter: &Value| {
+            counter
+                .get("tenders")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
         let has_readers = self.counters.iter().all(|counter| counter.card.is_some());
         let is_ready = |tender: &Value| {
             let needs_reader = tender.get("tender").and_then(Value::as_str) == Some("card");
@@ -159,7 +182,10 @@ impl Shop {
             ready || (needs_reader && !has_readers)
         };
         listed.is_some_and(|listed| {
-            listed.len() == self.counters.len() && listed.iter().all(|counter| tenders(counter).iter().all(is_ready))
+            listed.len() == self.counters.len()
+                && listed
+                    .iter()
+                    .all(|counter| tenders(counter).iter().all(is_ready))
         })
     }
 
@@ -180,7 +206,9 @@ impl Shop {
 
     /// Adds up what the controller's metrics count, before it is killed and forgets them.
     pub async fn note_violations(&self) {
-        let Ok(metrics) = self.till.text("/metrics").await else { return };
+        let Ok(metrics) = self.till.text("/metrics").await else {
+            return;
+        };
         *self.violations.lock().await += sum_of(&metrics, "invariant_violations_total");
         *self.restarts.lock().await += sum_of(&metrics, "restarts_total");
     }
@@ -209,7 +237,10 @@ fn sum_of(metrics: &str, name: &str) -> u64 {
         let found = sample.split('{').next()?.ends_with(name);
         found.then(|| value.parse().ok()).flatten()
     };
-    let samples = metrics.lines().filter(|line| !line.starts_with('#')).filter_map(of);
+    let samples = metrics
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(of);
     // an empty sum of floats is -0
     let sum = samples.fold(0.0, |sum, value| sum + value);
     format!("{sum:.0}").parse().unwrap_or(u64::MAX)
@@ -217,7 +248,18 @@ fn sum_of(metrics: &str, name: &str) -> u64 {
 
 /// The address itself, with a free port in place of 0. Taken by another: an error now rather than later.
 fn free(address: SocketAddr) -> io::Result<SocketAddr> {
-    let wanted = if address.port() == 0 { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) } else { address };
-    let told = |error: io::Error| io::Error::new(error.kind(), format!("{address} can't be listened on: {error}"));
-    TcpListener::bind(wanted).and_then(|listener| listener.local_addr()).map_err(told)
+    let wanted = if address.port() == 0 {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+    } else {
+        address
+    };
+    let told = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("{address} can't be listened on: {error}"),
+        )
+    };
+    TcpListener::bind(wanted)
+        .and_then(|listener| listener.local_addr())
+        .map_err(told)
 }

@@ -29,29 +29,55 @@ pub struct Till {
 
 impl Till {
     pub fn new(store: SocketAddr) -> Result<Self, reqwest::Error> {
-        let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
-        Ok(Self { base: format!("http://{store}"), http })
+        let http = Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+            .build()?;
+        Ok(Self {
+            base: format!("http://{store}"),
+            http,
+        })
     }
 
     /// Opens a payment; a counter that can't take it yet is asked again.
-    pub async fn open(&self, key: &str, counter: &str, amount: &str, tender: &str) -> Result<Value, TillFailed> {
+    pub async fn open(
+        &self,
+        key: &str,
+        counter: &str,
+        amount: &str,
+        tender: &str,
+    ) -> Result<Value, TillFailed> {
         let body = json!({
             "counter": counter, "amount": amount, "currency": "CNY", "tender": tender, "reference": key,
         });
-        self.insist(Method::POST, "/v1/payments", Some(key), Some(&body)).await
+        self.insist(Method::POST, "/v1/payments", Some(key), Some(&body))
+            .await
     }
 
     pub async fn payment(&self, id: &str) -> Result<Value, TillFailed> {
-        self.insist(Method::GET, &format!("/v1/payments/{id}"), None, None).await
+        self.insist(Method::GET, &format!("/v1/payments/{id}"), None, None)
+            .await
     }
 
     pub async fn cancel(&self, id: &str) -> Result<Value, TillFailed> {
-        self.insist(Method::POST, &format!("/v1/payments/{id}/cancel"), None, None).await
+        self.insist(
+            Method::POST,
+            &format!("/v1/payments/{id}/cancel"),
+            None,
+            None,
+        )
+        .await
     }
 
     pub async fn refund(&self, key: &str, id: &str, amount: &str) -> Result<Value, TillFailed> {
         let body = json!({ "amount": amount, "currency": "CNY", "reason": "the customer brought it back" });
-        self.insist(Method::POST, &format!("/v1/payments/{id}/refunds"), Some(key), Some(&body)).await
+        self.insist(
+            Method::POST,
+            &format!("/v1/payments/{id}/refunds"),
+            Some(key),
+            Some(&body),
+        )
+        .await
     }
 
     /// Any other question.
@@ -61,7 +87,12 @@ impl Till {
 
     pub async fn text(&self, path: &str) -> Result<String, TillFailed> {
         let no_answer = |error: reqwest::Error| TillFailed::NoAnswer(error.to_string());
-        let response = self.http.get(format!("{}{path}", self.base)).send().await.map_err(no_answer)?;
+        let response = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .map_err(no_answer)?;
         response.text().await.map_err(no_answer)
     }
 
@@ -95,9 +126,15 @@ impl Till {
     ) -> Result<Value, TillFailed> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
-            request = key.into_iter().fold(request, |request, key| request.header("Idempotency-Key", key));
-            request = body.into_iter().fold(request, |request, body| request.json(body));
+            let mut request = self
+                .http
+                .request(method.clone(), format!("{}{path}", self.base));
+            request = key.into_iter().fold(request, |request, key| {
+                request.header("Idempotency-Key", key)
+            });
+            request = body
+                .into_iter()
+                .fold(request, |request, body| request.json(body));
             let failed = match request.send().await {
                 Ok(response) => {
                     let status = response.status();
@@ -131,10 +168,16 @@ impl TillFailed {
 }
 
 pub fn state(payment: &Value) -> &str {
-    payment.get("state").and_then(Value::as_str).unwrap_or_default()
+    payment
+        .get("state")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// The stand is free: final, or being undone.
 pub fn has_ended(payment: &Value) -> bool {
-    matches!(state(payment), "approved" | "declined" | "cancelled" | "reversed" | "reversing")
+    matches!(
+        state(payment),
+        "approved" | "declined" | "cancelled" | "reversed" | "reversing"
+    )
 }

@@ -1,13 +1,15 @@
 //! The journal actor: the only way to the disk for facts that must survive (JRN-1 to JRN-3).
 //!
-//! `Append` is answered when its records are on stable storage and not before. While one group is being written the
-//! next one gathers, so that many counters share one flush. The actor makes the records and so the chain; the disk
-//! checks it. After a failure of the disk nothing more is taken, for ever: there is no memory mode.
+//! `Append` is answered when its records are on stable storage and not before. While one group is
+//! being written the next one gathers, so that many counters share one flush. The actor makes the
+//! records and so the chain; the disk checks it. After a failure of the disk nothing more is taken,
+//! for ever: there is no memory mode.
 //!
-//! If the actor dies between handing a group to the disk and answering, the group is written all the same and the
-//! callers get no answer. They read, and repeat; the next incarnation begins at the disk's tip, and if the old group
-//! was still on its way, the disk says `OutOfStep` and the records are made anew. Reading is not this actor's business:
-//! readers hold the `JournalDisk` itself.
+//! If the actor dies between handing a group to the disk and answering, the group is written all
+//! the same and the callers get no answer. They read, and repeat; the next incarnation begins at
+//! the disk's tip, and if the old group was still on its way, the disk says `OutOfStep` and the
+//! records are made anew. Reading is not this actor's business: readers hold the `JournalDisk`
+//! itself.
 
 mod group;
 #[cfg(any(test, feature = "test-ports"))]
@@ -64,8 +66,8 @@ impl fmt::Debug for JournalDeps {
 
 /// Put these facts on disk, together or not at all.
 ///
-/// Errors: `Stopped` (take no more money), `NearlyFull` (open no payment), `Busy` and `NoAnswer` (try again),
-/// `Refused` (never).
+/// Errors: `Stopped` (take no more money), `NearlyFull` (open no payment), `Busy` and `NoAnswer`
+/// (try again), `Refused` (never).
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Appended, JournalFailed>")]
 pub struct Append {

@@ -1,12 +1,13 @@
 //! The `JournalDisk` on sled 0.34: what it acknowledged survives kill -9 and power loss (JRN-1).
 //!
-//! One thread writes: per group one transaction over all trees, `flush`, and an fdatasync of sled's own file, then the
-//! answer. Any error of the disk stops the writing for ever (JRN-3). Reads go to sled directly, on threads that may
-//! block, and show nothing that is not durable. One process holds the directory; a marker beside the store remembers
-//! how far the records went, so that an erased store is never taken for a new one.
+//! One thread writes: per group one transaction over all trees, `flush`, and an fdatasync of sled's
+//! own file, then the answer. Any error of the disk stops the writing for ever (JRN-3). Reads go to
+//! sled directly, on threads that may block, and show nothing that is not durable. One process
+//! holds the directory; a marker beside the store remembers how far the records went, so that an
+//! erased store is never taken for a new one.
 //!
-//! Not here: the guard log in front of the store (its place is `Writer::make_durable`), retention, and copying the
-//! store before it is opened after a crash.
+//! Not here: the guard log in front of the store (its place is `Writer::make_durable`), retention,
+//! and copying the store before it is opened after a crash.
 
 mod directory;
 mod failed;
@@ -59,7 +60,8 @@ pub struct JournalConfig {
     pub dir: PathBuf,
     /// With less room than this on the disk no payment is begun; those begun still end.
     pub min_free_bytes: u64,
-    /// From UTC to the clock whose midnight ends the business day: 480 for China. Kept from the journal's first run on.
+    /// From UTC to the clock whose midnight ends the business day: 480 for China. Kept from the
+    /// journal's first run on.
     pub day_offset_minutes: i32,
 }
 
@@ -134,7 +136,8 @@ impl Journal {
         writer::has_room(self.shared.dir.root(), self.min_free_bytes)
     }
 
-    /// Counts and sums of the business days that begin with `day`: `2026-11-22`, or `2026-11` for a month.
+    /// Counts and sums of the business days that begin with `day`: `2026-11-22`, or `2026-11` for a
+    /// month.
     pub fn totals(&self, day: &str) -> Reply<'_, Result<Vec<Total>, JournalFailed>> {
         let day = day.to_owned();
         self.read(move |shared| shared.totals(&day))
@@ -142,7 +145,8 @@ impl Journal {
 
     /// Writes what was taken, then the marker of a clean end. Afterwards every append is refused.
     ///
-    /// Errors: `Stopped` if the journal has failed before or now; it then counts as not cleanly closed.
+    /// Errors: `Stopped` if the journal has failed before or now; it then counts as not cleanly
+    /// closed.
     pub async fn close(&self) -> Result<(), JournalFailed> {
         let (jobs, writer) = (take(&self.jobs), take(&self.writer));
         drop(jobs);
@@ -202,7 +206,8 @@ impl Journal {
 }
 
 impl Drop for Journal {
-    /// Without `close` the next run finds the journal not cleanly closed; what was acknowledged is there.
+    /// Without `close` the next run finds the journal not cleanly closed; what was acknowledged is
+    /// there.
     fn drop(&mut self) {
         drop(take(&self.jobs));
         let writer = take(&self.writer);

@@ -1,6 +1,7 @@
 //! The journal in processes of its own: killed under load, refused by its disk, wanted by two.
 //!
-//! The child is this test binary once more: `child` does nothing unless the environment names a directory.
+//! The child is this test binary once more: `child` does nothing unless the environment names a
+//! directory.
 
 use std::{
     collections::{BTreeMap, hash_map::RandomState},
@@ -62,7 +63,8 @@ fn payment(now: Timestamp, writer: u8, n: u32) -> Payment {
     Payment::open(opening, now)
 }
 
-/// One counter's day: payments are opened and approved, until the journal stops. Each acknowledgement is told.
+/// One counter's day: payments are opened and approved, until the journal stops. Each
+/// acknowledgement is told.
 async fn trade(journal: Addr<JournalActor>, now: Timestamp, writer: u8) {
     for n in 0.. {
         for state in [State::Opened, State::Submitted, State::Approved] {

@@ -53,7 +53,8 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Takes from the front of `waiting` what fits into one group. What can't be a record is answered here and now.
+    /// Takes from the front of `waiting` what fits into one group. What can't be a record is
+    /// answered here and now.
     pub(super) fn gather(
         waiting: &mut VecDeque<Waiting>,
         tip: Tip,
@@ -113,7 +114,8 @@ impl Group {
             .collect()
     }
 
-    /// Those that begin a payment, and the others. If none does, nothing can be done for any of them.
+    /// Those that begin a payment, and the others. If none does, nothing can be done for any of
+    /// them.
     pub(super) fn split_opening(self) -> (Vec<Waiting>, Vec<Waiting>) {
         let (opening, others): (Vec<_>, Vec<_>) = self
             .into_waiting()

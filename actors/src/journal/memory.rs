@@ -1,8 +1,9 @@
-//! A journal disk in memory for tests: fails on demand, is slow on demand, and loses what was not synced.
+//! A journal disk in memory for tests: fails on demand, is slow on demand, and loses what was not
+//! synced.
 //!
-//! It takes time by tokio's clock, so a paused test decides when a group is durable. Like the real disk it finishes a
-//! group that nobody waits for any more, and refuses one that does not continue the chain. It shows nothing that is
-//! not durable yet.
+//! It takes time by tokio's clock, so a paused test decides when a group is durable. Like the real
+//! disk it finishes a group that nobody waits for any more, and refuses one that does not continue
+//! the chain. It shows nothing that is not durable yet.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -73,7 +74,8 @@ impl MemoryDisk {
             .collect()
     }
 
-    /// The disk as a process finds it after a crash at this moment: what was not synced is lost, or by luck is there.
+    /// The disk as a process finds it after a crash at this moment: what was not synced is lost, or
+    /// by luck is there.
     pub fn after_crash(&self, unsynced_is_lost: bool) -> MemoryDisk {
         let inner = self.lock();
         let len = if unsynced_is_lost {

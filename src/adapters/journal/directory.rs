@@ -1,4 +1,5 @@
-//! The journal's directory: one process at a time, and a marker that remembers how far the records went.
+//! The journal's directory: one process at a time, and a marker that remembers how far the records
+//! went.
 //!
 //! | in it | what |
 //! |---|---|
@@ -103,7 +104,8 @@ impl Directory {
         self.root.join("aside")
     }
 
-    /// The marker, `None` before the first run. One that can't be read is an error: it might have said that records exist.
+    /// The marker, `None` before the first run. One that can't be read is an error: it might have
+    /// said that records exist.
     pub(super) fn marker(&self) -> Result<Option<Marker>, OpenFailed> {
         let path = self.root.join("marker.json");
         let text = match fs::read(&path) {
@@ -118,7 +120,8 @@ impl Directory {
         Ok(Some(marker))
     }
 
-    /// Replaces the marker: after this, power may fail and either the old or the new one is there, whole.
+    /// Replaces the marker: after this, power may fail and either the old or the new one is there,
+    /// whole.
     pub(super) fn write_marker(&self, marker: &Marker) -> io::Result<()> {
         let (path, new) = (self.root.join("marker.json"), self.root.join("marker.new"));
         let mut file = File::create(&new)?;

@@ -4,7 +4,8 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Nothing is ever begun anew because of one of these: an empty journal where records were would hide money.
+/// Nothing is ever begun anew because of one of these: an empty journal where records were would
+/// hide money.
 #[derive(Debug, Error)]
 pub enum OpenFailed {
     #[error(

@@ -19,7 +19,8 @@ pub(super) struct Opened {
     pub was_clean: bool,
 }
 
-/// Opens the journal in `dir`. With a `day_offset` one is begun if none is there; without, that is an error.
+/// Opens the journal in `dir`. With a `day_offset` one is begun if none is there; without, that is
+/// an error.
 pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFailed> {
     let dir = Directory::take(dir, day_offset.is_some())?;
     let marker = dir.marker()?;
@@ -128,7 +129,8 @@ fn settle_format(
     Ok(kept)
 }
 
-/// The last records continue one another up to the tip, through the marker, and what is unsettled exists.
+/// The last records continue one another up to the tip, through the marker, and what is unsettled
+/// exists.
 fn check_records(store: &Store, head: &Head, marker: Option<&Marker>) -> Result<(), StoreFailed> {
     let records = store.last_records(CHECKED_RECORDS)?;
     invariant::is_chained(&records).map_err(|broken| StoreFailed::Damaged(broken.what))?;

@@ -1,6 +1,8 @@
-//! From a group of records to what changes in the store: checked against the chain, coalesced per payment.
+//! From a group of records to what changes in the store: checked against the chain, coalesced per
+//! payment.
 //!
-//! Reads the store and changes nothing. This is the half of a write that the guard log will stand in front of.
+//! Reads the store and changes nothing. This is the half of a write that the guard log will stand
+//! in front of.
 
 use std::collections::{BTreeMap, HashSet};
 

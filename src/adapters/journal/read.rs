@@ -1,7 +1,8 @@
 //! Reading, beside the writer and never in its way: sled's trees are read concurrently.
 //!
-//! A transaction can be seen before it is durable. Records are shown up to the durable tip only; a payment carries the
-//! number of its record, and whoever met one beyond the tip waits for the moment it takes.
+//! A transaction can be seen before it is durable. Records are shown up to the durable tip only; a
+//! payment carries the number of its record, and whoever met one beyond the tip waits for the
+//! moment it takes.
 
 use std::ops::Bound;
 
@@ -93,8 +94,8 @@ impl Shared {
         }
     }
 
-    /// Newest first. By reference and by an unsettled state there is an index; otherwise the payments are looked
-    /// through from the newest on.
+    /// Newest first. By reference and by an unsettled state there is an index; otherwise the
+    /// payments are looked through from the newest on.
     pub(super) fn find(&self, filter: &PaymentFilter) -> Read<Vec<Payment>> {
         let store = &self.store;
         if let Some(reference) = &filter.reference {

@@ -1,4 +1,5 @@
-//! The journal read by a command while no controller runs. It appends nothing and leaves the marker as it is.
+//! The journal read by a command while no controller runs. It appends nothing and leaves the marker
+//! as it is.
 
 use std::{fmt, path::Path};
 
@@ -29,7 +30,8 @@ impl fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// Errors: `InUse` while the controller runs (the store can be open once only), `Absent` if nothing is there.
+    /// Errors: `InUse` while the controller runs (the store can be open once only), `Absent` if
+    /// nothing is there.
     pub fn open(dir: &Path) -> Result<Self, OpenFailed> {
         let opened = open::open(dir, None)?;
         Ok(Self {

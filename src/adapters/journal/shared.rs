@@ -76,7 +76,8 @@ impl Shared {
         JournalFailed::Stopped(why)
     }
 
-    /// Nothing is shown that could still be lost: waits until `seq` is durable. On a thread that may block.
+    /// Nothing is shown that could still be lost: waits until `seq` is durable. On a thread that
+    /// may block.
     pub(super) fn wait_durable(&self, seq: u64) -> Result<(), JournalFailed> {
         let is_pending =
             |progress: &mut Progress| progress.durable.tip.seq < seq && progress.stopped.is_none();

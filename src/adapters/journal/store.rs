@@ -1,8 +1,9 @@
 //! The trees in sled, and the only two ways of changing them: one transaction, and then a sync.
 //!
-//! sled's `flush` writes and never syncs, and a tail of unsynced segments makes it erase everything at the next open.
-//! So each transaction is far below one segment and is followed by `flush` and an fdatasync of sled's own file, before
-//! anybody is told. sled's background flusher is off: it would write outside this discipline.
+//! sled's `flush` writes and never syncs, and a tail of unsynced segments makes it erase everything
+//! at the next open. So each transaction is far below one segment and is followed by `flush` and an
+//! fdatasync of sled's own file, before anybody is told. sled's background flusher is off: it would
+//! write outside this discipline.
 //!
 //! | tree | key | value |
 //! |---|---|---|
@@ -97,7 +98,8 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens sled in the journal's directory, or creates it there. A torn snapshot, of which sled has no need, is put aside.
+    /// Opens sled in the journal's directory, or creates it there. A torn snapshot, of which sled
+    /// has no need, is put aside.
     pub(super) fn open(dir: &Directory) -> Result<Self, OpenFailed> {
         let path = dir.store();
         let damaged = |cause: StoreFailed| {
@@ -178,7 +180,8 @@ impl Store {
         self.meta_u32("format")
     }
 
-    /// Minutes from UTC to the business day, as they were when the journal began: the totals hang on it.
+    /// Minutes from UTC to the business day, as they were when the journal began: the totals hang
+    /// on it.
     pub(super) fn day_offset_minutes(&self) -> Result<Option<i32>, StoreFailed> {
         Ok(self.meta_u32("day_offset")?.map(u32::cast_signed))
     }

@@ -1,8 +1,8 @@
 //! Counts and sums per business day, tender and state, kept up to date with every group.
 //!
-//! A payment counts on the day it was opened, in the state it is in now; a refund counts, as `refunded`, on the day on
-//! which it was refunded. Sums are in minor units of the currency. Comparing them with an acquirer's statement is not
-//! done here.
+//! A payment counts on the day it was opened, in the state it is in now; a refund counts, as
+//! `refunded`, on the day on which it was refunded. Sums are in minor units of the currency.
+//! Comparing them with an acquirer's statement is not done here.
 
 use std::collections::BTreeMap;
 

@@ -99,8 +99,8 @@ impl Writer {
             .map_err(|cause| self.fail(&cause))
     }
 
-    /// The seam for the guard log: it will make the group durable here with one append and one sync, and the rest
-    /// will follow behind on a thread of its own.
+    /// The seam for the guard log: it will make the group durable here with one append and one
+    /// sync, and the rest will follow behind on a thread of its own.
     fn make_durable(&self, changes: &Changes, head: Head) -> Result<(), StoreFailed> {
         self.shared.store.apply(changes)?;
         self.shared.store.sync()?;
@@ -138,7 +138,8 @@ impl Writer {
     }
 }
 
-/// Whether the disk has more than `min_free_bytes` left. A disk that can't say has room: the write itself will tell.
+/// Whether the disk has more than `min_free_bytes` left. A disk that can't say has room: the write
+/// itself will tell.
 pub(super) fn has_room(dir: &Path, min_free_bytes: u64) -> bool {
     match statvfs(dir) {
         Ok(disk) => disk.blocks_available().saturating_mul(disk.fragment_size()) >= min_free_bytes,

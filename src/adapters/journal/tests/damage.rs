@@ -1,4 +1,5 @@
-//! What the journal says when its files are torn, gone or not its own. It never begins anew by itself.
+//! What the journal says when its files are torn, gone or not its own. It never begins anew by
+//! itself.
 
 use std::{
     fs,

@@ -167,6 +167,45 @@ fn exclusively(port: &Path) -> Box<dyn tokio_serial::SerialPort> {
     Box::new(open.exclusive(true).open_native().unwrap())
 }
 
+#[tokio::test]
+async fn beside_a_running_controller_its_own_is_left_alone() {
+    let shop = Shop::new();
+    let bank = Acquirer::start(AcquirerConfig::new(shop.path("ledger.jsonl"))).unwrap();
+    let (port, _device, _line) = pty();
+    let config = shop.config(&format!(
+        "{}[[counter]]\nid = '07'\nscanner = {{ line = '{}' }}\n",
+        acquirer("bank", &bank.url(), "sandbox.key"),
+        port.display(),
+    ));
+    // this process stands for the controller: it holds journal and port, and listens
+    let _journal = Journal::open(JournalConfig::new(shop.path("journal"))).unwrap();
+    let _in_use = exclusively(&port);
+    let _api = TcpListener::bind(("127.0.0.1", shop.api)).unwrap();
+    let pid = std::process::id();
+    let asked = controller(&config, &["doctor"]);
+    let said = text(&asked.stdout);
+    assert_eq!(asked.status.code(), Some(0), "{said}");
+    for what in [
+        format!("is held by the controller (process {pid})"),
+        format!("process {pid} listens on nothing public unasked"),
+        "is held, as it should be while the controller".to_owned(),
+    ] {
+        assert!(
+            level(said, "ok").join("\n").contains(&what),
+            "{what} is not in:\n{said}"
+        );
+    }
+    let unasked = TcpListener::bind("0.0.0.0:0").unwrap();
+    let asked = controller(&config, &["doctor"]);
+    let address = unasked.local_addr().unwrap();
+    let failed = level(text(&asked.stdout), "fail").join("\n");
+    assert!(
+        failed.contains(&format!("process {pid} listens on {address} unasked")),
+        "{failed}"
+    );
+    assert_eq!(asked.status.code(), Some(1));
+}
+
 #[test]
 fn faults_of_the_configuration_are_findings_too() {
     let shop = Shop::new();

@@ -116,7 +116,8 @@ impl OpenStore {
     }
 }
 
-fn open_acquirer(
+/// Its key read, nothing sent yet.
+pub(crate) fn open_acquirer(
     config: &Config,
     acquirer: &config::Acquirer,
     clock: &Arc<dyn WallClock>,
@@ -230,7 +231,7 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
 fn opener(line: &Line) -> Arc<dyn LineOpener> {
     match line {
         Line::Serial { path, settings } => {
-            Arc::new(SerialLine::new(path.clone(), settings.clone()))
+            Arc::new(SerialLine::new(path.clone(), *settings))
         }
         Line::Tcp {
             host,

@@ -117,7 +117,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
         Box::pin(readers::check(wanted.collect())),
     );
     for acquirer in &config.acquirers {
-        let check = acquirers::check(config.store.clone(), acquirer.clone());
+        let check = acquirers::check(config.clone(), acquirer.clone());
         add(format!("acquirer {}", acquirer.id), Box::pin(check));
     }
     add(

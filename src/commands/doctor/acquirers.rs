@@ -1,48 +1,32 @@
 //! Acquirers: the key is there and nobody else's to read, the acquirer answers, and its clock agrees with ours.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{error::Error, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use reqwest::{Client, header::DATE, redirect};
-use secrecy::SecretString;
 use store_actors::{
     domain::payment::NoAnswer,
-    ports::{Acquirer as _, AcquirerProfile},
+    ports::{Acquirer as Driver, Entropy, WallClock},
 };
 
 use super::{ANSWER_WITHIN, clock, finding::Finding};
 use crate::{
-    adapters::{
-        acquirers::{
-            key::{KeyRefused, KeySource},
-            sandbox::{Sandbox, SandboxConfig, SandboxRefused},
-        },
-        clock::{OsEntropy, SystemClock},
-    },
-    config::{Acquirer, Driver, Store},
+    adapters::clock::{OsEntropy, SystemClock},
+    config::{Acquirer, Config},
+    wiring::{WiringFailed, open_acquirer},
 };
 
-pub(super) async fn check(store: Store, acquirer: Acquirer) -> Vec<Finding> {
+pub(super) async fn check(config: Config, acquirer: Acquirer) -> Vec<Finding> {
     let what = format!("acquirer {}", acquirer.id);
     let mut findings = Vec::new();
     findings.extend(exposed(&what, &acquirer.key_file));
-    let key = match KeySource::File(acquirer.key_file.clone()).read() {
-        Ok(key) => key,
-        Err(refused) => {
-            findings.push(no_key(&what, &acquirer.key_file, &refused));
+    let driver = match open(&config, &acquirer) {
+        Ok(driver) => driver,
+        Err(failed) => {
+            findings.push(not_opened(&what, &acquirer.key_file, &failed));
             return findings;
         }
     };
-    let probed = match driver(&store, &acquirer, key) {
-        Ok(driver) => driver.probe().await,
-        Err(refused) => {
-            let what = format!("{what}: {refused}");
-            findings.push(Finding::fail(
-                what,
-                "correct its table in the configuration",
-            ));
-            return findings;
-        }
-    };
+    let probed = driver.probe().await;
     let at = format!("{what} at {}", acquirer.base_url);
     match probed {
         Ok(()) => {
@@ -66,15 +50,30 @@ fn action(no_answer: &NoAnswer) -> &'static str {
     }
 }
 
-fn no_key(what: &str, file: &Path, refused: &KeyRefused) -> Finding {
-    let why = match refused {
-        KeyRefused::Unreadable { source, .. } => format!("{refused}: {source}"),
-        _ => refused.to_string(),
+/// The store's own driver, in a greater hurry.
+fn open(config: &Config, acquirer: &Acquirer) -> Result<Arc<dyn Driver>, WiringFailed> {
+    let mut quick = acquirer.clone();
+    quick.speed = 1;
+    quick.clock.answer_timeout_ms = u64::try_from(ANSWER_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    let clock: Arc<dyn WallClock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    open_acquirer(config, &quick, &clock, &entropy)
+}
+
+fn not_opened(what: &str, key_file: &Path, failed: &WiringFailed) -> Finding {
+    let mut why = failed
+        .source()
+        .map_or(failed.to_string(), ToString::to_string);
+    if let Some(cause) = failed.source().and_then(Error::source) {
+        why = format!("{why}: {cause}");
+    }
+    let action = match failed {
+        WiringFailed::Key { .. } => format!(
+            "put the key from the acquirer into {}, readable by the controller's user",
+            key_file.display()
+        ),
+        _ => "correct its table in the configuration".to_owned(),
     };
-    let action = format!(
-        "put the key from the acquirer into {}, readable by the controller's user",
-        file.display()
-    );
     Finding::fail(format!("{what}: {why}"), action)
 }
 
@@ -85,36 +84,6 @@ fn exposed(what: &str, file: &Path) -> Option<Finding> {
         let what = format!("{what}: other users may read its key");
         Finding::warn(what, format!("chmod 600 {}", file.display()))
     })
-}
-
-fn driver(
-    store: &Store,
-    acquirer: &Acquirer,
-    key: SecretString,
-) -> Result<Sandbox, SandboxRefused> {
-    let mut clock = acquirer.clock;
-    clock.answer_timeout_ms = u64::try_from(ANSWER_WITHIN.as_millis()).unwrap_or(u64::MAX);
-    let profile = AcquirerProfile {
-        id: acquirer.id.clone(),
-        name: acquirer.name.clone(),
-        tenders: acquirer.tenders.clone(),
-        schemes: acquirer.schemes.clone(),
-        currencies: vec![store.currency],
-        clock,
-    };
-    match acquirer.driver {
-        Driver::Sandbox => {
-            let config = SandboxConfig {
-                url: acquirer.base_url.clone(),
-                merchant: acquirer.merchant.clone(),
-                key,
-                store: store.store.clone(),
-                ca_file: None,
-                profile,
-            };
-            Sandbox::new(config, Arc::new(SystemClock), Arc::new(OsEntropy))
-        }
-    }
 }
 
 /// What the acquirer's HTTP server says the time is. Whether it answers was asked already: no answer is no finding.

@@ -9,4 +9,5 @@ pub mod metrics;
 pub mod problem;
 pub mod shutdown;
 pub mod strict_toml;
+pub mod web;
 pub mod wiring;

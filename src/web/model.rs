@@ -1,0 +1,100 @@
+//! What travels in JSON: the interface's own types, apart from the domain's, so that neither binds the other.
+//!
+//! Amounts are decimal strings with the currency's places, times RFC 3339 in UTC with milliseconds. Nothing here could
+//! buy anything (SEC-1): there is no field for a code, a card number or a PIN.
+
+mod devices;
+mod payment;
+
+pub use devices::{
+    AcquirerModel, CounterModel, CountersModel, DeviceModel, DevicesModel, OutboxModel, TenderModel,
+};
+pub use payment::{PaymentModel, PaymentsModel, RefundModel};
+
+use serde::{Deserialize, Serialize};
+use store_actors::domain::{
+    payment::{Origin, State},
+    refund::RefundState,
+    tender::Tender,
+};
+use utoipa::ToSchema;
+
+macro_rules! mirrors {
+    ($($(#[$doc:meta])* $name:ident as $schema:ident mirrors $domain:ident { $($variant:ident),+ })+) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        #[schema(as = $schema)]
+        pub enum $name { $($variant),+ }
+
+        impl From<$domain> for $name {
+            fn from(value: $domain) -> Self {
+                match value { $($domain::$variant => Self::$variant),+ }
+            }
+        }
+
+        impl From<$name> for $domain {
+            fn from(value: $name) -> Self {
+                match value { $($name::$variant => Self::$variant),+ }
+            }
+        }
+    )+ };
+}
+
+mirrors! {
+    /// What the customer is asked to pay with. `any`: a code or a card, whichever comes first.
+    TenderKind as Tender mirrors Tender { CustomerCode, MerchantQr, Card, Any }
+    /// Where a payment stands. `approved`, `declined`, `cancelled` and `reversed` are final. `unknown` and `reversing`:
+    /// money may have moved and the store is finding out; take nothing else for the same basket until it is final.
+    StateKind as State mirrors State {
+        Opened, Collecting, Submitted, Verifying, Unknown, Reversing, Approved, Declined, Cancelled, Reversed
+    }
+    /// Where a payment was begun.
+    OriginKind as Origin mirrors Origin { Till, Terminal }
+    /// Where a refund stands. `refunded` and `refused` are final; `unknown` is being repeated.
+    RefundStateKind as RefundState mirrors RefundState { Submitted, Unknown, Refunded, Refused }
+}
+
+/// A payment to begin.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewPayment)]
+pub struct NewPayment {
+    /// The counter's id, see `/v1/counters`.
+    #[schema(example = "01")]
+    pub counter: String,
+    /// Decimal, more than zero, no finer than the currency's minor unit.
+    #[schema(example = "12.50")]
+    pub amount: String,
+    /// ISO 4217; the store takes one.
+    #[schema(example = "CNY")]
+    pub currency: String,
+    pub tender: TenderKind,
+    /// The till's own words for the basket, 1 to 64 characters.
+    #[serde(default)]
+    pub reference: Option<String>,
+}
+
+/// A refund to begin.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRefund)]
+pub struct NewRefund {
+    /// Decimal, more than zero; without it all of the payment.
+    #[serde(default)]
+    #[schema(example = "2.50")]
+    pub amount: Option<String>,
+    /// The payment's currency; may be left out.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// 1 to 128 characters.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// The payment that took the code of a picture.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Scanned)]
+pub struct ScannedModel {
+    pub payment: String,
+}

@@ -1,0 +1,301 @@
+//! Payments and refunds as they are shown.
+
+use serde::Serialize;
+use store_actors::domain::{
+    money::Money,
+    payment::{Evidence, Notice, Payment, Reason, State},
+    refund::Refund,
+};
+use utoipa::ToSchema;
+
+use super::{OriginKind, RefundStateKind, StateKind, TenderKind};
+use crate::web::problem::Words;
+
+/// One payment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
+pub struct PaymentModel {
+    /// 32 hexadecimal characters; also the order number at the acquirer.
+    pub id: String,
+    pub counter: String,
+    pub amount: String,
+    pub currency: String,
+    /// As asked for; `presented` says what it was.
+    pub tender: TenderKind,
+    pub origin: OriginKind,
+    pub state: StateKind,
+    pub is_final: bool,
+    /// What the customer and the cashier are told.
+    pub words: Words,
+    /// What happens next by itself; absent once the state is final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_action: Option<NextAction>,
+    #[schema(format = DateTime)]
+    pub opened_at: String,
+    #[schema(format = DateTime)]
+    pub changed_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub submitted_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presented: Option<PresentedModel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acquirer: Option<String>,
+    /// The acquirer's own number for the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acquirer_ref: Option<String>,
+    /// What the customer scans, as long as it may be paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qr: Option<QrModel>,
+    /// Why it ended without money, or is being undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonModel>,
+    /// What may still be refunded; only of an approved payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refundable_amount: Option<String>,
+    pub refunds: Vec<RefundModel>,
+    /// What was said by whom, the newest last.
+    pub evidence: Vec<EvidenceModel>,
+}
+
+/// What the store does next by itself.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NextAction {
+    WaitForCustomer,
+    WaitForAcquirer,
+    AskAcquirer,
+    Reverse,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Presented)]
+pub struct PresentedModel {
+    pub tender: TenderKind,
+    /// `alipay`, `wechat_pay`, `union_pay`, `emvco_cpm`, `visa`, `mastercard`, `other_card`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<&'static str>,
+    /// First six and last four digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked_pan: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Qr)]
+pub struct QrModel {
+    /// For tills that draw it themselves.
+    pub text: String,
+    pub svg: String,
+    pub png: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reason)]
+pub struct ReasonModel {
+    /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`, `customer_too_slow`,
+    /// `no_outcome_in_time`, `acquirer_unreachable`, `restarted`, `no_device`, `no_acquirer`, `code_refused`,
+    /// `card_failed`, `pin_not_entered`.
+    pub code: &'static str,
+    /// The acquirer's own code, with `acquirer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acquirer_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Evidence)]
+pub struct EvidenceModel {
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// `charge`, `query`, `reverse`, `refund`.
+    pub operation: &'static str,
+    pub said: String,
+}
+
+/// One refund.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refund)]
+pub struct RefundModel {
+    /// 32 hexadecimal characters.
+    pub id: String,
+    pub payment: String,
+    pub amount: String,
+    pub currency: String,
+    pub state: RefundStateKind,
+    pub is_final: bool,
+    #[schema(format = DateTime)]
+    pub requested_at: String,
+    #[schema(format = DateTime)]
+    pub changed_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acquirer_ref: Option<String>,
+    /// The acquirer's words where it refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_word: Option<EvidenceModel>,
+}
+
+/// One page of payments, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payments)]
+pub struct PaymentsModel {
+    pub payments: Vec<PaymentModel>,
+    /// Give it as `cursor` for the next page; null at the end.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
+impl From<&Payment> for PaymentModel {
+    fn from(payment: &Payment) -> Self {
+        let path = format!("/v1/payments/{}/qr", payment.id);
+        let qr = payment.qr.as_ref().filter(|_| !payment.state.is_final());
+        let presented = payment.presented.as_ref().map(|presented| PresentedModel {
+            tender: presented.tender.into(),
+            scheme: presented.scheme.map(|scheme| scheme.as_str()),
+            masked_pan: presented.masked_pan.clone(),
+        });
+        Self {
+            id: payment.id.to_string(),
+            counter: payment.counter.to_string(),
+            amount: amount(payment.money),
+            currency: payment.money.currency().to_string(),
+            tender: payment.tender.into(),
+            origin: payment.origin.into(),
+            state: payment.state.into(),
+            is_final: payment.state.is_final(),
+            words: words(payment),
+            next_action: next_action(payment.state),
+            opened_at: payment.opened_at.to_string(),
+            changed_at: payment.changed_at.to_string(),
+            submitted_at: payment.submitted_at.map(|at| at.to_string()),
+            reference: payment.reference.clone(),
+            presented,
+            acquirer: payment.acquirer.as_ref().map(ToString::to_string),
+            acquirer_ref: payment.acquirer_ref.clone(),
+            qr: qr.map(|text| QrModel {
+                text: text.clone(),
+                svg: format!("{path}.svg"),
+                png: format!("{path}.png"),
+            }),
+            reason: payment.reason.as_ref().map(ReasonModel::from),
+            refundable_amount: refundable(payment).map(amount),
+            refunds: payment
+                .refunds
+                .iter()
+                .map(|refund| RefundModel::of(payment, refund))
+                .collect(),
+            evidence: payment.evidence.iter().map(EvidenceModel::from).collect(),
+        }
+    }
+}
+
+fn amount(money: Money) -> String {
+    money.amount().to_string()
+}
+
+fn refundable(payment: &Payment) -> Option<Money> {
+    let gone = payment.refunded_or_pending().ok()?;
+    let rest = payment.money.checked_sub(gone).ok()?;
+    (payment.state == State::Approved).then_some(rest)
+}
+
+fn next_action(state: State) -> Option<NextAction> {
+    match state {
+        State::Opened | State::Collecting => Some(NextAction::WaitForCustomer),
+        State::Submitted => Some(NextAction::WaitForAcquirer),
+        State::Verifying | State::Unknown => Some(NextAction::AskAcquirer),
+        State::Reversing => Some(NextAction::Reverse),
+        State::Approved | State::Declined | State::Cancelled | State::Reversed => None,
+    }
+}
+
+/// The words that terminal and screen show in this state.
+fn words(payment: &Payment) -> Words {
+    let (money, reason) = (payment.money, payment.reason.clone());
+    let notice = match payment.state {
+        State::Opened | State::Collecting => Notice::PleasePay {
+            money,
+            tender: payment.tender,
+        },
+        State::Submitted => match payment.qr.clone() {
+            Some(qr) => Notice::ScanThis { money, qr },
+            None => Notice::Processing,
+        },
+        State::Verifying => Notice::Verifying,
+        State::Unknown => Notice::Unknown,
+        State::Reversing => Notice::Reversing,
+        State::Approved => Notice::Approved { money },
+        State::Declined => Notice::Declined { reason },
+        State::Cancelled => Notice::Cancelled { reason },
+        State::Reversed => Notice::Reversed,
+    };
+    let mut lines = notice.lines().into_iter();
+    Words {
+        zh: lines.next().unwrap_or_default(),
+        en: lines.next().unwrap_or_default(),
+    }
+}
+
+impl From<&Reason> for ReasonModel {
+    fn from(reason: &Reason) -> Self {
+        let (code, text) = match reason {
+            Reason::Acquirer { text, .. } => ("acquirer", Some(text.clone())),
+            Reason::CashierCancelled => ("cashier_cancelled", None),
+            Reason::CustomerCancelled => ("customer_cancelled", None),
+            Reason::NothingPresented => ("nothing_presented", None),
+            Reason::CustomerTooSlow => ("customer_too_slow", None),
+            Reason::NoOutcomeInTime => ("no_outcome_in_time", None),
+            Reason::AcquirerUnreachable => ("acquirer_unreachable", None),
+            Reason::Restarted => ("restarted", None),
+            Reason::NoDevice => ("no_device", None),
+            Reason::NoAcquirer => ("no_acquirer", None),
+            Reason::CodeRefused { why } => ("code_refused", Some(why.to_string())),
+            Reason::CardFailed { why } => ("card_failed", Some(why.clone())),
+            Reason::PinNotEntered => ("pin_not_entered", None),
+        };
+        let acquirer_code = match reason {
+            Reason::Acquirer { acquirer_code, .. } => Some(acquirer_code.clone()),
+            _ => None,
+        };
+        Self {
+            code,
+            acquirer_code,
+            text,
+        }
+    }
+}
+
+impl From<&Evidence> for EvidenceModel {
+    fn from(evidence: &Evidence) -> Self {
+        Self {
+            at: evidence.at.to_string(),
+            operation: evidence.operation.as_str(),
+            said: evidence.said.clone(),
+        }
+    }
+}
+
+impl RefundModel {
+    pub fn of(payment: &Payment, refund: &Refund) -> Self {
+        Self {
+            id: refund.id.to_string(),
+            payment: payment.id.to_string(),
+            amount: amount(refund.money),
+            currency: refund.money.currency().to_string(),
+            state: refund.state.into(),
+            is_final: refund.state.is_final(),
+            requested_at: refund.requested_at.to_string(),
+            changed_at: refund.changed_at.to_string(),
+            reason: refund.reason.clone(),
+            acquirer_ref: refund.acquirer_ref.clone(),
+            refusal: refund.refusal.clone(),
+            last_word: refund.last_word.as_ref().map(EvidenceModel::from),
+        }
+    }
+}

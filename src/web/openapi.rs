@@ -1,0 +1,41 @@
+//! The API's description, generated from the handlers and their types.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use utoipa::OpenApi;
+
+use super::{counters, devices, events, health, payments, pictures, refunds};
+
+/// The whole description.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "Store controller",
+        description = "Payments of one store. Amounts are decimal strings, times are UTC, errors are RFC 9457 problems.",
+    ),
+    paths(
+        payments::create, payments::list, payments::show, payments::cancel, refunds::create, refunds::show,
+        pictures::qr_svg, pictures::qr_png, counters::list, pictures::scan_image, devices::list, devices::outbox,
+        events::feed, health::alive, health::ready, health::metrics, document,
+    ),
+    tags(
+        (name = "payments"), (name = "refunds"), (name = "counters"), (name = "devices"), (name = "outbox"),
+        (name = "events"), (name = "health"),
+    )
+)]
+struct Description;
+
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| Description::openapi().to_json().unwrap_or_default());
+
+/// This description.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "health", operation_id = "openapi",
+    responses((status = 200, description = "An OpenAPI 3.1 document", body = Object))
+)]
+pub(super) async fn document() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(DOCUMENT.as_str())
+}

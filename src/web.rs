@@ -29,6 +29,7 @@ use store_actors::{ports::JournalDisk, signal::Signals};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use openapi::description;
 pub use store_api::StoreApi;
 
 use crate::{
@@ -125,6 +126,8 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
         .client_request_timeout(HEAD_TIMEOUT)
         .shutdown_timeout(STOP_TIMEOUT_S)
         .disable_signals()
+        // a client that has gone is seen at once, also by a feed that has nothing to say
+        .h1_allow_half_closed(false)
         .on_connect(move |connection, _| drop_if_stuck(connection, reader_timeout_ms))
         .bind(api.listen)?;
     let addresses = server.addrs();

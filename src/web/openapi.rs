@@ -29,6 +29,11 @@ struct Description;
 static DOCUMENT: LazyLock<String> =
     LazyLock::new(|| Description::openapi().to_json().unwrap_or_default());
 
+/// The OpenAPI document, as JSON.
+pub fn description() -> String {
+    DOCUMENT.clone()
+}
+
 /// This description.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "health", operation_id = "openapi",

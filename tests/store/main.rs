@@ -16,3 +16,5 @@ mod nfc;
 mod peers;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod web;

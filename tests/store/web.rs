@@ -1,0 +1,9 @@
+//! The HTTP API against a store that answers as it is told, through real sockets.
+
+mod description;
+mod events;
+mod health;
+mod payments;
+mod pictures;
+mod problems;
+mod shop;

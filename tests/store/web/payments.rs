@@ -1,0 +1,216 @@
+//! Payments and refunds: begun once, repeated at will, listed in pages.
+
+use serde_json::json;
+use store_actors::domain::{
+    money::Currency,
+    payment::{Evidence, Operation, Reason, State},
+    tender::{Presented, Scheme, Tender},
+};
+
+use super::shop::{Shop, order, payment, yuan};
+
+#[actix_web::test]
+async fn a_payment_is_begun_once_however_often_it_is_asked_for() {
+    let shop = Shop::open().await;
+    let mut body = order();
+    body["reference"] = "basket 7".into();
+    let first = shop.pay("k-1", &body).await;
+    assert_eq!(first.status, 201);
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(first.header("location"), format!("/v1/payments/{id}"));
+    assert_eq!(first.json()["amount"], "12.50");
+    assert_eq!(first.json()["reference"], "basket 7");
+    assert_eq!(
+        first.json()["words"],
+        json!({ "zh": "请付款 12.50 CNY", "en": "Show your payment code or tap your card" })
+    );
+    // the same meaning, laid out differently, and the key as a structured field
+    body["amount"] = "12.5".into();
+    for key in ["k-1", "\"k-1\""] {
+        let again = shop.pay(key, &body).await;
+        assert_eq!((again.status, again.json()), (200, first.json()));
+    }
+    assert_eq!(
+        shop.get(&format!("/v1/payments/{id}")).await.json(),
+        first.json()
+    );
+    for (field, other) in [
+        ("amount", "12.51"),
+        ("counter", "02"),
+        ("tender", "card"),
+        ("reference", "basket 8"),
+    ] {
+        let mut changed = body.clone();
+        changed[field] = other.into();
+        assert_eq!(
+            shop.pay("k-1", &changed).await.problem(),
+            (422, "key-reused".into()),
+            "{field}"
+        );
+    }
+    assert_eq!(shop.pay("k-2", &body).await.status, 201);
+}
+
+#[actix_web::test]
+async fn every_amount_is_exact() {
+    let shop = Shop::open().await;
+    for (amount, currency, shown) in [
+        ("0.01", "CNY", "0.01"),
+        ("9999999999.99", "CNY", "9999999999.99"),
+        ("5", "JPY", "5"),
+    ] {
+        let body =
+            json!({ "counter": "01", "amount": amount, "currency": currency, "tender": "card" });
+        let begun = shop.pay(&format!("k-{amount}"), &body).await;
+        assert_eq!(
+            (begun.status, begun.json()["amount"].as_str().unwrap()),
+            (201, shown)
+        );
+    }
+    assert_eq!(
+        Currency::ALL.len(),
+        13,
+        "a new currency deserves a line above if its places are others"
+    );
+}
+
+#[actix_web::test]
+async fn a_payment_shows_all_there_is_to_know() {
+    let shop = Shop::open().await;
+    let mut known = payment(1, |opening| opening.tender = Tender::Card);
+    known.state = State::Unknown;
+    known.presented = Some(Presented::card(Scheme::Visa, "476173******0010".into()));
+    known.acquirer = Some("sandbox".parse().unwrap());
+    known.submitted_at = Some(known.opened_at);
+    known.acquirer_ref = Some("A1".into());
+    known.reason = Some(Reason::Acquirer {
+        acquirer_code: "05".into(),
+        text: "no".into(),
+    });
+    let said = "no answer in time".to_owned();
+    known.evidence.push(Evidence {
+        at: known.opened_at,
+        operation: Operation::Charge,
+        said,
+    });
+    shop.know(known.clone());
+    let shown = shop.get(&format!("/v1/payments/{}", known.id)).await.json();
+    assert_eq!(shown["state"], "unknown");
+    assert_eq!(shown["is_final"], false);
+    assert_eq!(shown["next_action"], "ask_acquirer");
+    assert_eq!(
+        shown["presented"],
+        json!({ "tender": "card", "scheme": "visa", "masked_pan": "476173******0010" })
+    );
+    assert_eq!(
+        shown["reason"],
+        json!({ "code": "acquirer", "acquirer_code": "05", "text": "no" })
+    );
+    assert_eq!(shown["evidence"][0]["said"], "no answer in time");
+    assert_eq!(shown["words"]["zh"], "结果查询中 请勿重复付款");
+    assert!(shown.get("fingerprint").is_none() && shown.get("refundable_amount").is_none());
+}
+
+#[actix_web::test]
+async fn cancelling_answers_with_the_payment_as_it_then_is() {
+    let shop = Shop::open().await;
+    let id = shop.pay("k", &order()).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let cancelled = shop
+        .send(shop.request("POST", &format!("/v1/payments/{id}/cancel")))
+        .await;
+    assert_eq!(
+        (cancelled.status, &cancelled.json()["state"]),
+        (200, &json!("cancelled"))
+    );
+}
+
+#[actix_web::test]
+async fn a_list_is_filtered_and_walked_page_by_page() {
+    let shop = Shop::open().await;
+    (1..=5).for_each(|number| shop.know(payment(number, |_| {})));
+    let mut path = "/v1/payments?limit=2".to_owned();
+    let mut seen = Vec::new();
+    for page in 0..3 {
+        let answer = shop.get(&path).await.json();
+        let payments = answer["payments"].as_array().unwrap();
+        assert_eq!(payments.len(), [2, 2, 1][page]);
+        seen.extend(
+            payments
+                .iter()
+                .map(|payment| payment["id"].as_str().unwrap().to_owned()),
+        );
+        match answer["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/v1/payments?limit=2&cursor={cursor}"),
+            None => assert_eq!(page, 2),
+        }
+    }
+    let mut newest_first = seen.clone();
+    newest_first.sort();
+    newest_first.reverse();
+    assert_eq!(seen, newest_first);
+    newest_first.dedup();
+    assert_eq!(newest_first.len(), 5);
+
+    let path =
+        "/v1/payments?counter=02&state=unknown&reference=a%20b&since=2026-01-31T09:00:00%2B08:00";
+    assert_eq!(
+        shop.get(path).await.json(),
+        json!({ "payments": [], "next_cursor": null })
+    );
+    let filter = shop.told.lock().unwrap().filters.pop().unwrap();
+    assert_eq!(filter.counter.unwrap().as_str(), "02");
+    assert_eq!(
+        (filter.state, filter.reference.as_deref(), filter.limit),
+        (Some(State::Unknown), Some("a b"), 50)
+    );
+    assert_eq!(
+        filter.since.unwrap().to_string(),
+        "2026-01-31T01:00:00.000Z"
+    );
+}
+
+#[actix_web::test]
+async fn refunds_are_begun_once_and_add_up() {
+    let shop = Shop::open().await;
+    let mut approved = payment(1, |_| {});
+    approved.state = State::Approved;
+    let path = format!("/v1/payments/{}/refunds", approved.id);
+    shop.know(approved.clone());
+    let part = json!({ "amount": "2.5", "reason": "broken" });
+    let first = shop.post(&path, "r-1", &part).await;
+    assert_eq!(
+        (first.status, first.json()["amount"].as_str()),
+        (201, Some("2.50"))
+    );
+    assert_eq!(first.json()["payment"], approved.id.to_string());
+    let location = first.header("location").to_owned();
+    let again = shop
+        .post(
+            &path,
+            "r-1",
+            &json!({ "amount": "2.50", "currency": "CNY", "reason": "broken" }),
+        )
+        .await;
+    assert_eq!((again.status, again.json()), (200, first.json()));
+    assert_eq!(shop.get(&location).await.json(), first.json());
+    let other = shop.post(&path, "r-1", &json!({ "amount": "2.51" })).await;
+    assert_eq!(other.problem(), (422, "key-reused".into()));
+    // without an amount all of it, which is too much by now
+    let all = shop.post(&path, "r-2", &json!({})).await;
+    assert_eq!(all.problem(), (422, "refund-too-large".into()));
+    let said = all.json()["detail"].as_str().unwrap().to_owned();
+    assert!(said.contains(&yuan("10.00").to_string()), "{said}");
+    let shown = shop
+        .get(&format!("/v1/payments/{}", approved.id))
+        .await
+        .json();
+    assert_eq!(shown["refundable_amount"], "10.00");
+    assert_eq!(shown["refunds"].as_array().unwrap().len(), 1);
+    let foreign = shop
+        .post(&path, "r-3", &json!({ "amount": "1", "currency": "USD" }))
+        .await;
+    assert_eq!(foreign.problem(), (422, "foreign-currency".into()));
+}

@@ -1,0 +1,378 @@
+//! A server in front of a store that answers as it is told, and a client that judges each answer by the description.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Actor, Context, Handler};
+use serde_json::{Value, json};
+use store_actors::{
+    counter::CounterStatus,
+    domain::{
+        ids::{CounterId, PaymentId, RefundId},
+        money::{Currency, Money},
+        payment::{Fingerprint, Opening, Origin, Payment, State},
+        record::Body,
+        refund::{Refund, RefundState},
+        tender::Tender,
+        timestamp::Timestamp,
+    },
+    journal::memory::MemoryDisk,
+    ports::{JournalDisk as _, PaymentFilter},
+    signal::{Signal, Signals},
+    store::requests::*,
+    supervisor::{ChildSpec, Heartbeat, Supervision, Supervisor, SupervisorDeps},
+};
+use store_controller::{
+    adapters::clock::{OsEntropy, SystemClock},
+    config::{Api, Config},
+    metrics::Metrics,
+    web::{Parts, Stopper, StoreApi, serve},
+};
+
+/// What the store knows, what it shall say next, and what it was asked.
+#[derive(Default)]
+pub struct Script {
+    pub payments: BTreeMap<PaymentId, Payment>,
+    pub counters: Vec<CounterStatus>,
+    pub refuse: VecDeque<Refused>,
+    pub filters: Vec<PaymentFilter>,
+    pub scanned: Vec<String>,
+}
+
+pub type Told = Arc<Mutex<Script>>;
+
+struct FakeStore(Told);
+
+impl Actor for FakeStore {
+    type Context = Context<Self>;
+}
+
+impl Handler<Heartbeat> for FakeStore {
+    type Result = ();
+    fn handle(&mut self, _: Heartbeat, _: &mut Self::Context) {}
+}
+
+macro_rules! answers {
+    ($($message:ty => $answer:ty, |$script:ident, $asked:ident| $body:expr;)+) => { $(
+        impl Handler<$message> for FakeStore {
+            type Result = Result<$answer, Refused>;
+
+            fn handle(&mut self, $asked: $message, _: &mut Self::Context) -> Self::Result {
+                let mut script = self.0.lock().unwrap();
+                if let Some(refused) = script.refuse.pop_front() {
+                    return Err(refused);
+                }
+                let $script = &mut *script;
+                $body
+            }
+        }
+    )+ };
+}
+
+answers! {
+    OpenPayment => Opened, |script, open| open_payment(script, open);
+    GetPayment => Payment, |script, get| script.payments.get(&get.0).cloned().ok_or(Refused::NoSuchPayment);
+    CancelPayment => Payment, |script, cancel| {
+        let payment = script.payments.get_mut(&cancel.0).ok_or(Refused::NoSuchPayment)?;
+        payment.state = State::Cancelled;
+        Ok(payment.clone())
+    };
+    FindPayments => Vec<Payment>, |script, find| {
+        script.filters.push(find.0.clone());
+        let found = script.payments.values().rev().filter(|payment| find.0.admits(payment));
+        Ok(found.take(find.0.page_len()).cloned().collect())
+    };
+    RefundPayment => RefundOpened, |script, refund| refund_payment(script, refund);
+    GetRefund => Payment, |script, get| {
+        let holds = |payment: &&Payment| payment.refund(get.0).is_some();
+        script.payments.values().find(holds).cloned().ok_or(Refused::NoSuchRefund)
+    };
+    Scan => PaymentId, |script, scan| {
+        script.scanned.push(scan.text.expose().to_owned());
+        script.payments.keys().next().copied().ok_or(Refused::NotCollecting)
+    };
+}
+
+impl Handler<GetCounters> for FakeStore {
+    type Result = actix::MessageResult<GetCounters>;
+    fn handle(&mut self, _: GetCounters, _: &mut Self::Context) -> Self::Result {
+        actix::MessageResult(self.0.lock().unwrap().counters.clone())
+    }
+}
+
+fn open_payment(script: &mut Script, open: OpenPayment) -> Result<Opened, Refused> {
+    let used = |payment: &&Payment| key_of(&payment.fingerprint) == key_of(&open.fingerprint);
+    if let Some(payment) = script.payments.values().find(used).cloned() {
+        let same = payment.fingerprint == open.fingerprint;
+        return if same {
+            Ok(Opened {
+                payment,
+                repeated: true,
+            })
+        } else {
+            Err(Refused::KeyReused)
+        };
+    }
+    let payment = payment(script.payments.len() as u64 + 1, |opening| {
+        opening.counter = open.counter;
+        opening.money = open.money;
+        opening.tender = open.tender;
+        opening.reference = open.reference;
+        opening.fingerprint = open.fingerprint;
+    });
+    script.payments.insert(payment.id, payment.clone());
+    Ok(Opened {
+        payment,
+        repeated: false,
+    })
+}
+
+fn refund_payment(script: &mut Script, refund: RefundPayment) -> Result<RefundOpened, Refused> {
+    let payment = script
+        .payments
+        .get_mut(&refund.payment)
+        .ok_or(Refused::NoSuchPayment)?;
+    let used = |known: &&Refund| key_of(&known.fingerprint) == key_of(&refund.fingerprint);
+    if let Some(known) = payment.refunds.iter().find(used) {
+        let (id, same) = (known.id, known.fingerprint == refund.fingerprint);
+        return match same {
+            true => Ok(RefundOpened {
+                payment: payment.clone(),
+                refund: id,
+                repeated: true,
+            }),
+            false => Err(Refused::KeyReused),
+        };
+    }
+    payment.check_refund(refund.money)?;
+    let id = RefundId::new(now(), [payment.refunds.len() as u8; 10]);
+    payment.refunds.push(Refund {
+        id,
+        money: refund.money,
+        state: RefundState::Submitted,
+        requested_at: now(),
+        changed_at: now(),
+        reason: refund.reason,
+        fingerprint: refund.fingerprint,
+        acquirer_ref: None,
+        refusal: None,
+        last_word: None,
+    });
+    Ok(RefundOpened {
+        payment: payment.clone(),
+        refund: id,
+        repeated: false,
+    })
+}
+
+fn key_of(fingerprint: &Option<Fingerprint>) -> &str {
+    fingerprint
+        .as_ref()
+        .map_or("", |fingerprint| &fingerprint.key)
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_ms(1_800_000_000_000)
+}
+
+pub fn yuan(amount: &str) -> Money {
+    Money::parse(amount, Currency::Cny).unwrap()
+}
+
+/// The `number`th payment, opened in that order.
+pub fn payment(number: u64, change: impl FnOnce(&mut Opening)) -> Payment {
+    let mut opening = Opening {
+        id: PaymentId::new(now().plus_ms(number), [number as u8; 10]),
+        counter: "01".parse::<CounterId>().unwrap(),
+        money: yuan("12.50"),
+        tender: Tender::Any,
+        origin: Origin::Till,
+        reference: None,
+        fingerprint: None,
+    };
+    change(&mut opening);
+    Payment::open(opening, now().plus_ms(number))
+}
+
+/// The running API and everything around it.
+pub struct Shop {
+    pub address: SocketAddr,
+    pub told: Told,
+    pub disk: MemoryDisk,
+    pub signals: Signals,
+    pub stopper: Stopper,
+    client: reqwest::Client,
+    _supervision: Supervision,
+}
+
+/// An answer, already found to be as described.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status and last part of the problem's type.
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        let kind = problem["type"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("urn:store-controller:problem:");
+        (self.status, kind.unwrap().to_owned())
+    }
+}
+
+impl Shop {
+    pub async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    pub async fn open_with(change: impl FnOnce(&mut Api)) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default(); // another test was first
+        let signals = Signals::default();
+        let supervision = Supervisor::start(SupervisorDeps {
+            signals: signals.clone(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        });
+        let told = Told::default();
+        let script = Arc::clone(&told);
+        let store = supervision.child(ChildSpec::new("store"), move || {
+            FakeStore(Arc::clone(&script))
+        });
+        let disk = MemoryDisk::default();
+        let mut api = Config::load(None).unwrap().api;
+        api.listen.set_port(0);
+        change(&mut api);
+        let metrics = Arc::new(Metrics::new(signals.clone()).unwrap());
+        let counting = Arc::clone(&metrics);
+        actix_web::rt::spawn(async move { counting.run().await });
+        let parts = Parts {
+            store: StoreApi::of(&store),
+            disk: Arc::new(disk.clone()),
+            signals: signals.clone(),
+            metrics: Arc::new(move || metrics.page().map_err(|cause| cause.to_string())),
+        };
+        let bound = serve(&api, parts).unwrap();
+        actix_web::rt::spawn(bound.run);
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .unwrap();
+        let (address, stopper) = (bound.addresses[0], bound.stopper);
+        Self {
+            address,
+            told,
+            disk,
+            signals,
+            stopper,
+            client,
+            _supervision: supervision,
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method.parse().unwrap(), self.url(path))
+    }
+
+    /// Sends a request and holds the answer against the description.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request.build().unwrap();
+        let (method, path) = (
+            request.method().to_string(),
+            request.url().path().to_owned(),
+        );
+        let response = self.client.execute(request).await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let answer = Answer {
+            status,
+            headers,
+            body: response.bytes().await.unwrap().to_vec(),
+        };
+        super::description::check(&method, &path, &answer);
+        answer
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.send(
+            self.request("POST", path)
+                .header("idempotency-key", key)
+                .json(body),
+        )
+        .await
+    }
+
+    pub async fn pay(&self, key: &str, body: &Value) -> Answer {
+        self.post("/v1/payments", key, body).await
+    }
+
+    pub fn refuse(&self, refused: Refused) {
+        self.told.lock().unwrap().refuse.push_back(refused);
+    }
+
+    pub fn know(&self, payment: Payment) {
+        self.told
+            .lock()
+            .unwrap()
+            .payments
+            .insert(payment.id, payment);
+    }
+
+    /// Puts payments onto the disk, without a word to anybody.
+    pub async fn journal(&self, payments: &[Payment]) -> Vec<Signal> {
+        let mut tip = self.disk.tip();
+        let mut signals = Vec::new();
+        for payment in payments {
+            let record = tip
+                .append(
+                    now(),
+                    &Body::Payment {
+                        payment: Box::new(payment.clone()),
+                    },
+                )
+                .unwrap();
+            signals.push(Signal::PaymentMoved {
+                seq: record.seq,
+                payment: Arc::new(payment.clone()),
+            });
+            self.disk.append(vec![record]).await.unwrap();
+        }
+        signals
+    }
+}
+
+/// A request that is in order.
+pub fn order() -> Value {
+    json!({ "counter": "01", "amount": "12.50", "currency": "CNY", "tender": "any" })
+}

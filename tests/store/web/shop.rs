@@ -149,7 +149,7 @@ fn refund_payment(script: &mut Script, refund: RefundPayment) -> Result<RefundOp
         };
     }
     payment.check_refund(refund.money)?;
-    let id = RefundId::new(now(), [payment.refunds.len() as u8; 10]);
+    let id = RefundId::new(now(), [u8::try_from(payment.refunds.len()).unwrap(); 10]);
     payment.refunds.push(Refund {
         id,
         money: refund.money,
@@ -186,7 +186,7 @@ pub fn yuan(amount: &str) -> Money {
 /// The `number`th payment, opened in that order.
 pub fn payment(number: u64, change: impl FnOnce(&mut Opening)) -> Payment {
     let mut opening = Opening {
-        id: PaymentId::new(now().plus_ms(number), [number as u8; 10]),
+        id: PaymentId::new(now().plus_ms(number), [7; 10]),
         counter: "01".parse::<CounterId>().unwrap(),
         money: yuan("12.50"),
         tender: Tender::Any,

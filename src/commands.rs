@@ -1,7 +1,7 @@
 //! The command line: what can be asked of the program from a shell, and its exit codes.
 //!
-//! 0: done. 1: failed, with the reason on standard error. 2: the command line itself is wrong. Standard output carries
-//! only what was asked for, so that it can be piped.
+//! 0: done. 1: failed, with the reason on standard error. 2: the command line itself is wrong.
+//! Standard output carries only what was asked for, so that it can be piped.
 
 pub mod check_config;
 pub mod doctor;

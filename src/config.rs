@@ -1,8 +1,9 @@
 //! The controller's configuration: plain data, read strictly.
 //!
-//! `config/store.toml` is the documentation of every key and, compiled in, the default of each. What is read here is
-//! checked as far as the text alone allows; whether files, ports and addresses exist is asked at the start and by `doctor`.
-//! Deliberately not here: environment variables, includes, and any reading of the world.
+//! `config/store.toml` is the documentation of every key and, compiled in, the default of each.
+//! What is read here is checked as far as the text alone allows; whether files, ports and addresses
+//! exist is asked at the start and by `doctor`. Deliberately not here: environment variables,
+//! includes, and any reading of the world.
 
 mod acquirer;
 mod counter;

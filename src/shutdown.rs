@@ -21,7 +21,8 @@ impl StopSignals {
         })
     }
 
-    /// Ends at the first of the two, with its name. Call it again to learn that somebody is losing patience.
+    /// Ends at the first of the two, with its name. Call it again to learn that somebody is losing
+    /// patience.
     pub async fn wait(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

@@ -1,8 +1,10 @@
-//! The HTTP API: payments, refunds, counters, devices, the outbox, the feed of events, health, metrics.
+//! The HTTP API: payments, refunds, counters, devices, the outbox, the feed of events, health,
+//! metrics.
 //!
-//! It translates and decides nothing: requests become questions to the store, refusals become RFC 9457 problems. It knows
-//! the store by its questions, the journal by reading it, the rest by its signals. There is no log-in: it listens on
-//! loopback unless the configuration says otherwise. Deliberately not here: TLS (a proxy's business) and any state.
+//! It translates and decides nothing: requests become questions to the store, refusals become RFC
+//! 9457 problems. It knows the store by its questions, the journal by reading it, the rest by its
+//! signals. There is no log-in: it listens on loopback unless the configuration says otherwise.
+//! Deliberately not here: TLS (a proxy's business) and any state.
 
 mod counters;
 mod devices;
@@ -75,7 +77,8 @@ struct Shared {
     closing: CancellationToken,
 }
 
-/// A server that is bound: from here on connections are taken; they are answered once `run` is polled.
+/// A server that is bound: from here on connections are taken; they are answered once `run` is
+/// polled.
 pub struct Bound {
     pub addresses: Vec<SocketAddr>,
     pub stopper: Stopper,
@@ -103,7 +106,8 @@ impl Stopper {
     }
 }
 
-/// Binds the API's address. Must be called inside an actix system, which the server's future runs on.
+/// Binds the API's address. Must be called inside an actix system, which the server's future runs
+/// on.
 ///
 /// # Errors
 /// The address can't be had.
@@ -142,8 +146,8 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
     })
 }
 
-/// Has the kernel close a connection whose peer takes nothing for so long: nobody waits for a slow reader, and what is
-/// kept for it is bounded by the socket's buffer.
+/// Has the kernel close a connection whose peer takes nothing for so long: nobody waits for a slow
+/// reader, and what is kept for it is bounded by the socket's buffer.
 fn drop_if_stuck(connection: &dyn Any, timeout_ms: u32) {
     let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else {
         return;

@@ -1,4 +1,5 @@
-//! The time of day and chance, from the operating system: the only place of the program that reads either.
+//! The time of day and chance, from the operating system: the only place of the program that reads
+//! either.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,9 +1,10 @@
 //! Serial ports by tokio-serial: opened exclusively, by a stable path, again and again.
 //!
-//! A path such as `/dev/serial/by-id/…` names the device and not the socket it is plugged into; it is looked up at each
-//! opening, so that a device that went away and came back is found under whatever number it has now. Opening talks to
-//! the driver and may block: it happens on a thread of its own, within a bound. Hot-plug is nothing more than opening
-//! again: as long as the device is away, opening gives `NotFound`.
+//! A path such as `/dev/serial/by-id/…` names the device and not the socket it is plugged into; it
+//! is looked up at each opening, so that a device that went away and came back is found under
+//! whatever number it has now. Opening talks to the driver and may block: it happens on a thread of
+//! its own, within a bound. Hot-plug is nothing more than opening again: as long as the device is
+//! away, opening gives `NotFound`.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -56,9 +57,8 @@ impl SerialLine {
 }
 
 impl LineOpener for SerialLine {
-    /// # Errors
-    /// `NotFound`: not plugged in. `PermissionDenied`: the user isn't in group `dialout`. `ResourceBusy`: another
-    /// program has it. `TimedOut`: the driver hangs.
+    /// # Errors `NotFound`: not plugged in. `PermissionDenied`: the user isn't in group `dialout`.
+    /// `ResourceBusy`: another program has it. `TimedOut`: the driver hangs.
     fn open(&self) -> Reply<'_, io::Result<Box<dyn Duplex>>> {
         let line = self.clone();
         Box::pin(async move {

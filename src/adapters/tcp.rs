@@ -1,7 +1,9 @@
-//! Devices at the end of a TCP connection: terminals and scanners with a network socket, and serial servers.
+//! Devices at the end of a TCP connection: terminals and scanners with a network socket, and serial
+//! servers.
 //!
-//! The device listens and the store connects. Whether the peer is alive is the protocol's own heartbeat to find out; here
-//! is only the connection, without Nagle's delay and with a bound on the time it takes.
+//! The device listens and the store connects. Whether the peer is alive is the protocol's own
+//! heartbeat to find out; here is only the connection, without Nagle's delay and with a bound on
+//! the time it takes.
 
 use std::{io, time::Duration};
 

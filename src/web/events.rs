@@ -1,10 +1,13 @@
-//! The feed of events (server-sent events): everything that happens, resumable without a gap or a double.
+//! The feed of events (server-sent events): everything that happens, resumable without a gap or a
+//! double.
 //!
-//! What the journal holds is an event whose id is its sequence number; a reader that comes back with `Last-Event-ID`
-//! gets every one after it. Signals say that there is something new; order and completeness come from the journal, which
-//! is read wherever a signal does not follow the last event directly. Devices, acquirers and the outbox have no place in the
-//! journal: their events carry no id and only the latest word is promised. A reader that takes nothing is disconnected by
-//! the kernel (see `web::serve`); nothing piles up for it, since events are made when it takes them.
+//! What the journal holds is an event whose id is its sequence number; a reader that comes back
+//! with `Last-Event-ID` gets every one after it. Signals say that there is something new; order and
+//! completeness come from the journal, which is read wherever a signal does not follow the last
+//! event directly. Devices, acquirers and the outbox have no place in the journal: their events
+//! carry no id and only the latest word is promised. A reader that takes nothing is disconnected by
+//! the kernel (see `web::serve`); nothing piles up for it, since events are made when it takes
+//! them.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -51,10 +54,11 @@ pub(super) struct FeedQuery {
 
 /// Everything that happens, as server-sent events.
 ///
-/// Events with an id come from the journal, in order and without gaps: `payment` (a payment or one of its refunds moved; data
-/// as of `GET /v1/payments/{id}`), `started`, `stopped`, `supervision`. Events without an id are the latest word: `device`,
-/// `acquirer`, `outbox`, `journal_stopped`, `ignored` (something was scanned or tapped that no payment waited for). Without
-/// Last-Event-ID the feed begins now. A comment comes every 15 s.
+/// Events with an id come from the journal, in order and without gaps: `payment` (a payment or one
+/// of its refunds moved; data as of `GET /v1/payments/{id}`), `started`, `stopped`, `supervision`.
+/// Events without an id are the latest word: `device`, `acquirer`, `outbox`, `journal_stopped`,
+/// `ignored` (something was scanned or tapped that no payment waited for). Without Last-Event-ID
+/// the feed begins now. A comment comes every 15 s.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "events",
     params(
@@ -169,7 +173,8 @@ impl Feed {
         }
     }
 
-    /// Whether a payment's signal was the very next event or an old one; else the journal is to be read.
+    /// Whether a payment's signal was the very next event or an old one; else the journal is to be
+    /// read.
     fn follow(&mut self, seq: u64, payment: &Payment, events: &mut VecDeque<Bytes>) -> bool {
         if seq == self.sent + 1 {
             self.sent = seq;

@@ -41,7 +41,8 @@ pub(super) struct Ready {
     reasons: Vec<ObstacleModel>,
 }
 
-/// Whether the store can take payments: the journal works and at least one counter can take, or is taking, something.
+/// Whether the store can take payments: the journal works and at least one counter can take, or is
+/// taking, something.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "ready",
     responses(

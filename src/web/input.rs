@@ -140,7 +140,8 @@ fn refused_money(refused: MoneyRefused) -> Problem {
     Problem::new(kind, refused.to_string())
 }
 
-/// The request's Idempotency-Key with the hash of what the request means: how the body is laid out makes no difference.
+/// The request's Idempotency-Key with the hash of what the request means: how the body is laid out
+/// makes no difference.
 pub(super) fn fingerprint(
     request: &HttpRequest,
     meaning: &[Option<&str>],

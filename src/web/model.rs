@@ -1,7 +1,8 @@
-//! What travels in JSON: the interface's own types, apart from the domain's, so that neither binds the other.
+//! What travels in JSON: the interface's own types, apart from the domain's, so that neither binds
+//! the other.
 //!
-//! Amounts are decimal strings with the currency's places, times RFC 3339 in UTC with milliseconds. Nothing here could
-//! buy anything (SEC-1): there is no field for a code, a card number or a PIN.
+//! Amounts are decimal strings with the currency's places, times RFC 3339 in UTC with milliseconds.
+//! Nothing here could buy anything (SEC-1): there is no field for a code, a card number or a PIN.
 
 mod devices;
 mod payment;
@@ -44,8 +45,9 @@ macro_rules! mirrors {
 mirrors! {
     /// What the customer is asked to pay with. `any`: a code or a card, whichever comes first.
     TenderKind as Tender mirrors Tender { CustomerCode, MerchantQr, Card, Any }
-    /// Where a payment stands. `approved`, `declined`, `cancelled` and `reversed` are final. `unknown` and `reversing`:
-    /// money may have moved and the store is finding out; take nothing else for the same basket until it is final.
+    /// Where a payment stands. `approved`, `declined`, `cancelled` and `reversed` are final.
+    /// `unknown` and `reversing`: money may have moved and the store is finding out; take nothing
+    /// else for the same basket until it is final.
     StateKind as State mirrors State {
         Opened, Collecting, Submitted, Verifying, Unknown, Reversing, Approved, Declined, Cancelled, Reversed
     }

@@ -30,8 +30,9 @@ const PAGE_MAX: usize = 500;
 
 /// Begins a payment at a counter.
 ///
-/// Answers once the payment is on disk, before the customer has paid: follow it by `GET` or `/v1/events`. The same
-/// Idempotency-Key with the same body gives the same payment again, with status 200.
+/// Answers once the payment is on disk, before the customer has paid: follow it by `GET` or
+/// `/v1/events`. The same Idempotency-Key with the same body gives the same payment again, with
+/// status 200.
 #[utoipa::path(
     post, path = "/v1/payments", tag = "payments", operation_id = "createPayment",
     params(("Idempotency-Key" = String, Header, description = "1 to 128 visible characters, new for each payment")),
@@ -110,7 +111,8 @@ pub(super) async fn payment(shared: &Shared, id: &str) -> Result<Payment, Proble
 
 /// Cancels a payment: stops collecting, or undoes what was submitted.
 ///
-/// Answers with the payment as it then is: `cancelled`, or `reversing` until the acquirer has said that it is undone.
+/// Answers with the payment as it then is: `cancelled`, or `reversing` until the acquirer has said
+/// that it is undone.
 #[utoipa::path(
     post, path = "/v1/payments/{id}/cancel", tag = "payments", operation_id = "cancelPayment",
     params(("id" = String, Path, description = "The payment's id")),

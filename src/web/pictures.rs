@@ -118,8 +118,8 @@ pub(super) async fn scan_image(
     }))
 }
 
-/// The one payment code among the codes of a picture; a poster in the background is not one. Without any, the first
-/// text goes on, so that the counter can say why it is none.
+/// The one payment code among the codes of a picture; a poster in the background is not one.
+/// Without any, the first text goes on, so that the counter can say why it is none.
 fn the_code(texts: Vec<String>) -> Result<Secret, Problem> {
     let mut texts: Vec<_> = texts.into_iter().map(Secret::new).collect();
     let codes: Vec<_> = texts

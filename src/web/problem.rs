@@ -1,7 +1,8 @@
-//! Errors as RFC 9457 problems: a stable type, a title that never changes, and words for this one case.
+//! Errors as RFC 9457 problems: a stable type, a title that never changes, and words for this one
+//! case.
 //!
-//! Programs decide by `type` (or the status), people read `detail`. The types are part of the interface: they are
-//! added to and never renamed.
+//! Programs decide by `type` (or the status), people read `detail`. The types are part of the
+//! interface: they are added to and never renamed.
 
 use std::fmt;
 
@@ -144,11 +145,12 @@ impl Kind {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Document {
-    /// Stable: decide by this. `urn:store-controller:problem:` and, by status:
-    /// 400 `invalid-request` `idempotency-key-missing`; 404 `not-found` `no-such-counter` `no-such-payment`
-    /// `no-such-refund` `no-qr`; 405 `method-not-allowed`; 408 `request-timeout`; 409 `not-ready` `not-cancellable`
-    /// `not-refundable` `not-collecting`; 413 `body-too-large`; 415 `unsupported-media-type`; 422 `invalid-amount`
-    /// `foreign-currency` `key-reused` `refund-too-large` `code-refused` `picture-unreadable`; 503 `too-many-readers`
+    /// Stable: decide by this. `urn:store-controller:problem:` and, by status: 400
+    /// `invalid-request` `idempotency-key-missing`; 404 `not-found` `no-such-counter`
+    /// `no-such-payment` `no-such-refund` `no-qr`; 405 `method-not-allowed`; 408 `request-timeout`;
+    /// 409 `not-ready` `not-cancellable` `not-refundable` `not-collecting`; 413 `body-too-large`;
+    /// 415 `unsupported-media-type`; 422 `invalid-amount` `foreign-currency` `key-reused`
+    /// `refund-too-large` `code-refused` `picture-unreadable`; 503 `too-many-readers`
     /// `journal-stopped` `disk-nearly-full` `no-answer`; 500 `internal`.
     #[serde(rename = "type")]
     #[schema(example = "urn:store-controller:problem:key-reused")]

@@ -20,8 +20,9 @@ const REASON_CHARACTERS_MAX: usize = 128;
 
 /// Pays back all or part of an approved payment.
 ///
-/// Answers once the refund is on disk, before the acquirer has made it: follow it by `GET`. The same Idempotency-Key with
-/// the same body gives the same refund again, with status 200. Keys of payments and refunds are one set.
+/// Answers once the refund is on disk, before the acquirer has made it: follow it by `GET`. The
+/// same Idempotency-Key with the same body gives the same refund again, with status 200. Keys of
+/// payments and refunds are one set.
 #[utoipa::path(
     post, path = "/v1/payments/{id}/refunds", tag = "refunds", operation_id = "createRefund",
     params(

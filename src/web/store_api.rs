@@ -1,6 +1,8 @@
-//! The store as the API sees it: one question each, with a bound on the wait and one way to be refused.
+//! The store as the API sees it: one question each, with a bound on the wait and one way to be
+//! refused.
 //!
-//! It knows the store's handle and nothing of the actor behind it, so that a test can answer in its place.
+//! It knows the store's handle and nothing of the actor behind it, so that a test can answer in its
+//! place.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 

@@ -87,8 +87,8 @@ pub struct DeviceModel {
     pub counter: String,
     /// `terminal`, `scanner`, `nfc_reader`.
     pub kind: &'static str,
-    /// `starting`, `ready`, `absent` (not plugged in), `mute` (does not answer), `babbling` (talks nonsense),
-    /// `quarantined` (failed too often; tried again slowly).
+    /// `starting`, `ready`, `absent` (not plugged in), `mute` (does not answer), `babbling` (talks
+    /// nonsense), `quarantined` (failed too often; tried again slowly).
     pub state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

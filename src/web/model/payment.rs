@@ -94,9 +94,9 @@ pub struct QrModel {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Reason)]
 pub struct ReasonModel {
-    /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`, `customer_too_slow`,
-    /// `no_outcome_in_time`, `acquirer_unreachable`, `restarted`, `no_device`, `no_acquirer`, `code_refused`,
-    /// `card_failed`, `pin_not_entered`.
+    /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`,
+    /// `customer_too_slow`, `no_outcome_in_time`, `acquirer_unreachable`, `restarted`, `no_device`,
+    /// `no_acquirer`, `code_refused`, `card_failed`, `pin_not_entered`.
     pub code: &'static str,
     /// The acquirer's own code, with `acquirer`.
     #[serde(skip_serializing_if = "Option::is_none")]

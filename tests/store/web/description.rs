@@ -1,4 +1,5 @@
-//! The OpenAPI document: judged by a validator of another house, and each answer of these tests judged by it.
+//! The OpenAPI document: judged by a validator of another house, and each answer of these tests
+//! judged by it.
 
 use std::{path::Path, process::Command};
 
@@ -7,7 +8,8 @@ use store_controller::web;
 
 use super::shop::{Answer, Shop};
 
-/// Holds an answer against the description: the path, the method, the status, the media type and the JSON.
+/// Holds an answer against the description: the path, the method, the status, the media type and
+/// the JSON.
 pub fn check(method: &str, path: &str, answer: &Answer) {
     let document = document();
     let templates = document["paths"].as_object().unwrap();

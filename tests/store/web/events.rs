@@ -1,4 +1,5 @@
-//! The feed of events: resumed without a gap or a double, bounded, and dropped when nobody takes it.
+//! The feed of events: resumed without a gap or a double, bounded, and dropped when nobody takes
+//! it.
 
 use std::time::Duration;
 

@@ -214,3 +214,30 @@ async fn refunds_are_begun_once_and_add_up() {
         .await;
     assert_eq!(foreign.problem(), (422, "foreign-currency".into()));
 }
+
+#[actix_web::test]
+async fn the_payments_command_prints_what_the_api_lists() {
+    let shop = Shop::open().await;
+    (1..=3).for_each(|number| shop.know(payment(number, |_| {})));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.toml");
+    std::fs::write(&file, format!("[api]\nlisten = \"{}\"\n", shop.address)).unwrap();
+    let printed = tokio::process::Command::new(env!("CARGO_BIN_EXE_store-controller"))
+        .args(["payments", "--json", "--limit", "2", "--config"])
+        .arg(&file)
+        .output()
+        .await
+        .unwrap();
+    assert!(
+        printed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&printed.stderr)
+    );
+    let lines = String::from_utf8(printed.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let listed = shop.get("/v1/payments?limit=2").await.json();
+    assert_eq!(serde_json::Value::Array(lines), listed["payments"]);
+}

@@ -226,10 +226,10 @@ async fn a_body_that_is_not_right_is_refused_with_what_is_wrong() {
             "twelve digits",
         ),
         (
-            with("currency", json!("XXX")),
+            with("currency", json!("ZZZ")),
             422,
             "foreign-currency",
-            "XXX",
+            "ZZZ",
         ),
         (
             format!("{{\"reference\": \"{}\"}}", "x".repeat(20_000)),

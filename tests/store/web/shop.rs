@@ -1,4 +1,5 @@
-//! A server in front of a store that answers as it is told, and a client that judges each answer by the description.
+//! A server in front of a store that answers as it is told, and a client that judges each answer by
+//! the description.
 
 use std::{
     collections::{BTreeMap, VecDeque},

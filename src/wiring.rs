@@ -230,9 +230,7 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
 
 fn opener(line: &Line) -> Arc<dyn LineOpener> {
     match line {
-        Line::Serial { path, settings } => {
-            Arc::new(SerialLine::new(path.clone(), *settings))
-        }
+        Line::Serial { path, settings } => Arc::new(SerialLine::new(path.clone(), *settings)),
         Line::Tcp {
             host,
             port,

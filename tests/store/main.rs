@@ -15,6 +15,9 @@ mod nfc;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod web;
+mod tidy;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use store_controller::adapters::picture;
 use store_sim::{
     acquirer::{Connection, Delivery, Operation, Rule},
     lab::{
@@ -27,30 +28,50 @@ impl Story {
     async fn open(counters: u8) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let shop = Shop::open(&Args::calm(counters), folder.path()).await.unwrap();
+        let shop = Shop::open(&Args::calm(counters), folder.path())
+            .await
+            .unwrap();
         Self { shop, folder }
     }
 
     async fn post(&self, key: &str, counter: &str, tender: &str) -> String {
-        let opened = self.shop.till.open(key, counter, "12.50", tender).await.unwrap();
+        let opened = self
+            .shop
+            .till
+            .open(key, counter, "12.50", tender)
+            .await
+            .unwrap();
         opened["id"].as_str().unwrap().to_owned()
     }
 
     async fn reaches(&self, id: &str, wanted: &str) -> Value {
-        let payment = self.shop.till.until(id, PATIENCE, |payment| state(payment) == wanted).await.unwrap();
+        let payment = self
+            .shop
+            .till
+            .until(id, PATIENCE, |payment| state(payment) == wanted)
+            .await
+            .unwrap();
         assert_eq!(state(&payment), wanted, "{payment}");
         payment
     }
 
     fn charged(&self, id: &str) -> Decimal {
-        self.shop.acquirer.ledger().order(id).map(|order| order.net()).unwrap_or_default()
+        self.shop
+            .acquirer
+            .ledger()
+            .order(id)
+            .map(|order| order.net())
+            .unwrap_or_default()
     }
 
     async fn device(&self, id: &str) -> String {
         let devices = self.shop.till.get("/v1/devices").await.unwrap();
         let devices = devices["devices"].as_array().unwrap();
         let device = devices.iter().find(|device| device["id"] == id);
-        device.unwrap_or_else(|| panic!("no {id} in {devices:?}"))["state"].as_str().unwrap().to_owned()
+        device.unwrap_or_else(|| panic!("no {id} in {devices:?}"))["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// How long it took until the device was shown so.
@@ -107,7 +128,10 @@ async fn a_customer_shows_a_code_and_everyone_agrees() {
     assert_eq!(again, id, "the same key is the same payment");
     story.head_office_has_all().await;
     let log = std::fs::read_to_string(story.folder.path().join("store-controller.log")).unwrap();
-    assert!(!log.contains(ALIPAY), "SEC-1: the customer's code is in the log");
+    assert!(
+        !log.contains(ALIPAY),
+        "SEC-1: the customer's code is in the log"
+    );
     story.close().await;
 }
 
@@ -115,11 +139,23 @@ async fn a_customer_shows_a_code_and_everyone_agrees() {
 async fn the_shop_shows_a_qr_and_the_customer_pays_it() {
     let story = Story::open(1).await;
     let id = story.post("basket-1", "01", "merchant_qr").await;
-    let shown = story.shop.till.until(&id, PATIENCE, |payment| payment["qr"].is_string()).await.unwrap();
-    let qr = shown["qr"].as_str().unwrap().to_owned();
-    let on_terminal = story.shop.counters[0].terminal.until(PATIENCE, |shown| shown.qr.as_deref() == Some(&qr));
+    let shown = story
+        .shop
+        .till
+        .until(&id, PATIENCE, |payment| payment["qr"]["text"].is_string())
+        .await
+        .unwrap();
+    let qr = shown["qr"]["text"].as_str().unwrap().to_owned();
+    let on_terminal = story.shop.counters[0]
+        .terminal
+        .until(PATIENCE, |shown| shown.qr.as_deref() == Some(&qr));
     on_terminal.await.expect("the terminal shows the QR");
-    let svg = story.shop.till.text(&format!("/v1/payments/{id}/qr.svg")).await.unwrap();
+    let svg = story
+        .shop
+        .till
+        .text(&format!("/v1/payments/{id}/qr.svg"))
+        .await
+        .unwrap();
     assert!(svg.contains("<svg"), "{svg}");
     story.shop.acquirer.customers().pay(&qr, "wechat").unwrap();
     story.reaches(&id, "approved").await;
@@ -135,19 +171,31 @@ async fn a_payment_begins_at_the_terminal() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, typed).await.expect("the idle terminal asks for an amount");
+    tokio::time::timeout(PATIENCE, typed)
+        .await
+        .expect("the idle terminal asks for an amount");
     let found = async {
         loop {
-            let list = story.shop.till.get("/v1/payments?counter=01&limit=1").await.unwrap();
+            let list = story
+                .shop
+                .till
+                .get("/v1/payments?counter=01&limit=1")
+                .await
+                .unwrap();
             if let Some(id) = list["payments"][0]["id"].as_str() {
                 return id.to_owned();
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let id = tokio::time::timeout(PATIENCE, found).await.expect("a payment begins");
+    let id = tokio::time::timeout(PATIENCE, found)
+        .await
+        .expect("a payment begins");
     let collecting = story.reaches(&id, "collecting").await;
-    assert_eq!((collecting["amount"].as_str(), collecting["tender"].as_str()), (Some("8.80"), Some("any")));
+    assert_eq!(
+        (collecting["amount"].as_str(), collecting["tender"].as_str()),
+        (Some("8.80"), Some("any"))
+    );
     counter.scanner.scan(ALIPAY).await.unwrap();
     story.reaches(&id, "approved").await;
     story.close().await;
@@ -163,20 +211,44 @@ async fn a_pulled_cable_is_seen_within_2_s_and_back_within_3_s() {
             _ => counter.terminal.unplug().await.unwrap(),
         }
         let seen = story.shown(device, |health| health != "ready").await;
-        assert!(seen < Duration::from_secs(2), "{device} was seen gone after {seen:?}");
-        let refused = story.shop.till.get("/v1/counters").await.unwrap().to_string();
+        assert!(
+            seen < Duration::from_secs(2),
+            "{device} was seen gone after {seen:?}"
+        );
+        let refused = story
+            .shop
+            .till
+            .get("/v1/counters")
+            .await
+            .unwrap()
+            .to_string();
         assert!(refused.contains("not connected"), "{refused}");
         match device {
             "01-scanner" => counter.scanner.plug().await.unwrap(),
             _ => counter.terminal.plug().await.unwrap(),
         }
         let back = story.shown(device, |health| health == "ready").await;
-        assert!(back < Duration::from_secs(3), "{device} was back after {back:?}");
-        assert_eq!(story.device("02-scanner").await, "ready", "the other counter noticed nothing");
+        assert!(
+            back < Duration::from_secs(3),
+            "{device} was back after {back:?}"
+        );
+        assert_eq!(
+            story.device("02-scanner").await,
+            "ready",
+            "the other counter noticed nothing"
+        );
     }
     let devices = story.shop.till.get("/v1/devices").await.unwrap();
-    let restarts = devices["devices"].as_array().unwrap().iter().map(|device| device["restarts"].as_u64().unwrap());
-    assert_eq!(restarts.sum::<u64>(), 0, "a cable is no reason for a restart: {devices}");
+    let restarts = devices["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|device| device["restarts"].as_u64().unwrap());
+    assert_eq!(
+        restarts.sum::<u64>(),
+        0,
+        "a cable is no reason for a restart: {devices}"
+    );
     story.close().await;
 }
 
@@ -199,8 +271,16 @@ async fn an_unplugged_scanner_in_mid_payment_reads_the_code_when_it_is_back() {
 #[tokio::test]
 async fn the_controller_is_killed_in_mid_charge_and_the_books_agree() {
     let story = Story::open(1).await;
-    let silence = Delivery::Silence { money_moved: true, connection: Connection::Hold };
-    story.shop.acquirer.rules().add(Rule::on(Operation::Charge).delivery(silence).times(1)).unwrap();
+    let silence = Delivery::Silence {
+        money_moved: true,
+        connection: Connection::Hold,
+    };
+    story
+        .shop
+        .acquirer
+        .rules()
+        .add(Rule::on(Operation::Charge).delivery(silence).times(1))
+        .unwrap();
     let id = story.post("basket-1", "01", "customer_code").await;
     story.reaches(&id, "collecting").await;
     story.shop.counters[0].scanner.scan(ALIPAY).await.unwrap();
@@ -209,14 +289,25 @@ async fn the_controller_is_killed_in_mid_charge_and_the_books_agree() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, moved).await.expect("the acquirer moves the money");
+    tokio::time::timeout(PATIENCE, moved)
+        .await
+        .expect("the acquirer moves the money");
     {
         let mut controller = story.shop.controller.lock().await;
         controller.kill().await.unwrap();
         controller.start().unwrap();
     }
-    let settled = story.shop.till.until(&id, PATIENCE, has_ended).await.unwrap();
-    assert_eq!(state(&settled), "approved", "the acquirer says so: {settled}");
+    let settled = story
+        .shop
+        .till
+        .until(&id, PATIENCE, has_ended)
+        .await
+        .unwrap();
+    assert_eq!(
+        state(&settled),
+        "approved",
+        "the acquirer says so: {settled}"
+    );
     let order = story.shop.acquirer.ledger().order(&id).unwrap();
     assert_eq!(order.movements.len(), 1, "charged once");
     story.head_office_has_all().await;
@@ -228,10 +319,16 @@ async fn a_picture_of_the_code_is_the_same_as_a_scan() {
     let story = Story::open(1).await;
     let id = story.post("basket-1", "01", "customer_code").await;
     story.reaches(&id, "collecting").await;
-    let picture = store_controller::adapters::picture::render::png(ALIPAY).unwrap();
+    let picture = picture::png(ALIPAY, &picture::QrStyle::default()).unwrap();
     let url = format!("http://{}/v1/counters/01/scan-image", story.shop.listen);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let sent = http.post(url).header("Content-Type", "image/png").body(picture).send().await.unwrap();
+    let sent = http
+        .post(url)
+        .header("Content-Type", "image/png")
+        .body(picture)
+        .send()
+        .await
+        .unwrap();
     assert!(sent.status().is_success(), "{}", sent.text().await.unwrap());
     story.reaches(&id, "approved").await;
     story.close().await;
@@ -244,22 +341,45 @@ async fn what_was_brought_back_is_refunded_once_and_never_beyond_the_payment() {
     story.reaches(&id, "collecting").await;
     story.shop.counters[0].scanner.scan(ALIPAY).await.unwrap();
     story.reaches(&id, "approved").await;
-    let first = story.shop.till.refund("refund-1", &id, "10.00").await.unwrap();
-    let again = story.shop.till.refund("refund-1", &id, "10.00").await.unwrap();
+    let first = story
+        .shop
+        .till
+        .refund("refund-1", &id, "10.00")
+        .await
+        .unwrap();
+    let again = story
+        .shop
+        .till
+        .refund("refund-1", &id, "10.00")
+        .await
+        .unwrap();
     assert_eq!(first["id"], again["id"]);
-    let beyond = story.shop.till.refund("refund-2", &id, "2.51").await.unwrap_err().to_string();
+    let beyond = story
+        .shop
+        .till
+        .refund("refund-2", &id, "2.51")
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(beyond.contains("2.50"), "{beyond}");
     let refund = first["id"].as_str().unwrap();
     let done = async {
         loop {
-            let refund = story.shop.till.get(&format!("/v1/refunds/{refund}")).await.unwrap();
+            let refund = story
+                .shop
+                .till
+                .get(&format!("/v1/refunds/{refund}"))
+                .await
+                .unwrap();
             if refund["state"] == json!("refunded") {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, done).await.expect("the refund comes through");
+    tokio::time::timeout(PATIENCE, done)
+        .await
+        .expect("the refund comes through");
     assert_eq!(story.charged(&id), Decimal::new(250, 2));
     story.close().await;
 }

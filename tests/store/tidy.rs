@@ -13,7 +13,9 @@ struct File {
 
 impl File {
     fn is_test(&self) -> bool {
-        self.path.ends_with("tests.rs") || self.path.contains("/tests/") || self.path.starts_with("tests/store")
+        self.path.ends_with("tests.rs")
+            || self.path.contains("/tests/")
+            || self.path.starts_with("tests/store")
     }
 
     /// The part above `#[cfg(test)] mod tests {`.
@@ -31,16 +33,33 @@ fn root() -> PathBuf {
 }
 
 fn tracked() -> Vec<String> {
-    let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
-    assert!(listed.status.success(), "git ls-files failed: {}", String::from_utf8_lossy(&listed.stderr));
-    String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
+    let listed = Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        listed.status.success(),
+        "git ls-files failed: {}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
+    String::from_utf8(listed.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn rust_files() -> Vec<File> {
-    let rust = tracked().into_iter().filter(|path| path.ends_with(".rs") && path != "tests/store/tidy.rs");
+    let rust = tracked()
+        .into_iter()
+        .filter(|path| path.ends_with(".rs") && path != "tests/store/tidy.rs");
     let present = rust.filter(|path| root().join(path).exists());
     let files: Vec<File> = present
-        .map(|path| File { text: fs::read_to_string(root().join(&path)).unwrap(), path })
+        .map(|path| File {
+            text: fs::read_to_string(root().join(&path)).unwrap(),
+            path,
+        })
         .collect();
     assert!(files.len() > 50, "only {} files found", files.len());
     files
@@ -50,7 +69,9 @@ fn rust_files() -> Vec<File> {
 fn forbid(what: &str, files: &[File], is_bad: impl Fn(&File, &str) -> bool) {
     let bad = |file: &&File| -> Vec<String> {
         let lines = file.lines().filter(|(_, line)| is_bad(file, line));
-        lines.map(|(n, line)| format!("{}:{n}: {}", file.path, line.trim())).collect()
+        lines
+            .map(|(n, line)| format!("{}:{n}: {}", file.path, line.trim()))
+            .collect()
     };
     let found: Vec<String> = files.iter().flat_map(|file| bad(&file)).collect();
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
@@ -59,12 +80,24 @@ fn forbid(what: &str, files: &[File], is_bad: impl Fn(&File, &str) -> bool) {
 #[test]
 fn the_top_level_is_what_it_shall_be() {
     let allowed = [
-        "Cargo.toml", "Cargo.lock", "src", "actors", "config", "dashboards", "tests", "README.md", "Makefile",
-        "LICENSE", "CHANGELOG.md",
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "actors",
+        "config",
+        "dashboards",
+        "tests",
+        "README.md",
+        "Makefile",
+        "LICENSE",
+        "CHANGELOG.md",
     ];
     for path in tracked() {
         let top = path.split('/').next().unwrap();
-        assert!(top.starts_with('.') || allowed.contains(&top), "{top} does not belong at the top level");
+        assert!(
+            top.starts_with('.') || allowed.contains(&top),
+            "{top} does not belong at the top level"
+        );
     }
 }
 
@@ -72,7 +105,11 @@ fn the_top_level_is_what_it_shall_be() {
 fn files_stay_small() {
     for file in rust_files().iter().filter(|file| !file.is_test()) {
         let lines = file.code().lines().count();
-        assert!(lines <= LONGEST_FILE_LINES, "{} has {lines} lines: split it by reason to exist", file.path);
+        assert!(
+            lines <= LONGEST_FILE_LINES,
+            "{} has {lines} lines: split it by reason to exist",
+            file.path
+        );
     }
 }
 
@@ -87,7 +124,11 @@ fn lines_stay_short() {
 #[test]
 fn every_module_says_why_it_exists() {
     for file in rust_files() {
-        let opens = file.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let opens = file
+            .text
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or_default();
         let is_said = opens.starts_with("//!") || opens.starts_with("#![doc");
         assert!(is_said, "{} does not open with a //! paragraph", file.path);
     }
@@ -95,23 +136,42 @@ fn every_module_says_why_it_exists() {
 
 #[test]
 fn there_is_no_mod_rs() {
-    let found: Vec<String> = tracked().into_iter().filter(|path| path.ends_with("/mod.rs")).collect();
+    let found: Vec<String> = tracked()
+        .into_iter()
+        .filter(|path| path.ends_with("/mod.rs"))
+        .collect();
     assert!(found.is_empty(), "foo.rs beside foo/, not {found:?}");
 }
 
 #[test]
 fn nothing_is_left_for_later_in_silence() {
-    for word in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "#[ignore", "should_panic"] {
+    for word in [
+        "TODO",
+        "FIXME",
+        "XXX",
+        "todo!(",
+        "unimplemented!(",
+        "#[ignore",
+        "should_panic",
+    ] {
         forbid(word, &rust_files(), |_, line| line.contains(word));
     }
 }
 
 #[test]
 fn tests_wait_for_conditions_and_can_fail() {
-    forbid("a sleeping thread", &rust_files(), |_, line| line.contains("thread::sleep("));
-    forbid("an assertion that asserts nothing", &rust_files(), |file, line| {
-        file.is_test() && line.trim_start().starts_with("matches!(") && line.trim_end().ends_with(");")
+    forbid("a sleeping thread", &rust_files(), |_, line| {
+        line.contains("thread::sleep(")
     });
+    forbid(
+        "an assertion that asserts nothing",
+        &rust_files(),
+        |file, line| {
+            file.is_test()
+                && line.trim_start().starts_with("matches!(")
+                && line.trim_end().ends_with(");")
+        },
+    );
 }
 
 #[test]
@@ -125,12 +185,30 @@ fn money_is_no_float() {
 #[test]
 fn the_core_knows_no_io() {
     let manifest = fs::read_to_string(root().join("actors/Cargo.toml")).unwrap();
-    for io in ["sled", "rumqttc", "tokio-serial", "pcsc", "actix-web", "prometheus", "reqwest", "sqlx", "nix"] {
-        let named = manifest.lines().any(|line| line.split(['.', ' ', '=']).next() == Some(io));
+    for io in [
+        "sled",
+        "rumqttc",
+        "tokio-serial",
+        "pcsc",
+        "actix-web",
+        "prometheus",
+        "reqwest",
+        "sqlx",
+        "nix",
+    ] {
+        let named = manifest
+            .lines()
+            .any(|line| line.split(['.', ' ', '=']).next() == Some(io));
         assert!(!named, "the core depends on {io}");
     }
     forbid("I/O in the core", &rust_files(), |file, line| {
-        let io = ["std::fs", "std::net", "tokio::fs", "tokio::net", "std::process"];
+        let io = [
+            "std::fs",
+            "std::net",
+            "tokio::fs",
+            "tokio::net",
+            "std::process",
+        ];
         file.path.starts_with("actors/src") && io.iter().any(|path| line.contains(path))
     });
 }

@@ -10,12 +10,12 @@ mod broker;
 pub mod cable;
 pub mod child;
 mod config;
-mod counter;
+pub mod counter;
 mod customer;
 mod faults;
 pub mod random;
 pub mod report;
-mod shop;
+pub mod shop;
 pub mod till;
 
 use std::{

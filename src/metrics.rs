@@ -1,8 +1,9 @@
 //! Signals turned into Prometheus metrics.
 //!
-//! Names and labels are the contract with dashboards and alerts. Every label is bounded: ids of configured things and
-//! words of enums, never a payment's id. Gauges of states that live elsewhere (devices, outbox) are read off the board
-//! at each scrape, so that a lost signal can't leave them wrong.
+//! Names and labels are the contract with dashboards and alerts. Every label is bounded: ids of
+//! configured things and words of enums, never a payment's id. Gauges of states that live elsewhere
+//! (devices, outbox) are read off the board at each scrape, so that a lost signal can't leave them
+//! wrong.
 
 use std::{collections::HashMap, fmt, sync::Mutex, sync::PoisonError};
 

@@ -1,10 +1,12 @@
-//! Strict reading of configuration files: every key known, every value in range, all faults reported at once.
+//! Strict reading of configuration files: every key known, every value in range, all faults
+//! reported at once.
 //!
-//! `toml` with serde stops at the first fault and can't tell an operator what else is wrong, so the files are read by
-//! hand over `toml`'s spans: a `Section` has one typed getter per kind of value, which notes a fault (line, dotted key,
-//! what is allowed) and goes on with a placeholder. A key that nobody asked for is a fault too, with the key that was
-//! probably meant. A value that the file leaves out comes from the built-in file, so defaults stand in one place only.
-//! Deliberately not here: what any key means, environment variables, includes.
+//! `toml` with serde stops at the first fault and can't tell an operator what else is wrong, so the
+//! files are read by hand over `toml`'s spans: a `Section` has one typed getter per kind of value,
+//! which notes a fault (line, dotted key, what is allowed) and goes on with a placeholder. A key
+//! that nobody asked for is a fault too, with the key that was probably meant. A value that the
+//! file leaves out comes from the built-in file, so defaults stand in one place only. Deliberately
+//! not here: what any key means, environment variables, includes.
 
 mod section;
 #[cfg(test)]
@@ -52,9 +54,10 @@ impl fmt::Display for Faults {
 
 /// Reads `text` with `build`, which asks the root section for everything it knows.
 ///
-/// `built_in` is the complete file that ships with the program; what `text` leaves out comes from there. `build` must ask for all
-/// keys before it gives up on one of them: sections report unknown keys when they are dropped. What it returns is used
-/// only if nothing was wrong; `None` without a fault is itself reported.
+/// `built_in` is the complete file that ships with the program; what `text` leaves out comes from
+/// there. `build` must ask for all keys before it gives up on one of them: sections report unknown
+/// keys when they are dropped. What it returns is used only if nothing was wrong; `None` without a
+/// fault is itself reported.
 ///
 /// # Errors
 /// All faults of the file, sorted by line.

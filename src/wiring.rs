@@ -1,7 +1,7 @@
 //! From a configuration to a running store: each adapter made, and handed to the core's plan.
 //!
-//! The one place that knows both the configuration and every adapter. No decision about payments or devices is taken
-//! here.
+//! The one place that knows both the configuration and every adapter. No decision about payments or
+//! devices is taken here.
 
 use std::{io, sync::Arc};
 

@@ -1,8 +1,8 @@
 //! An acquirer's actor: the one way to an acquirer's driver.
 //!
-//! It puts the last time-out on every question, keeps questions of background work from crowding out live ones, and
-//! knows whether the acquirer can be reached, from answers and from a probe that does not wait for sales. It decides
-//! nothing: what an answer means is the payment's business.
+//! It puts the last time-out on every question, keeps questions of background work from crowding
+//! out live ones, and knows whether the acquirer can be reached, from answers and from a probe that
+//! does not wait for sales. It decides nothing: what an answer means is the payment's business.
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,8 @@ use crate::{
     supervisor::Heartbeat,
 };
 
-/// Questions under way at once; live charges have a share of their own (OUT-3's sibling for acquirers).
+/// Questions under way at once; live charges have a share of their own (OUT-3's sibling for
+/// acquirers).
 const LIVE_AT_ONCE: usize = 64;
 const BACKGROUND_AT_ONCE: usize = 16;
 

@@ -1,10 +1,11 @@
 //! A counter: the stand's devices and the payments that began there.
 //!
-//! At most one payment holds the stand; any number may be unresolved in the background, each asked for until the
-//! acquirer speaks. The counter feeds events to `domain/payment` and carries out its effects; what must be on disk first
-//! is on disk first, because a transition's effects wait for the journal's answer (`steps`). Facts of devices become
-//! events in `collect`; what the till asks is answered in `requests`. After a restart, of the program or of this
-//! actor alone, `recovery` takes up every unsettled payment from the journal.
+//! At most one payment holds the stand; any number may be unresolved in the background, each asked
+//! for until the acquirer speaks. The counter feeds events to `domain/payment` and carries out its
+//! effects; what must be on disk first is on disk first, because a transition's effects wait for
+//! the journal's answer (`steps`). Facts of devices become events in `collect`; what the till asks
+//! is answered in `requests`. After a restart, of the program or of this actor alone, `recovery`
+//! takes up every unsettled payment from the journal.
 
 mod collect;
 mod effects;

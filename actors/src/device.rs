@@ -1,8 +1,9 @@
 //! Devices: one actor per device, and the words between a device and its counter.
 //!
-//! Commands are imperative, facts are past tense, and both carry the `PaymentId` they belong to: the fencing token. A
-//! device drops what belongs to a payment that is no longer its own; a counter drops facts about a payment that it does
-//! not have at the stand. Facts reach the counter through `FactSink`, which never blocks.
+//! Commands are imperative, facts are past tense, and both carry the `PaymentId` they belong to:
+//! the fencing token. A device drops what belongs to a payment that is no longer its own; a counter
+//! drops facts about a payment that it does not have at the stand. Facts reach the counter through
+//! `FactSink`, which never blocks.
 
 mod babble;
 pub mod line;
@@ -40,7 +41,8 @@ pub struct Arm {
     pub money: Money,
 }
 
-/// To a scanner, reader or terminal: this payment needs nothing more of you. Ignored if it isn't yours.
+/// To a scanner, reader or terminal: this payment needs nothing more of you. Ignored if it isn't
+/// yours.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Disarm {
@@ -131,7 +133,8 @@ pub enum FactKind {
     AmountTyped {
         money: Money,
     },
-    /// Ready, absent, mute …; also in `Signal::DeviceChanged`. Sent at each change and after (re)start.
+    /// Ready, absent, mute …; also in `Signal::DeviceChanged`. Sent at each change and after
+    /// (re)start.
     HealthChanged(crate::signal::Health),
 }
 

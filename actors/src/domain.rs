@@ -1,7 +1,7 @@
 //! The domain: money, ids, customer codes, payments, refunds, records and the rules about them.
 //!
-//! Everything here is a pure function of its arguments: no actor, no clock, no I/O, no randomness. What waits
-//! lives in actors, what touches the world lives in the shell's adapters.
+//! Everything here is a pure function of its arguments: no actor, no clock, no I/O, no randomness.
+//! What waits lives in actors, what touches the world lives in the shell's adapters.
 
 pub mod code;
 pub mod ids;

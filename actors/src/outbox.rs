@@ -1,4 +1,5 @@
-//! The outbox: ships the journal's records to the head office, in order, until it has receipted them.
+//! The outbox: ships the journal's records to the head office, in order, until it has receipted
+//! them.
 //!
 //! There is no queue of its own: the outbox *is* the journal above the head office's receipt. What
 //! was published and not receipted is published again after a reconnect, after too long a silence,
@@ -54,7 +55,8 @@ pub struct OutboxSettings {
     pub batch_bytes: usize,
     /// Records that may be published and not receipted.
     pub window_records: usize,
-    /// From so many records on that are not receipted, it drains: it makes a pause after each batch.
+    /// From so many records on that are not receipted, it drains: it makes a pause after each
+    /// batch.
     pub drain_above: u64,
     pub drain_pause_ms: u64,
     /// A batch that is not receipted for so long makes the link slow: one small batch at a time.

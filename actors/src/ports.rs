@@ -1,7 +1,8 @@
 //! Ports: what the core needs of the world, declared by the side that consumes it.
 //!
-//! The shell's adapters implement these traits against real things, the tests in memory. Nothing in this crate opens a
-//! file, a port or a socket. Every method's future may be dropped at any await; a caller puts its own time-out on it.
+//! The shell's adapters implement these traits against real things, the tests in memory. Nothing in
+//! this crate opens a file, a port or a socket. Every method's future may be dropped at any await;
+//! a caller puts its own time-out on it.
 
 use std::{fmt, future::Future, io, pin::Pin, time::Duration};
 
@@ -29,19 +30,20 @@ use crate::{
 /// A boxed future of a port.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-// ---- time and chance ------------------------------------------------------------------------------------------------
+// ---- time and chance
 
 /// The time of day. Waiting uses tokio's clock instead, which tests pause.
 pub trait WallClock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// Random bytes for ids and jitter, from the operating system in production and from a seed in tests.
+/// Random bytes for ids and jitter, from the operating system in production and from a seed in
+/// tests.
 pub trait Entropy: Send + Sync {
     fn fill(&self, out: &mut [u8]);
 }
 
-// ---- lines: serial ports and TCP -------------------------------------------------------------------------------------
+// ---- lines: serial ports and TCP
 
 /// Bytes both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -56,7 +58,7 @@ pub trait LineOpener: Send + Sync {
     fn describe(&self) -> String;
 }
 
-// ---- card readers ---------------------------------------------------------------------------------------------------
+// ---- card readers
 
 /// What a reader says by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,28 +89,30 @@ pub enum ReaderFailed {
 
 /// One PC/SC reader, known by name. The adapter owns a thread per reader.
 pub trait CardReader: Send + Sync {
-    /// The reader's events from now on, beginning with `Ready` or `Gone` and then `CardInserted` if a card lies there.
-    /// A new call ends the stream of the call before.
+    /// The reader's events from now on, beginning with `Ready` or `Gone` and then `CardInserted` if
+    /// a card lies there. A new call ends the stream of the call before.
     fn events(&self) -> mpsc::Receiver<ReaderEvent>;
 
-    /// One APDU to the card and its answer with status word. May never end when the card hangs: the caller times out and
-    /// then calls `reset`.
+    /// One APDU to the card and its answer with status word. May never end when the card hangs: the
+    /// caller times out and then calls `reset`.
     fn transmit(
         &self,
         apdu: Zeroizing<Vec<u8>>,
     ) -> Reply<'_, Result<Zeroizing<Vec<u8>>, ReaderFailed>>;
 
-    /// Gives up on the exchange under way: the thread is left behind and a new one takes the reader over.
+    /// Gives up on the exchange under way: the thread is left behind and a new one takes the reader
+    /// over.
     fn reset(&self);
 
     fn describe(&self) -> String;
 }
 
-// ---- the journal ----------------------------------------------------------------------------------------------------
+// ---- the journal
 
 #[derive(Clone, Debug, Error)]
 pub enum JournalFailed {
-    /// Nothing more is taken: the disk can't be trusted (JRN-3). Only a restart by a person who looked ends this.
+    /// Nothing more is taken: the disk can't be trusted (JRN-3). Only a restart by a person who
+    /// looked ends this.
     #[error("the journal has stopped: {0}")]
     Stopped(String),
     /// The disk is nearly full: no new payments; those begun still end.
@@ -116,17 +120,19 @@ pub enum JournalFailed {
     NearlyFull,
     #[error("the journal can't be read: {0}")]
     Unreadable(String),
-    /// The group does not continue the chain: look at `tip` again and make the records anew. Nothing was written.
+    /// The group does not continue the chain: look at `tip` again and make the records anew.
+    /// Nothing was written.
     #[error("the records do not continue the journal, which ends at record {tip}")]
     OutOfStep { tip: u64 },
     /// Too much waits already: try again. Nothing was written.
     #[error("too much is waiting for the journal")]
     Busy,
-    /// This can't be a record or a group of records, however often it is tried. Nothing was written.
+    /// This can't be a record or a group of records, however often it is tried. Nothing was
+    /// written.
     #[error("the journal refused it: {0}")]
     Refused(String),
-    /// Nobody can say whether it is on disk: read, then repeat. Repeating does no harm, since a payment's record
-    /// carries the whole payment.
+    /// Nobody can say whether it is on disk: read, then repeat. Repeating does no harm, since a
+    /// payment's record carries the whole payment.
     #[error("the journal gave no answer")]
     NoAnswer,
 }
@@ -141,7 +147,8 @@ impl JournalFailed {
 /// Records in one group at most.
 pub const GROUP_RECORDS_MAX: usize = 256;
 
-/// Encoded bytes in one group at most: far below a segment of the disk's store, of which only the last may be torn.
+/// Encoded bytes in one group at most: far below a segment of the disk's store, of which only the
+/// last may be torn.
 pub const GROUP_BYTES_MAX: usize = 128 * 1024;
 
 /// What to look for among payments. Newest first.
@@ -183,11 +190,13 @@ pub trait JournalDisk: Send + Sync {
     /// Where the chain stands on disk.
     fn tip(&self) -> Tip;
 
-    /// Writes a group of consecutive records and ends only when all of them are on stable storage: all or none.
-    /// At most `GROUP_RECORDS_MAX` and `GROUP_BYTES_MAX`. It is written even if nobody waits for the answer any more.
+    /// Writes a group of consecutive records and ends only when all of them are on stable storage:
+    /// all or none. At most `GROUP_RECORDS_MAX` and `GROUP_BYTES_MAX`. It is written even if nobody
+    /// waits for the answer any more.
     fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>>;
 
-    /// Records from `from_seq` on, in order, at most so many records and about so many bytes, at least one if there is one.
+    /// Records from `from_seq` on, in order, at most so many records and about so many bytes, at
+    /// least one if there is one.
     fn records(
         &self,
         from_seq: u64,
@@ -207,14 +216,15 @@ pub trait JournalDisk: Send + Sync {
     /// Payments that are not settled, for the recovery after a start.
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>>;
 
-    /// The head office has committed everything up to here. A lower number than before changes nothing, one beyond
-    /// the tip is refused. Written soon; if it is lost, some records are sent once more.
+    /// The head office has committed everything up to here. A lower number than before changes
+    /// nothing, one beyond the tip is refused. Written soon; if it is lost, some records are sent
+    /// once more.
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>>;
 
     fn receipted(&self) -> u64;
 }
 
-// ---- acquirers ------------------------------------------------------------------------------------------------------
+// ---- acquirers
 
 /// What an acquirer is and takes, as configured.
 #[derive(Clone, Debug)]
@@ -232,7 +242,8 @@ pub struct AcquirerProfile {
 #[derive(Clone, Debug)]
 pub enum Instrument {
     Code(CustomerCode),
-    /// The card as read, and the PIN block if one was asked for: encrypted, passed through, never opened.
+    /// The card as read, and the PIN block if one was asked for: encrypted, passed through, never
+    /// opened.
     Card {
         card: Box<CardRead>,
         pin_block: Option<PinBlock>,
@@ -261,8 +272,8 @@ pub struct Charge {
     pub reference: Option<String>,
 }
 
-/// An acquirer's driver. Each method ends with the acquirer's verified word or says why there is none; it has the
-/// acquirer's own time-out inside and never repeats a charge by itself.
+/// An acquirer's driver. Each method ends with the acquirer's verified word or says why there is
+/// none; it has the acquirer's own time-out inside and never repeats a charge by itself.
 pub trait Acquirer: Send + Sync {
     fn profile(&self) -> &AcquirerProfile;
 
@@ -270,11 +281,12 @@ pub trait Acquirer: Send + Sync {
 
     fn query(&self, order: PaymentId) -> Reply<'_, Answer>;
 
-    /// Undoes the order: closes it unpaid, pays it back, or makes sure that a charge still on its way is refused.
-    /// Repeatable.
+    /// Undoes the order: closes it unpaid, pays it back, or makes sure that a charge still on its
+    /// way is refused. Repeatable.
     fn reverse(&self, order: PaymentId) -> Reply<'_, Answer>;
 
-    /// Pays back `money` of the order. The same `refund` id moves money once, however often it is repeated.
+    /// Pays back `money` of the order. The same `refund` id moves money once, however often it is
+    /// repeated.
     fn refund(
         &self,
         order: PaymentId,
@@ -286,7 +298,7 @@ pub trait Acquirer: Send + Sync {
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
 }
 
-// ---- the head office ------------------------------------------------------------------------------------------------
+// ---- the head office
 
 /// What comes from the head office's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -327,7 +339,8 @@ pub struct StoreStatus {
     pub unknown: usize,
 }
 
-/// The link to the head office. It keeps nothing: what was published and not receipted is published again.
+/// The link to the head office. It keeps nothing: what was published and not receipted is published
+/// again.
 pub trait Uplink: Send + Sync {
     /// The link's events from now on; a new call ends the stream of the call before.
     fn events(&self) -> mpsc::Receiver<UplinkEvent>;

@@ -1,8 +1,8 @@
 //! Signals: everything observable, as one typed union.
 //!
-//! Actors emit facts here and do not care who listens: metrics, the event stream of the API, the lab. The channel is
-//! bounded and lossy by design: whoever must not lose a payment's fact reads the journal, whose sequence number each
-//! payment signal carries.
+//! Actors emit facts here and do not care who listens: metrics, the event stream of the API, the
+//! lab. The channel is bounded and lossy by design: whoever must not lose a payment's fact reads
+//! the journal, whose sequence number each payment signal carries.
 
 use std::{
     collections::BTreeMap,

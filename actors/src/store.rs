@@ -1,12 +1,10 @@
 //! The store: the questions that the outside may ask, and who answers them.
 //!
-//! `Store` makes one payment of repeated requests, finds the counter a payment belongs to, and reads the journal. It
-//! holds no payment itself. Wiring the whole together is `plan`'s business.
+//! `Store` makes one payment of repeated requests, finds the counter a payment belongs to, and
+//! reads the journal. It holds no payment itself. Wiring the whole together is `plan`'s business.
 
 pub mod plan;
 pub mod requests;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,4 +1,5 @@
-//! Ports in memory, for tests: a clock that follows tokio's, chance from a seed, an acquirer that does as it is told.
+//! Ports in memory, for tests: a clock that follows tokio's, chance from a seed, an acquirer that
+//! does as it is told.
 
 use std::{
     collections::VecDeque,

@@ -1,7 +1,8 @@
 //! Wire formats: bytes to values and back, pure, frozen by golden tests.
 //!
-//! The same codecs serve the controller's drivers and the simulated devices. No clock, port or socket is
-//! touched here: a codec is fed bytes and tells what they mean, and garbage is an answer, never a panic.
+//! The same codecs serve the controller's drivers and the simulated devices. No clock, port or
+//! socket is touched here: a codec is fed bytes and tells what they mean, and garbage is an answer,
+//! never a panic.
 
 pub mod emv;
 pub mod emvqr;

@@ -34,7 +34,8 @@ pub struct OsEntropy;
 impl Entropy for OsEntropy {
     fn fill(&self, out: &mut [u8]) {
         if let Err(cause) = getrandom::fill(out) {
-            // two payments with one id would be worse than a store that stops: what is on disk survives the stop
+            // two payments with one id would be worse than a store that stops: what is on disk
+            // survives the stop
             tracing::error!(%cause, "the operating system gives no random numbers");
             std::process::abort();
         }

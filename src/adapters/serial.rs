@@ -94,7 +94,8 @@ impl SerialLine {
             .exclusive(true)
             .open_native_async()
             .map_err(|cause| self.why(cause))?;
-        // devices powered or woken by these lines need them; pseudo-terminals have none and say ENOTTY
+        // devices powered or woken by these lines need them; pseudo-terminals have none and say
+        // ENOTTY
         for raised in [
             stream.write_data_terminal_ready(true),
             stream.write_request_to_send(true),

@@ -38,7 +38,8 @@ struct Arguments {
 enum Command {
     /// Run until SIGTERM or Ctrl-C. Each further process with the same group is a further worker.
     Run {
-        /// Configuration; without it the built-in one (config/head-office.toml, all keys explained).
+        /// Configuration; without it the built-in one (config/head-office.toml, all keys
+        /// explained).
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         /// Address of the HTTP API, instead of the configured one; port 0 takes a free one.

@@ -1,8 +1,10 @@
-//! `doctor`: looks at everything the store needs from the world outside, and says what to do about what is wrong.
+//! `doctor`: looks at everything the store needs from the world outside, and says what to do about
+//! what is wrong.
 //!
-//! Every check has its own bound and all run at once, so that one dead device does not hide the next. It changes
-//! nothing: ports are opened and closed, a file is written beside the journal and removed. Run beside a running
-//! controller it leaves alone what that one holds. What only the text of the configuration can say is `check-config`'s.
+//! Every check has its own bound and all run at once, so that one dead device does not hide the
+//! next. It changes nothing: ports are opened and closed, a file is written beside the journal and
+//! removed. Run beside a running controller it leaves alone what that one holds. What only the text
+//! of the configuration can say is `check-config`'s.
 
 mod acquirers;
 mod broker;

@@ -1,7 +1,7 @@
 //! `records`: the journal's records as JSON Lines, read off the disk while no controller runs.
 //!
-//! It appends nothing. Each line carries what proves the chain: sequence number, time, hash of the record before, its own
-//! hash, and the body as it was hashed.
+//! It appends nothing. Each line carries what proves the chain: sequence number, time, hash of the
+//! record before, its own hash, and the body as it was hashed.
 
 use std::{io::Write, path::Path};
 

@@ -1,3 +1,5 @@
+//! Every key is read, and every fault is told at once with its line.
+
 use super::*;
 use crate::adapters::mqtt::broker::Login;
 

@@ -1,5 +1,5 @@
-//! The head office's configuration: plain data, read strictly. `config/head-office.toml` documents every key and is,
-//! compiled in, the default of each.
+//! The head office's configuration: plain data, read strictly. `config/head-office.toml` documents
+//! every key and is, compiled in, the default of each.
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! The head office's database: SQLite by default, PostgreSQL for a fleet, one code over both.
 //!
-//! It runs on `sqlx`'s `Any` driver, so every statement is in the SQL both understand and only the migrations come twice.
-//! Several processes may work on one database: whoever writes holds the row of the store (PostgreSQL) or the whole file
-//! (SQLite), so a watermark is never moved by two at once. Deliberately not here: MQTT, and deleting anything.
+//! It runs on `sqlx`'s `Any` driver, so every statement is in the SQL both understand and only the
+//! migrations come twice. Several processes may work on one database: whoever writes holds the row
+//! of the store (PostgreSQL) or the whole file (SQLite), so a watermark is never moved by two at
+//! once. Deliberately not here: MQTT, and deleting anything.
 
 mod advance;
 mod commit;
@@ -48,7 +49,8 @@ pub enum DatabaseFailed {
 
 impl From<sqlx::Error> for DatabaseFailed {
     fn from(error: sqlx::Error) -> Self {
-        // PostgreSQL: serialization failure, deadlock, lock not available; SQLite: BUSY and LOCKED in the low byte
+        // PostgreSQL: serialization failure, deadlock, lock not available; SQLite: BUSY and LOCKED
+        // in the low byte
         const BUSY_STATES: [&str; 3] = ["40001", "40P01", "55P03"];
         // PostgreSQL: connection lost, resources short, the server is stopping or starting
         const GONE_CLASSES: [&str; 4] = ["08", "53", "57", "58"];

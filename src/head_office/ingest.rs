@@ -1,9 +1,11 @@
-//! Ingest: messages in, one transaction for all that has arrived, then receipts, then acknowledgements.
+//! Ingest: messages in, one transaction for all that has arrived, then receipts, then
+//! acknowledgements.
 //!
-//! The order is the whole point (OUT-1): a receipt lets a store forget, so it is sent after the COMMIT and says what was
-//! committed. A receipt that is lost is sent again when the store sends its records again. What can't be committed is not
-//! acknowledged; the connection is given up, so that the broker hands the messages to another worker, and comes back when the
-//! database does. What the database refuses for its content is searched for by halving, and parked (OUT-2).
+//! The order is the whole point (OUT-1): a receipt lets a store forget, so it is sent after the
+//! COMMIT and says what was committed. A receipt that is lost is sent again when the store sends
+//! its records again. What can't be committed is not acknowledged; the connection is given up, so
+//! that the broker hands the messages to another worker, and comes back when the database does.
+//! What the database refuses for its content is searched for by halving, and parked (OUT-2).
 
 mod arrival;
 mod park;
@@ -103,7 +105,8 @@ impl Ingest {
         } = &self.options;
         let filters = vec![
             shared_filter(group, chain, Channel::Records),
-            // every worker takes every status: the broker keeps them, and gives them to new subscribers only
+            // every worker takes every status: the broker keeps them, and gives them to new
+            // subscribers only
             format!("chain/{chain}/store/+/{}", Channel::Status.as_str()),
         ];
         let mut link = Link::open(broker, client_id, *receive_maximum, filters)?;
@@ -182,7 +185,8 @@ impl Ingest {
         gathered.messages.push(message);
     }
 
-    /// One transaction if the database takes it, otherwise as many as it needs to park what it refuses.
+    /// One transaction if the database takes it, otherwise as many as it needs to park what it
+    /// refuses.
     async fn commit(&self, arrivals: Vec<Arrival>) -> Result<Outcome, DatabaseFailed> {
         let mut outcome = Outcome::default();
         let mut todo = vec![arrivals];
@@ -238,7 +242,8 @@ impl Ingest {
             .unwrap_or(Err(DatabaseFailed::TimedOut))
     }
 
-    /// One receipt per store that sent something, also for repetitions: that is how a lost receipt heals.
+    /// One receipt per store that sent something, also for repetitions: that is how a lost receipt
+    /// heals.
     fn send_receipts(&self, link: &Link, outcome: &Outcome) {
         let at = self.clock.now();
         for (store, standing) in &outcome.standings {

@@ -1,9 +1,10 @@
 //! One connection to the broker, from CONNECT to its end; after that a new one is made.
 //!
-//! rumqttc would reconnect by itself, and then send acknowledgements of the old connection with packet ids that mean
-//! something else on the new one. A connection that is thrown away as a whole can't do that: its client answers with an
-//! error from then on. The session is clean for the same reason that receipts exist: what a broker keeps proves nothing.
-//! Messages are acknowledged by hand, after the COMMIT.
+//! rumqttc would reconnect by itself, and then send acknowledgements of the old connection with
+//! packet ids that mean something else on the new one. A connection that is thrown away as a whole
+//! can't do that: its client answers with an error from then on. The session is clean for the same
+//! reason that receipts exist: what a broker keeps proves nothing. Messages are acknowledged by
+//! hand, after the COMMIT.
 
 use std::time::Duration;
 

@@ -11,8 +11,10 @@ use super::Noted;
 
 /// A table of the file laid over the same table of the built-in file.
 ///
-/// A getter whose key is absent in both, or wrong, notes a fault and gives a placeholder (empty, zero, the range's start,
-/// `None`): `read` never hands those out. Keys that no getter asked for are reported when the section is dropped.
+/// A getter whose key is absent in both, or wrong, notes a fault and gives a placeholder (empty,
+/// zero, the range's start,
+/// `None`): `read` never hands those out. Keys that no getter asked for are reported when the
+/// section is dropped.
 #[derive(Debug)]
 pub struct Section<'d> {
     noted: &'d Noted<'d>,
@@ -130,7 +132,8 @@ impl<'d> Section<'d> {
         self.parsed_list(key, "texts", |text| Some(text.to_owned()))
     }
 
-    /// An array of texts, each of which `parse` understands; each one that it does not is a fault of its own.
+    /// An array of texts, each of which `parse` understands; each one that it does not is a fault
+    /// of its own.
     pub fn parsed_list<T>(
         &mut self,
         key: &str,
@@ -165,7 +168,8 @@ impl<'d> Section<'d> {
         list
     }
 
-    /// A table. One that is nowhere is as good as an empty one: its own required keys will say what is missing.
+    /// A table. One that is nowhere is as good as an empty one: its own required keys will say what
+    /// is missing.
     pub fn section(&mut self, key: &str) -> Section<'d> {
         self.asked.insert(key.to_owned());
         let user = self.user.and_then(|table| table.get(key));
@@ -320,7 +324,8 @@ fn nearest<'k>(name: &str, known: &'k BTreeSet<String>) -> Option<&'k str> {
     (edits <= (key.len() / 3).max(1)).then_some(key)
 }
 
-/// Edit distance: letters inserted, left out, replaced, or swapped with their neighbour (optimal string alignment).
+/// Edit distance: letters inserted, left out, replaced, or swapped with their neighbour (optimal
+/// string alignment).
 pub(super) fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();

@@ -1,3 +1,5 @@
+//! Faults of all kinds at once, sorted by line, with a guess at what was meant.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

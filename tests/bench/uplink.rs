@@ -1,6 +1,6 @@
 //! `make bench`: a backlog to the head office by the outbox, and by a mosquitto bridge, the best of
-//! the ready-made ways. Prints the rates, their ratio, and how long other work of the store's thread
-//! had to wait meanwhile (OUT-3).
+//! the ready-made ways. Prints the rates, their ratio, and how long other work of the store's
+//! thread had to wait meanwhile (OUT-3).
 //!
 //! Both ends are real mosquittos on loopback. The bridge gets persistence and no limits: with its
 //! usual settings it loses nearly everything. It does less: nothing is verified or receipted.

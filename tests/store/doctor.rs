@@ -1,4 +1,5 @@
-//! `doctor`, `payments` and `records` as a shell sees them, on real ports, brokers, acquirers and journals.
+//! `doctor`, `payments` and `records` as a shell sees them, on real ports, brokers, acquirers and
+//! journals.
 
 use std::{
     fs::{self, Permissions},

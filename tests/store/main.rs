@@ -19,5 +19,6 @@ mod story;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
-mod web;
 mod tidy;
+#[cfg(test)]
+mod web;

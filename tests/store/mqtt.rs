@@ -1,5 +1,5 @@
-//! The outbox and its MQTT link against the real mosquitto: drains, kills, dead lines, TLS, and what
-//! a program that is not ours sees on the wire.
+//! The outbox and its MQTT link against the real mosquitto: drains, kills, dead lines, TLS, and
+//! what a program that is not ours sees on the wire.
 
 mod disk;
 mod drain;

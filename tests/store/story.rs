@@ -1,5 +1,6 @@
-//! Whole payments through the real programs: `store-controller` and `head-office` as processes, devices on real
-//! pseudo-terminals, the sandbox acquirer with its ledger. Read this to see what the product does.
+//! Whole payments through the real programs: `store-controller` and `head-office` as processes,
+//! devices on real pseudo-terminals, the sandbox acquirer with its ledger. Read this to see what
+//! the product does.
 
 use std::time::{Duration, Instant};
 

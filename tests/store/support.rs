@@ -1,4 +1,5 @@
-//! What the tests share: servers they start and end themselves, chains of records, waiting for a condition.
+//! What the tests share: servers they start and end themselves, chains of records, waiting for a
+//! condition.
 
 pub mod chain;
 pub mod mosquitto;

@@ -1,6 +1,7 @@
 //! Facts of the stand's devices, turned into events of the payment at the stand.
 //!
-//! A fact about any payment but the one that is collecting at the stand is dropped (PAY-5, fencing), and signalled.
+//! A fact about any payment but the one that is collecting at the stand is dropped (PAY-5,
+//! fencing), and signalled.
 
 use actix::prelude::*;
 
@@ -102,7 +103,8 @@ impl Counter {
         self.at_stand == Some(id) && self.live.get(&id).is_some_and(collecting)
     }
 
-    /// `None` if no such payment is collecting codes; `Err` if the code is not one to pay with here.
+    /// `None` if no such payment is collecting codes; `Err` if the code is not one to pay with
+    /// here.
     pub(super) fn code_presented(
         &mut self,
         id: PaymentId,

@@ -241,8 +241,8 @@ impl Counter {
         }));
     }
 
-    /// The desk of the payment's acquirer, and how long an answer may take there: the driver's own time-out, waiting
-    /// for a place, and margins.
+    /// The desk of the payment's acquirer, and how long an answer may take there: the driver's own
+    /// time-out, waiting for a place, and margins.
     fn desk_of(&self, id: PaymentId) -> Result<(Handle<AcquirerDesk>, Duration), NoAnswer> {
         let payment: Option<&Payment> = self.live.get(&id).map(|live| &live.payment);
         let Some(route) = payment.and_then(|payment| self.route_of(payment)) else {

@@ -1,5 +1,5 @@
-//! Taking up what was under way: after a start of the program, after a restart of this actor, and at intervals, so that
-//! no payment in the journal is without somebody who asks for it (PAY-3).
+//! Taking up what was under way: after a start of the program, after a restart of this actor, and
+//! at intervals, so that no payment in the journal is without somebody who asks for it (PAY-3).
 
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ impl Counter {
             event,
         };
         let read = async move {
-            // answered after all that a former incarnation had handed in, so that nothing of it is missed
+            // answered after all that a former incarnation had handed in, so that nothing of it is
+            // missed
             append_until_known(journal, started).await?;
             disk.unsettled().await
         };

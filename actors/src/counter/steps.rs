@@ -1,8 +1,8 @@
 //! One step of a payment: event in, transition to the disk, effects out.
 //!
-//! This is where PAY-2 is kept: effects behind a `Record` are carried out in `written`, which runs only after the journal
-//! has answered that the new state is on stable storage. While a transition is being written further events of that
-//! payment wait in order.
+//! This is where PAY-2 is kept: effects behind a `Record` are carried out in `written`, which runs
+//! only after the journal has answered that the new state is on stable storage. While a transition
+//! is being written further events of that payment wait in order.
 
 use std::time::Duration;
 
@@ -25,15 +25,18 @@ use crate::{
     supervisor::Handle,
 };
 
-/// Events that may wait behind one write; timers and repeated answers beyond them come again by themselves.
+/// Events that may wait behind one write; timers and repeated answers beyond them come again by
+/// themselves.
 const WAITING_MAX: usize = 64;
 
-/// How long one append may take before it is tried again. Repeating is harmless: a record holds the whole state.
+/// How long one append may take before it is tried again. Repeating is harmless: a record holds the
+/// whole state.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
 const APPEND_PAUSE: Duration = Duration::from_millis(100);
 
 impl Counter {
-    /// Feeds one event to its payment. `waiter` hears of the payment as it is once the step is durable.
+    /// Feeds one event to its payment. `waiter` hears of the payment as it is once the step is
+    /// durable.
     pub(super) fn step(
         &mut self,
         id: PaymentId,
@@ -136,8 +139,9 @@ impl Counter {
         self.forget_if_settled(id, ctx);
     }
 
-    /// JRN-3: nothing that was to follow happens. A payment that never reached the disk never was; any other stays as
-    /// the disk has it, and is taken up after the restart that a stopped journal needs.
+    /// JRN-3: nothing that was to follow happens. A payment that never reached the disk never was;
+    /// any other stays as the disk has it, and is taken up after the restart that a stopped journal
+    /// needs.
     fn not_written(&mut self, id: PaymentId, failed: JournalFailed, waiter: Option<Waiter>) {
         tracing::error!(payment = %id, error = %failed, "a step could not be written");
         let Some(live) = self.live.get_mut(&id) else {

@@ -1,4 +1,5 @@
-//! A counter with a journal, an acquirer and a store in front of it, on paused time; devices' facts are sent by hand.
+//! A counter with a journal, an acquirer and a store in front of it, on paused time; devices' facts
+//! are sent by hand.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 

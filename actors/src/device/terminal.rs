@@ -110,7 +110,8 @@ impl Terminal {
         }
     }
 
-    /// Starts one under supervision. It shows nothing and offers nothing after a restart: tell it again when it reports
+    /// Starts one under supervision. It shows nothing and offers nothing after a restart: tell it
+    /// again when it reports
     /// `Ready`.
     pub fn supervised(supervision: &Supervision, deps: TerminalDeps) -> Handle<Self> {
         let spec = deps

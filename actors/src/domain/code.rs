@@ -1,9 +1,10 @@
 //! The codes that customers show: whose they are, by length and prefix, or why a scan is none.
 //!
-//! The rules are those of the schemes' own documents: WeChat Pay 18 digits with prefix 10 to 15 (15 is Hong Kong);
-//! Alipay 16 to 24 digits with prefix 25 to 30; UnionPay 19 digits with prefix 62; EMVCo consumer-presented codes
-//! (CPM v1.1) are base64 whose first object is `85 05 "CPV01"`. A code buys something for about a minute and is a
-//! secret for as long (SEC-1): `Debug` hides it and dropping it wipes it.
+//! The rules are those of the schemes' own documents: WeChat Pay 18 digits with prefix 10 to 15 (15
+//! is Hong Kong); Alipay 16 to 24 digits with prefix 25 to 30; UnionPay 19 digits with prefix 62;
+//! EMVCo consumer-presented codes (CPM v1.1) are base64 whose first object is `85 05 "CPV01"`. A
+//! code buys something for about a minute and is a secret for as long (SEC-1): `Debug` hides it and
+//! dropping it wipes it.
 
 use std::fmt;
 

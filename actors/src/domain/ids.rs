@@ -1,8 +1,9 @@
 //! Ids as types, so that one can't be passed for another.
 //!
-//! A payment's id is also the acquirer's order number and the fencing token of every device command: it is made and
-//! stored before it is sent. It is a UUIDv7 (RFC 9562 section 5.7) written as 32 hexadecimal characters, which every
-//! acquirer's order number field holds (Alipay 64, WeChat Pay 32, UnionPay 40).
+//! A payment's id is also the acquirer's order number and the fencing token of every device
+//! command: it is made and stored before it is sent. It is a UUIDv7 (RFC 9562 section 5.7) written
+//! as 32 hexadecimal characters, which every acquirer's order number field holds (Alipay 64, WeChat
+//! Pay 32, UnionPay 40).
 
 use std::{fmt, str::FromStr};
 
@@ -46,7 +47,7 @@ macro_rules! uuid_id {
                 self.0.to_be_bytes()
             }
 
-            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(u128::from_be_bytes(bytes))
             }
         }

@@ -1,7 +1,9 @@
-//! The invariants, numbered as in the architecture page: pure predicates, used by tests and counted in production.
+//! The invariants, numbered as in the architecture page: pure predicates, used by tests and counted
+//! in production.
 //!
-//! Each predicate takes what it needs and says which rule was broken and how. A broken rule is a defect of this
-//! program, never an outcome: it is shown and counted, and nothing is hidden by stopping.
+//! Each predicate takes what it needs and says which rule was broken and how. A broken rule is a
+//! defect of this program, never an outcome: it is shown and counted, and nothing is hidden by
+//! stopping.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -246,8 +248,8 @@ pub fn silence_is_seen(silent_ms: u64, bound_ms: u64, shown_ready: bool) -> Resu
     Ok(())
 }
 
-/// Whether a tender may be taken without the acquirer's word. None may yet: PAY-6 forbids it for wallet codes for
-/// ever, and cards wait for the offline budget.
+/// Whether a tender may be taken without the acquirer's word. None may yet: PAY-6 forbids it for
+/// wallet codes for ever, and cards wait for the offline budget.
 pub const fn may_go_offline(_tender: Tender) -> bool {
     false
 }

@@ -1,8 +1,9 @@
 //! Money: an exact decimal amount in one currency, never finer than the currency's minor unit.
 //!
-//! Amounts travel as decimal strings and are computed with checked arithmetic; there is no float and no silent
-//! rounding. The currencies are those of ISO 4217 that the chain trades in, with their numeric code (EMV 5F2A,
-//! ISO 8583 DE49) and minor-unit exponent. Negative amounts do not exist here: a refund is its own thing.
+//! Amounts travel as decimal strings and are computed with checked arithmetic; there is no float
+//! and no silent rounding. The currencies are those of ISO 4217 that the chain trades in, with
+//! their numeric code (EMV 5F2A, ISO 8583 DE49) and minor-unit exponent. Negative amounts do not
+//! exist here: a refund is its own thing.
 
 use std::{fmt, str::FromStr};
 
@@ -112,7 +113,8 @@ struct Wire {
 const MAX_MINOR_UNITS: u64 = 999_999_999_999;
 
 impl Money {
-    /// Reads `12.50`, `12.5` or `12`; refuses signs, exponents, spaces and places finer than the minor unit.
+    /// Reads `12.50`, `12.5` or `12`; refuses signs, exponents, spaces and places finer than the
+    /// minor unit.
     pub fn parse(amount: &str, currency: Currency) -> Result<Self, MoneyRefused> {
         let refused = || MoneyRefused::NotAnAmount(amount.chars().take(24).collect());
         let plain = amount.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -329,7 +331,8 @@ mod tests {
 
         #[test]
         fn what_is_added_can_be_taken_away(a in 0u64..=400_000_000_000, b in 0u64..=400_000_000_000) {
-            let (a, b) = (Money::from_minor_units(a, Currency::Cny).unwrap(), Money::from_minor_units(b, Currency::Cny).unwrap());
+            let money = |units| Money::from_minor_units(units, Currency::Cny).unwrap();
+            let (a, b) = (money(a), money(b));
             prop_assert_eq!(a.checked_add(b).unwrap().checked_sub(b).unwrap(), a);
         }
 

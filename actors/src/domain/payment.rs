@@ -1,14 +1,17 @@
 //! One payment: what is remembered of it, and the rules by which it moves.
 //!
-//! `Payment::on(event) -> Transition` in `machine` is the whole life of a payment as a pure function. A transition gives
-//! the payment as it shall be and the effects to carry out; when the first effect is `Record`, nothing of the rest may
-//! happen before the journal has it on disk (PAY-2). Waiting, sending and showing are the counter's business.
-//! Offline approval of cards has its own states, which come with the offline budget.
+//! `Payment::on(event) -> Transition` in `machine` is the whole life of a payment as a pure
+//! function. A transition gives the payment as it shall be and the effects to carry out; when the
+//! first effect is `Record`, nothing of the rest may happen before the journal has it on disk
+//! (PAY-2). Waiting, sending and showing are the counter's business. Offline approval of cards has
+//! its own states, which come with the offline budget.
 
 pub mod answer;
+mod asked;
 pub mod clock;
 pub mod machine;
 pub mod notice;
+mod reversing;
 
 #[cfg(test)]
 mod tests;
@@ -113,7 +116,8 @@ pub enum Origin {
     Terminal,
 }
 
-/// The idempotency key a request came with, and a hash of its body: the same key with another body is an error.
+/// The idempotency key a request came with, and a hash of its body: the same key with another body
+/// is an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     pub key: String,

@@ -1,6 +1,7 @@
 //! What a counter can take right now, and why not otherwise, in words a cashier understands.
 //!
-//! A pure function of what is known about devices, acquirers and the journal; nothing is asked here.
+//! A pure function of what is known about devices, acquirers and the journal; nothing is asked
+//! here.
 
 use serde::Serialize;
 

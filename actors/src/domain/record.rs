@@ -1,6 +1,7 @@
 //! Journal records: versioned, checked, chained.
 //!
-//! A record is one fact with the state it led to. Its bytes are frozen by a golden test, all integers big-endian:
+//! A record is one fact with the state it led to. Its bytes are frozen by a golden test, all
+//! integers big-endian:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -12,7 +13,8 @@
 //! | n | body, JSON |
 //! | 4 | CRC-32C of everything before |
 //!
-//! The hash of a record is the SHA-256 of all its bytes but the CRC: whoever holds a record can prove the one before.
+//! The hash of a record is the SHA-256 of all its bytes but the CRC: whoever holds a record can
+//! prove the one before.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! Refunds: all or part of an approved payment back, each with an id of its own.
 //!
-//! A refund is kept with its payment, so that no sum of refunds can ever exceed it. It is repeated under one id until
-//! the acquirer says refunded or refused; acquirers move money once per id, so repeating is how an unknown refund is
-//! resolved.
+//! A refund is kept with its payment, so that no sum of refunds can ever exceed it. It is repeated
+//! under one id until the acquirer says refunded or refused; acquirers move money once per id, so
+//! repeating is how an unknown refund is resolved.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -71,7 +71,8 @@ pub enum RefundRefused {
 }
 
 impl RefundId {
-    /// The id of the refund that the store makes by itself: one per payment, the same after every restart.
+    /// The id of the refund that the store makes by itself: one per payment, the same after every
+    /// restart.
     pub fn automatic(payment: PaymentId) -> Self {
         use sha2::{Digest, Sha256};
         let digest = Sha256::new()

@@ -5,7 +5,8 @@ use super::{
     refund::RefundState,
 };
 
-/// Lines of at most 32 characters of half width where the parts allow it. Nothing in it could buy anything (SEC-1).
+/// Lines of at most 32 characters of half width where the parts allow it. Nothing in it could buy
+/// anything (SEC-1).
 pub fn lines(payment: &Payment) -> Vec<String> {
     let mut lines = vec![
         match payment.state {

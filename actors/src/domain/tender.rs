@@ -1,4 +1,5 @@
-//! What a customer pays with: the tender asked for, the scheme behind it, and how a thing presented is remembered.
+//! What a customer pays with: the tender asked for, the scheme behind it, and how a thing presented
+//! is remembered.
 
 use serde::{Deserialize, Serialize};
 

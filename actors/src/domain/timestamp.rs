@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Milliseconds since 1970-01-01T00:00:00Z. On the wire and in the journal: RFC 3339 with three decimals.
+/// Milliseconds since 1970-01-01T00:00:00Z. On the wire and in the journal: RFC 3339 with three
+/// decimals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 

@@ -1,3 +1,5 @@
+//! The journal actor on paused time, over a disk in memory that fails, lingers and forgets on demand.
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Handler, Message, System};

@@ -118,8 +118,9 @@ impl Outbox {
         }
     }
 
-    /// A receipt from the future says that the head office holds what this journal does not: another
-    /// store under this name, or a journal that was lost. One from the past is usually just late.
+    /// A receipt from the future says that the head office holds what this journal does not:
+    /// another store under this name, or a journal that was lost. One from the past is usually just
+    /// late.
     fn ignored(&mut self, through: u64, beyond: bool) {
         let (last, receipted) = (self.shown.last_seq, self.machine.receipted());
         tracing::warn!(through, receipted, last, "a receipt was ignored");

@@ -1,8 +1,8 @@
 //! A store, wired: from parts and settings to a running tree of supervised actors.
 //!
-//! The order of the making is the order of who needs whom: journal, acquirers, each counter with its devices, outbox,
-//! store. Devices know their counter only through a `FactSink`, counters their devices through handles, so either side
-//! may be rebuilt alone.
+//! The order of the making is the order of who needs whom: journal, acquirers, each counter with
+//! its devices, outbox, store. Devices know their counter only through a `FactSink`, counters their
+//! devices through handles, so either side may be rebuilt alone.
 
 use std::{
     collections::BTreeMap,
@@ -136,7 +136,8 @@ async fn report_facts(store: Handle<Store>, outbox: Handle<Outbox>) {
 }
 
 impl Running {
-    /// Ends the store in order: devices and counters first, the journal's last record, then the journal.
+    /// Ends the store in order: devices and counters first, the journal's last record, then the
+    /// journal.
     pub async fn stop(&self) {
         if let Err(failed) = self
             .journal
@@ -248,7 +249,8 @@ fn start_counter(
     Ok(itself.get_or_init(|| handle).clone())
 }
 
-/// Facts go to the counter of the moment; one that finds no place is signalled, and the customer tries again.
+/// Facts go to the counter of the moment; one that finds no place is signalled, and the customer
+/// tries again.
 fn fact_sink(counter: Arc<OnceLock<Handle<Counter>>>, signals: Signals) -> FactSink {
     Arc::new(move |fact: Fact| {
         let device = fact.device.clone();

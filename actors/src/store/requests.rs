@@ -1,4 +1,5 @@
-//! What can be asked of the store, and how it can refuse: the whole of its interface to the API and the console.
+//! What can be asked of the store, and how it can refuse: the whole of its interface to the API and
+//! the console.
 
 use actix::Message;
 use serde::Serialize;
@@ -50,7 +51,8 @@ pub enum Refused {
     NoAnswer(String),
 }
 
-/// Begins a payment; answers once it is on disk. With a fingerprint, the same key and body give the same payment.
+/// Begins a payment; answers once it is on disk. With a fingerprint, the same key and body give the
+/// same payment.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Opened, Refused>")]
 pub struct OpenPayment {
@@ -78,7 +80,8 @@ pub struct GetPayment(pub PaymentId);
 #[rtype(result = "Result<Vec<Payment>, Refused>")]
 pub struct FindPayments(pub PaymentFilter);
 
-/// Stops collecting, or undoes what was submitted. Answers with the payment as it then is: cancelled or reversing.
+/// Stops collecting, or undoes what was submitted. Answers with the payment as it then is:
+/// cancelled or reversing.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<Payment, Refused>")]
 pub struct CancelPayment(pub PaymentId);

@@ -1,12 +1,13 @@
 //! The framing engine: a stream of bytes to whole messages, and back.
 //!
-//! Serial lines and TCP deliver bytes, not messages: two writes arrive as one read and one write as two, and
-//! noise, a half message or another protocol may come before a good frame. One [`Framer`] per line finds the
-//! messages, whatever the cut of the reads, and reports everything else as [`Frame::Garbage`] with its length,
-//! never with its content (it may hold a customer's code). After garbage it finds the next good frame.
+//! Serial lines and TCP deliver bytes, not messages: two writes arrive as one read and one write as
+//! two, and noise, a half message or another protocol may come before a good frame. One [`Framer`]
+//! per line finds the messages, whatever the cut of the reads, and reports everything else as
+//! [`Frame::Garbage`] with its length, never with its content (it may hold a customer's code).
+//! After garbage it finds the next good frame.
 //!
-//! Deliberately not here: clocks (the caller measures the inter-byte time and calls [`Framer::idle`]), ports,
-//! acknowledgement bytes such as ACK/NAK, and what a message means.
+//! Deliberately not here: clocks (the caller measures the inter-byte time and calls
+//! [`Framer::idle`]), ports, acknowledgement bytes such as ACK/NAK, and what a message means.
 
 mod delimited;
 mod prefixed;
@@ -18,13 +19,15 @@ mod tests;
 pub enum Framing {
     /// A message ends with a suffix; scanners and customer displays.
     Terminator { suffix: Suffix },
-    /// STX (02), message, ETX (03), LRC: the exclusive-or of every byte after STX up to and including ETX.
+    /// STX (02), message, ETX (03), LRC: the exclusive-or of every byte after STX up to and
+    /// including ETX.
     StxEtxLrc,
     /// A big-endian length, then that many bytes.
     ///
-    /// `starts_with` and `ends_with` are what makes a noisy line recover: a length of zero or beyond the
-    /// maximum, a body that begins or ends with another byte, means that these were not length bytes, so one
-    /// byte is skipped and the search goes on. With `None` only the length and silence on the line resynchronise.
+    /// `starts_with` and `ends_with` are what makes a noisy line recover: a length of zero or
+    /// beyond the maximum, a body that begins or ends with another byte, means that these were not
+    /// length bytes, so one byte is skipped and the search goes on. With `None` only the length and
+    /// silence on the line resynchronise.
     LengthPrefix {
         width: LengthWidth,
         starts_with: Option<u8>,
@@ -41,8 +44,8 @@ impl Framing {
     };
 }
 
-/// The suffix of [`Framing::Terminator`]. Reading forgives the two usual slips of a device's set-up: LF after the
-/// CR of `Cr`, and CR before the LF of `Lf`.
+/// The suffix of [`Framing::Terminator`]. Reading forgives the two usual slips of a device's
+/// set-up: LF after the CR of `Cr`, and CR before the LF of `Lf`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suffix {
     Cr,
@@ -191,8 +194,9 @@ impl Framer {
         out
     }
 
-    /// The inter-byte time has passed without a byte: what is half received is garbage. Gives the garbage not
-    /// yet reported and, where a length was mistaken, the good frames that were hidden behind it.
+    /// The inter-byte time has passed without a byte: what is half received is garbage. Gives the
+    /// garbage not yet reported and, where a length was mistaken, the good frames that were hidden
+    /// behind it.
     pub fn idle(&mut self) -> Vec<Frame> {
         let mut out = Vec::new();
         let sink = &mut Sink {
@@ -247,8 +251,8 @@ impl Framer {
     }
 }
 
-/// A run of garbage that is still growing. Reported when a frame begins or ends, on silence, and each time it
-/// reaches the maximum length, so that a device that only babbles is seen too.
+/// A run of garbage that is still growing. Reported when a frame begins or ends, on silence, and
+/// each time it reaches the maximum length, so that a device that only babbles is seen too.
 #[derive(Debug)]
 struct Garbage {
     max_len: usize,

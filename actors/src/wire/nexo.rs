@@ -1,13 +1,16 @@
-//! nexo Retailer messages of the device class, in JSON, as between a sale system (this controller) and a terminal.
+//! nexo Retailer messages of the device class, in JSON, as between a sale system (this controller)
+//! and a terminal.
 //!
-//! The terminal is used as screen, keypad, PIN pad, printer and buzzer; what is to be paid and whether it was paid
-//! is decided elsewhere. So the payment, loyalty and reconciliation messages of the standard are deliberately not
-//! here, nor the message encryption of the cloud variants, nor framing ([`super::frame::Framing::NEXO_JSON`]).
+//! The terminal is used as screen, keypad, PIN pad, printer and buzzer; what is to be paid and
+//! whether it was paid is decided elsewhere. So the payment, loyalty and reconciliation messages of
+//! the standard are deliberately not here, nor the message encryption of the cloud variants, nor
+//! framing ([`super::frame::Framing::NEXO_JSON`]).
 //!
-//! Input is read leniently where others' terminals add things (unknown fields, unknown error conditions and
-//! events) and strictly where money depends on it (`Result`, the header, the body that the header announces).
-//! Errors never quote what was received: it may be a card number or a code (SEC-1). Standard: nexo Sale to POI
-//! Protocol 3.0; the shapes are those of Adyen's Terminal API models.
+//! Input is read leniently where others' terminals add things (unknown fields, unknown error
+//! conditions and events) and strictly where money depends on it (`Result`, the header, the body
+//! that the header announces). Errors never quote what was received: it may be a card number or a
+//! code (SEC-1). Standard: nexo Sale to POI Protocol 3.0; the shapes are those of Adyen's Terminal
+//! API models.
 
 mod header;
 mod input;
@@ -52,8 +55,8 @@ pub struct Message {
     pub body: Body,
 }
 
-/// The messages that are spoken here. An abort has no answer of its own: the aborted request is answered
-/// with [`ErrorCondition::Aborted`].
+/// The messages that are spoken here. An abort has no answer of its own: the aborted request is
+/// answered with [`ErrorCondition::Aborted`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Body {
     DisplayRequest(DisplayRequest),

@@ -1,8 +1,9 @@
 //! What a barcode scanner sends in one frame, and the few commands it takes.
 //!
-//! A frame is the data, in front of it perhaps an AIM symbology identifier (`]cm`, ISO/IEC 15424). Whether the data
-//! is a customer's code, and whose, is `domain/code`'s matter; framing is [`super::frame`]'s. A bad read is a
-//! value with a reason, so that it can be shown. Neither [`Scan`] nor [`BadRead`] ever prints the data (SEC-1).
+//! A frame is the data, in front of it perhaps an AIM symbology identifier (`]cm`, ISO/IEC 15424).
+//! Whether the data is a customer's code, and whose, is `domain/code`'s matter; framing is
+//! [`super::frame`]'s. A bad read is a value with a reason, so that it can be shown. Neither
+//! [`Scan`] nor [`BadRead`] ever prints the data (SEC-1).
 
 mod trigger;
 
@@ -109,8 +110,8 @@ pub enum BadRead {
 
 /// Reads one frame.
 ///
-/// Data that begins with `]`, a letter and a letter or digit is taken to carry an AIM identifier: no scheme's
-/// code begins so. Any control character but GS makes it a bad read.
+/// Data that begins with `]`, a letter and a letter or digit is taken to carry an AIM identifier:
+/// no scheme's code begins so. Any control character but GS makes it a bad read.
 pub fn parse(frame: &[u8]) -> Result<Scan, BadRead> {
     if frame.len() > MAX_DATA_LEN + 3 {
         return Err(BadRead::TooLong {

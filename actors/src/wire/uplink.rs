@@ -1,8 +1,8 @@
 //! The contract between a store and the head office: topics, messages and their limits.
 //!
 //! Records go up as a CloudEvents 1.0 JSON batch (JSON event format, section 4). An event carries
-//! the record's body as the exact text that was hashed, so that the head office rebuilds the record,
-//! recomputes its hash and proves the chain by itself. Receipts come down as a watermark.
+//! the record's body as the exact text that was hashed, so that the head office rebuilds the
+//! record, recomputes its hash and proves the chain by itself. Receipts come down as a watermark.
 //! `config/uplink.asyncapi.json` describes the same for other programs; the tests hold the two
 //! together. Not here: MQTT itself, and zstd, which the adapters of either side apply.
 

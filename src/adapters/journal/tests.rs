@@ -1,3 +1,5 @@
+//! The journal on a real disk: written, read back, damaged, opened again.
+
 mod damage;
 mod model;
 mod reading;

@@ -1,7 +1,8 @@
-//! How to reach the broker: address, TLS by rustls, log-in; for a store and for the head office alike.
+//! How to reach the broker: address, TLS by rustls, log-in; for a store and for the head office
+//! alike.
 //!
-//! Certificates, keys and passwords are files, read anew at each connection, so that they can be renewed under a running
-//! program. Deliberately not here: what is published or subscribed.
+//! Certificates, keys and passwords are files, read anew at each connection, so that they can be
+//! renewed under a running program. Deliberately not here: what is published or subscribed.
 
 mod section;
 
@@ -67,7 +68,8 @@ pub enum BrokerRefused {
 }
 
 impl Broker {
-    /// Takes host, port and whether there is TLS from `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`.
+    /// Takes host, port and whether there is TLS from `mqtt://HOST[:PORT]` or
+    /// `mqtts://HOST[:PORT]`.
     ///
     /// # Errors
     /// Anything else; a user or password in the URL would be seen by whoever lists processes.

@@ -1,9 +1,9 @@
 //! The `Uplink` port over MQTT 5.
 //!
 //! rumqttc is the wire and nothing more: it forgets what it accepted when the broker forgot the
-//! session, and has been seen to spin without sending after that. So nothing is trusted to it: every
-//! connection is a new client with a clean session, whose few messages in flight die with it, and
-//! the outbox publishes again whatever was not receipted. `publish_*` only hands over and never
+//! session, and has been seen to spin without sending after that. So nothing is trusted to it:
+//! every connection is a new client with a clean session, whose few messages in flight die with it,
+//! and the outbox publishes again whatever was not receipted. `publish_*` only hands over and never
 //! waits; `link` polls.
 
 use std::{

@@ -1,4 +1,5 @@
-//! Acquirers: the key is there and nobody else's to read, the acquirer answers, and its clock agrees with ours.
+//! Acquirers: the key is there and nobody else's to read, the acquirer answers, and its clock
+//! agrees with ours.
 
 use std::{error::Error, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
@@ -86,7 +87,8 @@ fn exposed(what: &str, file: &Path) -> Option<Finding> {
     })
 }
 
-/// What the acquirer's HTTP server says the time is. Whether it answers was asked already: no answer is no finding.
+/// What the acquirer's HTTP server says the time is. Whether it answers was asked already: no
+/// answer is no finding.
 async fn time(acquirer: &Acquirer) -> Option<Finding> {
     let mut builder = Client::builder()
         .timeout(ANSWER_WITHIN / 2)

@@ -32,8 +32,8 @@ fn sane(now: Timestamp) -> Finding {
     }
 }
 
-/// Compares with the `Date` header of an HTTP answer, which has whole seconds; `asked` and `answered` are our own time
-/// around it.
+/// Compares with the `Date` header of an HTTP answer, which has whole seconds; `asked` and
+/// `answered` are our own time around it.
 pub(super) fn against(
     whose: &str,
     date: &str,

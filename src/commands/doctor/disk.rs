@@ -1,4 +1,5 @@
-//! The disk under the journal: who holds it, whether it has room, keeps what it is given, and how long it takes.
+//! The disk under the journal: who holds it, whether it has room, keeps what it is given, and how
+//! long it takes.
 
 use std::{
     fmt,

@@ -1,5 +1,5 @@
-//! That the API can be listened on, and that nothing listens on a public address unasked: of the running controller, the
-//! kernel's own list is read, not what the configuration promises.
+//! That the API can be listened on, and that nothing listens on a public address unasked: of the
+//! running controller, the kernel's own list is read, not what the configuration promises.
 
 use std::{
     collections::HashSet,

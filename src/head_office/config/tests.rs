@@ -1,3 +1,5 @@
+//! The head office configuration: complete as shipped, strict with everything else.
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Faults> {

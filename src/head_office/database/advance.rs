@@ -53,7 +53,8 @@ pub async fn advance(
     }
 }
 
-/// Records looked at for gaps, from the watermark on: a receipt must not cost a walk through a large backlog.
+/// Records looked at for gaps, from the watermark on: a receipt must not cost a walk through a
+/// large backlog.
 const GAP_SEARCH_ROWS: i64 = 20_000;
 
 /// The first ranges that are missing above `watermark`, inclusive, below the highest record held.

@@ -1,8 +1,8 @@
 //! One transaction: records in, watermarks moved, payments projected. What it returns is committed.
 //!
-//! A record comes as often as the store likes: the first one stays, a repetition is counted, another record under the
-//! same number is kept apart as a conflict. Stores are locked in the order of their names, so two workers can't block
-//! each other for ever.
+//! A record comes as often as the store likes: the first one stays, a repetition is counted,
+//! another record under the same number is kept apart as a conflict. Stores are locked in the order
+//! of their names, so two workers can't block each other for ever.
 
 mod insert;
 mod project;
@@ -68,7 +68,8 @@ impl Arrival {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub watermark: u64,
-    /// What is missing between the watermark and the highest record held: inclusive ranges, the first ones.
+    /// What is missing between the watermark and the highest record held: inclusive ranges, the
+    /// first ones.
     pub want: Vec<(u64, u64)>,
 }
 
@@ -119,7 +120,8 @@ impl Database {
 
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
         match self.dialect {
-            // the write lock first: a transaction that reads and then wants it would be refused at once
+            // the write lock first: a transaction that reads and then wants it would be refused at
+            // once
             Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
             Dialect::Postgres => self.pool.begin().await,
         }

@@ -1,4 +1,5 @@
-//! What stores say about themselves: the last report wins, the last will only says that the store is gone.
+//! What stores say about themselves: the last report wins, the last will only says that the store
+//! is gone.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,10 @@
-//! Simulated devices: terminals and scanners that speak the wire from the other side, with the controller's own
-//! codecs, over real pseudo-terminals and sockets; cards on the virtual readers of a real `pcscd`.
+//! Simulated devices: terminals and scanners that speak the wire from the other side, with the
+//! controller's own codecs, over real pseudo-terminals and sockets; cards on the virtual readers of
+//! a real `pcscd`.
 //!
-//! Each device is a task. A handle gives orders (plug, unplug, the [`Faults`], what a person does at the device)
-//! and shows its state through a watch, so that a test waits for a condition and never for a time. A dropped
-//! handle ends the device, and its cable is out.
+//! Each device is a task. A handle gives orders (plug, unplug, the [`Faults`], what a person does
+//! at the device) and shows its state through a watch, so that a test waits for a condition and
+//! never for a time. A dropped handle ends the device, and its cable is out.
 //!
 //! What is deliberately not here: customers with habits.
 

@@ -1,8 +1,8 @@
 //! The lab: a working shop on one machine, and what goes wrong in one.
 //!
-//! `run` opens the shop, lets customers come, and either goes on until Ctrl-C or, with `--payments`, makes the default
-//! mix of faults happen, waits until all is settled and receipted, compares the books and tells whether every
-//! invariant held.
+//! `run` opens the shop, lets customers come, and either goes on until Ctrl-C or, with
+//! `--payments`, makes the default mix of faults happen, waits until all is settled and receipted,
+//! compares the books and tells whether every invariant held.
 
 pub mod args;
 mod audit;

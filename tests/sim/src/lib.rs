@@ -1,4 +1,5 @@
-//! The other side of every wire: devices, customers, an acquirer and a broker, to run the controller against.
+//! The other side of every wire: devices, customers, an acquirer and a broker, to run the
+//! controller against.
 
 pub mod acquirer;
 pub mod device;

@@ -298,7 +298,8 @@ async fn the_last_report_stays_and_the_last_will_is_not_one(database: &Database)
     assert_eq!(say(false, None).await, (Some(false), 20, Some(80_000)));
 }
 
-/// Four writers with handles of their own, the same records each, in other pieces and another order.
+/// Four writers with handles of their own, the same records each, in other pieces and another
+/// order.
 async fn writers_at_once_lose_and_double_nothing(url: &str) {
     const RECORDS: u64 = 400;
     let chains = [Chain::of("left", RECORDS), Chain::of("right", RECORDS)];

@@ -1,4 +1,5 @@
-//! Several workers, and workers that are killed: nothing is lost or doubled, no receipt is ahead of the database.
+//! Several workers, and workers that are killed: nothing is lost or doubled, no receipt is ahead of
+//! the database.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,7 +23,8 @@ fn chains(stores: usize, records: u64) -> Vec<Chain> {
         .collect()
 }
 
-/// Every batch above the stores' watermarks, the stores in turn, each store's later batches first within a window of four.
+/// Every batch above the stores' watermarks, the stores in turn, each store's later batches first
+/// within a window of four.
 fn send_all(tap: &mut Tap, chains: &[Chain], through: &BTreeMap<String, u64>) {
     let records = chains[0].records.len() as u64;
     let batches: Vec<u64> = (0..records.div_ceil(BATCH)).collect();

@@ -1,5 +1,5 @@
-//! A journal as the outbox sees it: a list of records. Reading is cheap, so that what is measured is
-//! the uplink.
+//! A journal as the outbox sees it: a list of records. Reading is cheap, so that what is measured
+//! is the uplink.
 
 use std::sync::{
     Mutex, PoisonError,

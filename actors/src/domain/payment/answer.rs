@@ -1,8 +1,9 @@
 //! What an acquirer can say, and the ways in which it can say nothing.
 //!
-//! The line between the two is sacred: only a verified answer that names the order is a `Verdict`. Everything else is
-//! `NoAnswer`, which settles nothing (PAY-4, PAY-5). The one exception proves itself: `NotSent` means that not a byte
-//! of the request left the house.
+//! The line between the two is sacred: only a verified answer that names the order is a `Verdict`.
+//! Everything else is
+//! `NoAnswer`, which settles nothing (PAY-4, PAY-5). The one exception proves itself: `NotSent`
+//! means that not a byte of the request left the house.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

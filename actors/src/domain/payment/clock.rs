@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Every figure in milliseconds, measured from the moment the request was submitted unless it says otherwise.
+/// Every figure in milliseconds, measured from the moment the request was submitted unless it says
+/// otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcquirerClock {
     /// How long one request may take before it counts as unanswered.

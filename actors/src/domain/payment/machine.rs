@@ -1,8 +1,9 @@
 //! The payment state machine: `on(event) -> Transition`, pure.
 //!
-//! One function per state; each arm says what the payment becomes and what is to be done. Whatever a state has no use
-//! for is ignored, so a late or repeated event can't do harm: in particular a late approval while the order is being
-//! undone changes nothing, because the reversal's own answer tells where the money went.
+//! One function per state; each arm says what the payment becomes and what is to be done. Whatever
+//! a state has no use for is ignored, so a late or repeated event can't do harm: in particular a
+//! late approval while the order is being undone changes nothing, because the reversal's own answer
+//! tells where the money went.
 
 use super::{
     Answer, Answered, EVIDENCE_MAX, Evidence, NoAnswer, Notice, Operation, Payment, Reason, State,
@@ -81,7 +82,8 @@ pub struct Transition {
     pub effects: Vec<Effect>,
 }
 
-/// The times a transition may need: now, the acquirer's clock, the store's patience with a customer.
+/// The times a transition may need: now, the acquirer's clock, the store's patience with a
+/// customer.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub now: Timestamp,
@@ -157,157 +159,6 @@ impl Payment {
         }
     }
 
-    /// Submitted, Verifying and Unknown: the acquirer has been asked, or may have been.
-    fn on_asked(&mut self, event: Event, times: &Times) -> Vec<Effect> {
-        match event {
-            Event::Answer {
-                operation: Operation::Reverse | Operation::Refund,
-                ..
-            } => Vec::new(),
-            Event::Answer { operation, answer } => {
-                self.remember(times.now, operation, &answer);
-                match self.checked(answer) {
-                    Ok(verdict) => self.told(verdict, times),
-                    Err(NoAnswer::NotSent(_))
-                        if operation == Operation::Charge && self.state == State::Submitted =>
-                    {
-                        self.cancel(Reason::AcquirerUnreachable)
-                    }
-                    Err(_) => self.learned_nothing(times),
-                }
-            }
-            Event::Timer(Timer::Query) => vec![Effect::Query],
-            Event::Cancel(reason) => self.reverse(reason, times),
-            _ => Vec::new(),
-        }
-    }
-
-    fn told(&mut self, verdict: Verdict, times: &Times) -> Vec<Effect> {
-        match verdict {
-            Verdict::Approved { acquirer_ref, .. }
-            | Verdict::NotReversible { acquirer_ref, .. } => self.approve(acquirer_ref),
-            Verdict::Declined { code, text } => {
-                self.reason = Some(Reason::Acquirer {
-                    acquirer_code: code,
-                    text,
-                });
-                self.end(
-                    State::Declined,
-                    Notice::Declined {
-                        reason: self.reason.clone(),
-                    },
-                )
-            }
-            Verdict::Reversed => self.end(State::Reversed, Notice::Reversed),
-            Verdict::Verifying => {
-                if self.past_give_up(times) {
-                    return self.reverse(Reason::CustomerTooSlow, times);
-                }
-                let is_news = self.state != State::Verifying;
-                self.wait_in(State::Verifying, is_news, Notice::Verifying, times)
-            }
-            Verdict::Pending { qr } => self.told_pending(qr, times),
-            // the request may still be on its way: only a reversal makes sure that it comes to nothing
-            Verdict::NotFound if self.elapsed_ms(times) >= times.acquirer.reverse_not_before_ms => {
-                self.reverse(Reason::NoOutcomeInTime, times)
-            }
-            Verdict::NotFound => self.learned_nothing(times),
-        }
-    }
-
-    /// A merchant QR that nobody has paid yet. Without its text there is nothing to show: undo it.
-    fn told_pending(&mut self, qr: Option<String>, times: &Times) -> Vec<Effect> {
-        let Some(text) = qr.or_else(|| self.qr.clone()) else {
-            return self.reverse(Reason::NoOutcomeInTime, times);
-        };
-        if self.elapsed_ms(times) >= times.acquirer.qr_expiry_ms {
-            return self.reverse(Reason::CustomerTooSlow, times);
-        }
-        let is_news = self.qr.is_none() || self.state != State::Submitted;
-        self.qr = Some(text.clone());
-        let notice = Notice::ScanThis {
-            money: self.money,
-            qr: text,
-        };
-        self.wait_in(State::Submitted, is_news, notice, times)
-    }
-
-    fn learned_nothing(&mut self, times: &Times) -> Vec<Effect> {
-        if self.past_give_up(times) {
-            return self.reverse(Reason::NoOutcomeInTime, times);
-        }
-        // a QR on display stays there while one query fails: it can still be paid
-        let state = match (&self.qr, self.state) {
-            (Some(_), State::Submitted) => State::Submitted,
-            _ => State::Unknown,
-        };
-        self.wait_in(state, self.state != state, Notice::Unknown, times)
-    }
-
-    /// Waits in `state` until the next query; recorded and shown only when it is news.
-    fn wait_in(
-        &mut self,
-        state: State,
-        is_news: bool,
-        notice: Notice,
-        times: &Times,
-    ) -> Vec<Effect> {
-        let asked_once = self.evidence.len() <= 1;
-        let clock = &times.acquirer;
-        let pause_ms = if asked_once {
-            clock.first_query_ms
-        } else {
-            clock.query_interval_ms
-        };
-        self.state = state;
-        let again = Effect::Schedule(Timer::Query, pause_ms);
-        if is_news {
-            vec![Effect::Record, Effect::Show(notice), again]
-        } else {
-            vec![again]
-        }
-    }
-
-    /// Reversing: until the acquirer says that the order holds no money, or that it is too late.
-    fn on_reversing(&mut self, event: Event, times: &Times) -> Vec<Effect> {
-        match event {
-            Event::Timer(Timer::Reverse) => vec![Effect::Reverse],
-            Event::Answer {
-                operation: Operation::Reverse,
-                answer,
-            } => {
-                self.remember(times.now, Operation::Reverse, &answer);
-                match self.checked(answer) {
-                    Ok(Verdict::Reversed | Verdict::NotFound) => {
-                        self.end(State::Reversed, Notice::Reversed)
-                    }
-                    Ok(Verdict::NotReversible { acquirer_ref, .. }) => {
-                        self.approve_and_refund(acquirer_ref, times)
-                    }
-                    _ => vec![Effect::Schedule(
-                        Timer::Reverse,
-                        self.reverse_pause_ms(times),
-                    )],
-                }
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Paid at the last moment, after the till was told otherwise: the money goes back by itself.
-    fn approve_and_refund(&mut self, acquirer_ref: String, times: &Times) -> Vec<Effect> {
-        self.state = State::Approved;
-        self.acquirer_ref = Some(acquirer_ref);
-        let id = RefundId::automatic(self.id);
-        self.begin_refund(
-            id,
-            self.money,
-            Some("paid after the till had given up".into()),
-            None,
-            times.now,
-        )
-    }
-
     fn recovered(&mut self, times: &Times) -> Vec<Effect> {
         let mut effects = match self.state {
             State::Opened | State::Collecting => self.cancel(Reason::Restarted),
@@ -341,7 +192,7 @@ impl Payment {
         effects
     }
 
-    fn cancel(&mut self, reason: Reason) -> Vec<Effect> {
+    pub(super) fn cancel(&mut self, reason: Reason) -> Vec<Effect> {
         let notice = Notice::Cancelled {
             reason: Some(reason.clone()),
         };
@@ -349,35 +200,18 @@ impl Payment {
         self.end(State::Cancelled, notice)
     }
 
-    fn approve(&mut self, acquirer_ref: String) -> Vec<Effect> {
+    pub(super) fn approve(&mut self, acquirer_ref: String) -> Vec<Effect> {
         self.acquirer_ref = Some(acquirer_ref);
         self.end(State::Approved, Notice::Approved { money: self.money })
     }
 
-    fn end(&mut self, state: State, notice: Notice) -> Vec<Effect> {
+    pub(super) fn end(&mut self, state: State, notice: Notice) -> Vec<Effect> {
         self.state = state;
         vec![Effect::Record, Effect::Disarm, Effect::Show(notice)]
     }
 
-    fn reverse(&mut self, reason: Reason, times: &Times) -> Vec<Effect> {
-        self.state = State::Reversing;
-        self.reason = Some(reason);
-        let wait_ms = self.until_reversible_ms(times);
-        let undo = if wait_ms == 0 {
-            Effect::Reverse
-        } else {
-            Effect::Schedule(Timer::Reverse, wait_ms)
-        };
-        vec![
-            Effect::Record,
-            Effect::Disarm,
-            Effect::Show(Notice::Reversing),
-            undo,
-        ]
-    }
-
     /// An answer that names another order or another amount settles nothing (PAY-5).
-    fn checked(&self, answer: Answer) -> Result<Verdict, NoAnswer> {
+    pub(super) fn checked(&self, answer: Answer) -> Result<Verdict, NoAnswer> {
         let Answered { order, verdict } = answer?;
         if order != self.id {
             return Err(NoAnswer::AnotherOrder);
@@ -395,7 +229,7 @@ impl Payment {
         }
     }
 
-    fn remember(&mut self, now: Timestamp, operation: Operation, answer: &Answer) {
+    pub(super) fn remember(&mut self, now: Timestamp, operation: Operation, answer: &Answer) {
         let said = match answer {
             Ok(answered) if answered.order != self.id => NoAnswer::AnotherOrder.to_string(),
             Ok(answered) => answered.verdict.word(),
@@ -411,38 +245,10 @@ impl Payment {
         });
     }
 
-    fn elapsed_ms(&self, times: &Times) -> u64 {
+    pub(super) fn elapsed_ms(&self, times: &Times) -> u64 {
         times
             .now
             .since_ms(self.submitted_at.unwrap_or(self.opened_at))
-    }
-
-    fn past_give_up(&self, times: &Times) -> bool {
-        let limit_ms = match self.qr {
-            Some(_) => times.acquirer.qr_expiry_ms,
-            None => times.acquirer.give_up_ms,
-        };
-        self.elapsed_ms(times) >= limit_ms
-    }
-
-    fn until_reversible_ms(&self, times: &Times) -> u64 {
-        times
-            .acquirer
-            .reverse_not_before_ms
-            .saturating_sub(self.elapsed_ms(times))
-    }
-
-    fn reverse_pause_ms(&self, times: &Times) -> u64 {
-        let tries = self
-            .evidence
-            .iter()
-            .filter(|e| e.operation == Operation::Reverse)
-            .count();
-        let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(4).min(4);
-        times
-            .acquirer
-            .reverse_interval_ms
-            .saturating_mul(1 << doublings)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What terminal and screen say about a payment, in words for the customer and the cashier.
 //!
-//! Only `Notice::Approved` speaks of success, and only money that the acquirer confirmed reaches it.
+//! Only `Notice::Approved` speaks of success, and only money that the acquirer confirmed reaches
+//! it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! The life of a payment as a table: one line per step, `at event -> state | effects`.
 //!
-//! `at` is milliseconds since the payment was opened. The acquirer's clock of these tables: first query after 5 s, then
-//! every 5 s, give up at 60 s, QR payable for 120 s, reversals 2 s apart.
+//! `at` is milliseconds since the payment was opened. The acquirer's clock of these tables: first
+//! query after 5 s, then every 5 s, give up at 60 s, QR payable for 120 s, reversals 2 s apart.
 
 use proptest::prelude::*;
 
@@ -564,8 +564,8 @@ proptest! {
     fn what_waits_always_has_a_timer_a_question_or_a_device(
         events in prop::collection::vec((any_event(), 0i64..5_000), 0..40),
     ) {
-        // a payment that is not final must never be left with nobody to wake it: after each step that answers a
-        // question, something new is asked or scheduled
+        // a payment that is not final must never be left with nobody to wake it: after each step
+        // that answers a question, something new is asked or scheduled
         let mut payment = opened(Tender::Any);
         let mut now = 0;
         for (event, pause) in events {

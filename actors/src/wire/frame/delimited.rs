@@ -1,7 +1,9 @@
-//! Frames with a delimiter: a terminator, or STX … ETX LRC. Both go byte by byte and keep one message at most.
+//! Frames with a delimiter: a terminator, or STX … ETX LRC. Both go byte by byte and keep one
+//! message at most.
 //!
-//! A delimiter cannot occur inside a message ([`encode_terminated`] and [`encode_stx`] refuse it), so the next
-//! delimiter is always a safe place to begin again. Escaping (DLE stuffing) is deliberately not here.
+//! A delimiter cannot occur inside a message ([`encode_terminated`] and [`encode_stx`] refuse it),
+//! so the next delimiter is always a safe place to begin again. Escaping (DLE stuffing) is
+//! deliberately not here.
 
 use super::{EncodeError, GarbageReason, Sink, Suffix};
 

@@ -1,8 +1,9 @@
-//! Frames with a length in front. The length is the only delimiter, so a lost or inserted byte shifts everything
-//! after it; the search below recovers by taking every position for a possible beginning.
+//! Frames with a length in front. The length is the only delimiter, so a lost or inserted byte
+//! shifts everything after it; the search below recovers by taking every position for a possible
+//! beginning.
 //!
-//! A candidate that looks right at first and turns out wrong costs one skipped byte, not its claimed length: the
-//! bytes stay in the buffer and the frames inside them are still found.
+//! A candidate that looks right at first and turns out wrong costs one skipped byte, not its
+//! claimed length: the bytes stay in the buffer and the frames inside them are still found.
 
 use super::{EncodeError, GarbageReason, LengthWidth, Sink};
 
@@ -51,7 +52,8 @@ impl Prefixed {
         !self.buffer.is_empty()
     }
 
-    /// Takes every frame out of the buffer. With `no_more`, a candidate that needs more bytes is none.
+    /// Takes every frame out of the buffer. With `no_more`, a candidate that needs more bytes is
+    /// none.
     fn scan(&mut self, no_more: bool, sink: &mut Sink<'_>) {
         let mut at = 0;
         while let Some(rest) = self.buffer.get(at..).filter(|rest| !rest.is_empty()) {

@@ -35,7 +35,8 @@ impl Header {
     }
 }
 
-/// Identifies a request for its sale system for 48 hours: 1 to 10 letters and digits. A terminal refuses a repeat.
+/// Identifies a request for its sale system for 48 hours: 1 to 10 letters and digits. A terminal
+/// refuses a repeat.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ServiceId(String);
 
@@ -73,8 +74,9 @@ impl<'de> Deserialize<'de> for ServiceId {
     }
 }
 
-/// Makes service identifiers that do not come again, neither in this run nor after a restart: it counts on from
-/// the time of the start, 256 to the millisecond, in base 36. Ten digits last until the year 2422.
+/// Makes service identifiers that do not come again, neither in this run nor after a restart: it
+/// counts on from the time of the start, 256 to the millisecond, in base 36. Ten digits last until
+/// the year 2422.
 #[derive(Debug, Clone)]
 pub struct ServiceIds {
     next: u64,
@@ -84,8 +86,8 @@ impl ServiceIds {
     const PER_MS: u64 = 256;
     const BASE: u64 = 36;
 
-    /// Starts at a wall-clock time in milliseconds since 1970. Two makers for one sale system must start
-    /// at different times.
+    /// Starts at a wall-clock time in milliseconds since 1970. Two makers for one sale system must
+    /// start at different times.
     pub fn starting_at(unix_ms: u64) -> Self {
         Self {
             next: unix_ms.saturating_mul(Self::PER_MS),

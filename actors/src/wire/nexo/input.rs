@@ -1,8 +1,9 @@
 //! What a person at the terminal is asked: InputRequest and its answer.
 //!
-//! A signature has no message of its own in the device class. It is asked as Adyen's terminals do it: a
-//! `GetConfirmation` whose predefined content is `GetSignature`; the drawing comes in the `AdditionalResponse`
-//! of the result, and `ConfirmedFlag` says whether the person signed.
+//! A signature has no message of its own in the device class. It is asked as Adyen's terminals do
+//! it: a
+//! `GetConfirmation` whose predefined content is `GetSignature`; the drawing comes in the
+//! `AdditionalResponse` of the result, and `ConfirmedFlag` says whether the person signed.
 
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -1,4 +1,5 @@
-//! What a terminal shows, prints and sounds: DisplayRequest, PrintRequest, SoundRequest and their answers.
+//! What a terminal shows, prints and sounds: DisplayRequest, PrintRequest, SoundRequest and their
+//! answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +86,8 @@ pub struct PredefinedContent {
     pub language: Option<String>,
 }
 
-/// One line of text, or a piece of it. Attributes of print (bold, alignment) are kept as the standard's words.
+/// One line of text, or a piece of it. Attributes of print (bold, alignment) are kept as the
+/// standard's words.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct OutputText {
@@ -109,7 +111,8 @@ pub struct OutputBarcode {
     pub barcode_value: Private,
 }
 
-/// The standard's default is EAN-13. Two spellings of the QR code are in use; the standard's is written.
+/// The standard's default is EAN-13. Two spellings of the QR code are in use; the standard's is
+/// written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum BarcodeType {
     #[default]

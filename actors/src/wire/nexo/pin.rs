@@ -1,5 +1,5 @@
-//! PIN entry. The PIN block comes encrypted from the terminal's secure part and is only ever passed through to the
-//! acquirer: it is not parsed, not kept, not printed, and wiped when dropped.
+//! PIN entry. The PIN block comes encrypted from the terminal's secure part and is only ever passed
+//! through to the acquirer: it is not parsed, not kept, not printed, and wiped when dropped.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;

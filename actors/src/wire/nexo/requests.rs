@@ -1,4 +1,5 @@
-//! The requests that the controller makes, each ready to send, so that a driver says what it wants in one line.
+//! The requests that the controller makes, each ready to send, so that a driver says what it wants
+//! in one line.
 
 use super::{
     AbortRequest, BarcodeType, Body, Device, DiagnosisRequest, DisplayOutput, DisplayRequest,
@@ -31,7 +32,8 @@ impl Body {
         })
     }
 
-    /// Asks for an amount in minor units: at most `max_digits` digits, within `max_input_s` seconds.
+    /// Asks for an amount in minor units: at most `max_digits` digits, within `max_input_s`
+    /// seconds.
     pub fn ask_amount(lines: &[&str], max_digits: u32, max_input_s: u32) -> Self {
         let mut request = InputRequest::ask(InputCommand::DigitString, GET_AMOUNT, lines);
         request.input_data.max_input_time = Some(max_input_s);
@@ -56,7 +58,8 @@ impl Body {
         Self::InputRequest(Box::new(request))
     }
 
-    /// Asks for the PIN, to be given back encrypted under the key named, within `max_wait_s` seconds.
+    /// Asks for the PIN, to be given back encrypted under the key named, within `max_wait_s`
+    /// seconds.
     /// `pan_digits` are the digits of the card number that the PIN format mixes in.
     pub fn enter_pin(
         format: PinFormat,
@@ -81,8 +84,8 @@ impl Body {
         Self::print(OutputContent::text(lines), more)
     }
 
-    /// Prints a QR code on a customer's slip. A slip with text and QR is two requests, since one output has
-    /// one format; all but the last say that more follows.
+    /// Prints a QR code on a customer's slip. A slip with text and QR is two requests, since one
+    /// output has one format; all but the last say that more follows.
     pub fn print_qr(value: &str, more: bool) -> Self {
         Self::print(OutputContent::qr(value), more)
     }

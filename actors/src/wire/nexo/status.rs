@@ -75,7 +75,8 @@ pub enum ErrorCondition {
     Other,
 }
 
-/// Stops the request that is named. It has no answer; the stopped request is answered with `Aborted`.
+/// Stops the request that is named. It has no answer; the stopped request is answered with
+/// `Aborted`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AbortRequest {

@@ -1,4 +1,5 @@
-//! Golden messages (checked against another's models by `tests/peers/nexo`), round trips and garbage.
+//! Golden messages (checked against another's models by `tests/peers/nexo`), round trips and
+//! garbage.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,5 +1,6 @@
-//! The commands that a scanner takes on its serial line, by maker's family. Most stands are presentation scanners
-//! that need none ([`Family::Plain`]). Set-up commands, which change a scanner for good, are deliberately not here.
+//! The commands that a scanner takes on its serial line, by maker's family. Most stands are
+//! presentation scanners that need none ([`Family::Plain`]). Set-up commands, which change a
+//! scanner for good, are deliberately not here.
 
 /// Whose commands a scanner obeys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

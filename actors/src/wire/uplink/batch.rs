@@ -1,8 +1,9 @@
 //! `up/records`: records as a CloudEvents batch, and back with every hash recomputed.
 //!
 //! A body that is not JSON can't happen, and if it does it must not stop the queue (OUT-2): it
-//! travels as `data_base64`, with its hash, and the head office parks it. On the way back each event
-//! is judged alone: a bad one is reported with what is known of it, never with its content (SEC-1).
+//! travels as `data_base64`, with its hash, and the head office parks it. On the way back each
+//! event is judged alone: a bad one is reported with what is known of it, never with its content
+//! (SEC-1).
 
 use std::{borrow::Cow, fmt};
 

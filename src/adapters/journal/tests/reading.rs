@@ -1,3 +1,5 @@
+//! What was appended is found again: by id, key, reference, filter and page.
+
 use std::{sync::Arc, time::Duration};
 
 use store_actors::{

@@ -1,3 +1,5 @@
+//! Groups, limits, fail-stop and the clean end.
+
 use std::{
     sync::{Arc, mpsc},
     time::Duration,

@@ -6,8 +6,8 @@ use super::{Broker, Login, Tls};
 use crate::strict_toml::Section;
 
 impl Broker {
-    /// Reads `host`, `port`, `tls` and its files, log-in and times; the section's other keys are the caller's.
-    /// Relative paths are relative to `dir`.
+    /// Reads `host`, `port`, `tls` and its files, log-in and times; the section's other keys are
+    /// the caller's. Relative paths are relative to `dir`.
     pub fn read(section: &mut Section<'_>, dir: &Path) -> Self {
         let host = section.parsed("host", "a host name or address", |text| {
             let fits = (1..=253).contains(&text.len()) && !text.contains([' ', '/', '@']);

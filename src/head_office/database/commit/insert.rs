@@ -71,7 +71,8 @@ pub(super) async fn records(
     Ok(fresh)
 }
 
-/// Compares records with those held under the same numbers; gives how many are the same. The others become conflicts.
+/// Compares records with those held under the same numbers; gives how many are the same. The others
+/// become conflicts.
 pub(super) async fn compare(
     connection: &mut AnyConnection,
     store_id: i64,

@@ -1,4 +1,5 @@
-//! The payments projection: the latest snapshot of each payment, in whatever order its records come.
+//! The payments projection: the latest snapshot of each payment, in whatever order its records
+//! come.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,9 @@ use super::{
 
 const UNREAD: &str = "its body is no fact that this head office knows; it is held, not projected";
 
-/// Projects new records; gives how many of them this program can't read. Those are held and passed on like any other
-/// (their hash is right), and noted as poison: a newer store may know more kinds of facts than this head office.
+/// Projects new records; gives how many of them this program can't read. Those are held and passed
+/// on like any other (their hash is right), and noted as poison: a newer store may know more kinds
+/// of facts than this head office.
 pub(super) async fn payments(
     connection: &mut AnyConnection,
     store_id: i64,

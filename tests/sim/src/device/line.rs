@@ -1,4 +1,5 @@
-//! The cable between a device and the controller: a pseudo-terminal, or TCP with the device as the server.
+//! The cable between a device and the controller: a pseudo-terminal, or TCP with the device as the
+//! server.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -25,7 +26,8 @@ pub(super) enum Written {
 }
 
 impl Line {
-    /// A TCP line that listens on `address`; with port 0 on any free port, and on the same again when re-plugged.
+    /// A TCP line that listens on `address`; with port 0 on any free port, and on the same again
+    /// when re-plugged.
     pub fn listen(address: SocketAddr) -> io::Result<Self> {
         let mut tcp = Tcp {
             address,

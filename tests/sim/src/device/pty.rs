@@ -1,9 +1,9 @@
-//! A serial cable made of a pseudo-terminal: the device holds the master, the controller opens the slave by a
-//! stable path, a symbolic link such as `counter-01-scanner`.
+//! A serial cable made of a pseudo-terminal: the device holds the master, the controller opens the
+//! slave by a stable path, a symbolic link such as `counter-01-scanner`.
 //!
-//! Like a serial line and unlike a bare pseudo-terminal, it loses what is sent while nobody has it open, and it
-//! can be opened exclusively again and again: the kernel keeps the exclusive flag for as long as the master
-//! lives, so a new pair takes the old one's place when the controller closes.
+//! Like a serial line and unlike a bare pseudo-terminal, it loses what is sent while nobody has it
+//! open, and it can be opened exclusively again and again: the kernel keeps the exclusive flag for
+//! as long as the master lives, so a new pair takes the old one's place when the controller closes.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -173,7 +173,8 @@ fn open_pair() -> io::Result<(PtyMaster, String)> {
     reason = "tokio has no safe way to watch a descriptor of another crate's type"
 )]
 fn register(master: PtyMaster) -> io::Result<AsyncFd<PtyMaster>> {
-    // SAFETY: a `PtyMaster` owns its descriptor, gives the same one each time and closes it only when dropped
+    // SAFETY: a `PtyMaster` owns its descriptor, gives the same one each time and closes it only
+    // when dropped
     Ok(unsafe { AsyncFd::register(master) }?)
 }
 

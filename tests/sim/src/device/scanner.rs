@@ -16,7 +16,8 @@ pub struct ScannerConfig {
     pub suffix: Suffix,
     /// Sends an AIM prefix.
     pub aim: bool,
-    /// Whose commands it obeys. Honeywell: reads only when triggered. Datalogic: reads unless disabled.
+    /// Whose commands it obeys. Honeywell: reads only when triggered. Datalogic: reads unless
+    /// disabled.
     pub family: Family,
 }
 

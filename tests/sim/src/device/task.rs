@@ -1,5 +1,5 @@
-//! The task of a device: it reads the line for the device's brain, sends what the brain says through the faults,
-//! and carries out orders, each of which is confirmed when it is done.
+//! The task of a device: it reads the line for the device's brain, sends what the brain says
+//! through the faults, and carries out orders, each of which is confirmed when it is done.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,9 +1,9 @@
-//! A simulated payment terminal of the nexo device class: screen, keypad, PIN pad, printer, buzzer, and a person
-//! in front of it.
+//! A simulated payment terminal of the nexo device class: screen, keypad, PIN pad, printer, buzzer,
+//! and a person in front of it.
 //!
-//! It answers what it can at once. A question (amount, confirmation, signature, PIN) stays until the person
-//! answers or cancels, its time is over, or another display, question or abort takes its place. It refuses a
-//! ServiceID that it has seen, as the standard has it.
+//! It answers what it can at once. A question (amount, confirmation, signature, PIN) stays until
+//! the person answers or cancels, its time is over, or another display, question or abort takes its
+//! place. It refuses a ServiceID that it has seen, as the standard has it.
 
 mod answers;
 mod brain;
@@ -68,7 +68,8 @@ impl Terminal {
     /// The person types an amount such as "12.50". The point is not on the keypad: 1250 is typed.
     ///
     /// # Errors
-    /// [`DeviceError::NotAsked`] when no amount is asked for; [`DeviceError::Refused`] when it does not fit.
+    /// [`DeviceError::NotAsked`] when no amount is asked for; [`DeviceError::Refused`] when it does
+    /// not fit.
     pub async fn type_amount(&self, amount: &str) -> Result<(), DeviceError> {
         self.orders.device(Person::Types(amount.to_owned())).await
     }

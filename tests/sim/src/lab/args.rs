@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-/// Opens a working shop on this machine: counters with terminals, scanners and card readers, an acquirer, a broker and
-/// a head office. Customers come by themselves.
+/// Opens a working shop on this machine: counters with terminals, scanners and card readers, an
+/// acquirer, a broker and a head office. Customers come by themselves.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "lab",
@@ -40,7 +40,8 @@ pub struct Args {
     /// A broker of your own, HOST:PORT, instead of the embedded one.
     #[arg(long)]
     pub broker: Option<String>,
-    /// The head office's database, e.g. postgres://user@host/name; a SQLite file of the lab's by default.
+    /// The head office's database, e.g. postgres://user@host/name; a SQLite file of the lab's by
+    /// default.
     #[arg(long)]
     pub database: Option<String>,
     /// Where everything is kept; a temporary folder by default, removed at the end.

@@ -1,4 +1,5 @@
-//! The books compared: the journal (through the store's API), the acquirer's ledger, the head office's records.
+//! The books compared: the journal (through the store's API), the acquirer's ledger, the head
+//! office's records.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

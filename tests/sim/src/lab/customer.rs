@@ -1,6 +1,6 @@
 //! Customers with habits: what comes to a counter, and what is done there with hands.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -36,8 +36,8 @@ pub struct Visit {
 
 /// Longer than any payment takes with the acquirer's clock sped up.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a card is held to the reader before it is tried again, and how long it is away in between: longer than
-/// the reader's own look at it.
+/// How long a card is held to the reader before it is tried again, and how long it is away in
+/// between: longer than the reader's own look at it.
 const HOLDS_CARD: Duration = Duration::from_millis(2_500);
 const LIFTS_CARD: Duration = Duration::from_millis(900);
 /// A code that nothing came of is shown again.
@@ -230,6 +230,3 @@ async fn newest(till: &Till, counter: &str) -> Result<Option<String>, TillFailed
         .and_then(Value::as_str)
         .map(str::to_owned))
 }
-
-/// Shared by all counters: how many visits are left.
-pub type Left = Arc<std::sync::atomic::AtomicI64>;

@@ -1,7 +1,8 @@
 //! The default mix of faults: what goes wrong in a shop in a bad hour.
 //!
-//! Devices are unplugged and go mute all the time; at set points of the run the broker, the head office, the acquirer's
-//! line and the controller itself go. The acquirer's own moods are its rules.
+//! Devices are unplugged and go mute all the time; at set points of the run the broker, the head
+//! office, the acquirer's line and the controller itself go. The acquirer's own moods are its
+//! rules.
 
 use std::{sync::Arc, time::Duration};
 

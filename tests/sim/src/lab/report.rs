@@ -29,7 +29,8 @@ pub struct Payments {
     pub refunded: usize,
 }
 
-/// The acquirer's ledger, as decimal strings, and how many orders it does not tell as the journal does.
+/// The acquirer's ledger, as decimal strings, and how many orders it does not tell as the journal
+/// does.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Acquirer {
     pub charged: String,

@@ -1,7 +1,8 @@
 //! The shop: every part of it, in the order of their opening.
 //!
-//! The store controller and the head office are the real programs, as child processes. Devices, the acquirer and
-//! (unless told otherwise) the broker live in this process; cables that can be pulled lie between them.
+//! The store controller and the head office are the real programs, as child processes. Devices, the
+//! acquirer and (unless told otherwise) the broker live in this process; cables that can be pulled
+//! lie between them.
 
 use std::{
     fmt,
@@ -246,7 +247,8 @@ fn sum_of(metrics: &str, name: &str) -> u64 {
     format!("{sum:.0}").parse().unwrap_or(u64::MAX)
 }
 
-/// The address itself, with a free port in place of 0. Taken by another: an error now rather than later.
+/// The address itself, with a free port in place of 0. Taken by another: an error now rather than
+/// later.
 fn free(address: SocketAddr) -> io::Result<SocketAddr> {
     let wanted = if address.port() == 0 {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0))

@@ -1,5 +1,5 @@
-//! A till: asks the store's HTTP API for payments, as a chain's own software would, and asks again with the same
-//! idempotency key when it gets no answer.
+//! A till: asks the store's HTTP API for payments, as a chain's own software would, and asks again
+//! with the same idempotency key when it gets no answer.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -116,7 +116,8 @@ impl Till {
         }
     }
 
-    /// Asks until there is an answer. Not ready (409), no answer in time (503) and a dead store pass.
+    /// Asks until there is an answer. Not ready (409), no answer in time (503) and a dead store
+    /// pass.
     async fn insist(
         &self,
         method: Method,

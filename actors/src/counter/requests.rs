@@ -113,14 +113,10 @@ impl Counter {
 }
 
 /// The answer of a step that may take until the journal has spoken.
-fn heard(
-    receiver: oneshot::Receiver<Result<Payment, Refused>>,
-) -> impl Future<Output = Result<Payment, Refused>> {
-    async move {
-        receiver
-            .await
-            .unwrap_or_else(|_| Err(Refused::NoAnswer("the counter".into())))
-    }
+async fn heard(stepped: oneshot::Receiver<Result<Payment, Refused>>) -> Result<Payment, Refused> {
+    stepped
+        .await
+        .unwrap_or_else(|_| Err(Refused::NoAnswer("the counter".into())))
 }
 
 impl Handler<Begin> for Counter {

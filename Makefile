@@ -27,7 +27,7 @@ check: need-check test ## what must pass before a commit: format, lints, depende
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo deny --workspace check bans licenses sources
 
-bench: need-lab ## measure beside peers, as ratios
+bench: need-test ## measure beside peers, as ratios
 	cargo bench --bench journal --bench uplink
 
 peers: ## programs nobody here wrote, to judge the wire formats

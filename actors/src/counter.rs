@@ -30,7 +30,7 @@ use crate::{
     domain::{
         ids::{CounterId, DeviceId, PaymentId, RefundId},
         money::{Currency, Money},
-        payment::{Event, Payment, Timer},
+        payment::{Event, Notice, Payment, Timer},
         readiness::{self, Presence, Stand, Taker, TenderReadiness},
         tender::{Scheme, Tender},
     },
@@ -129,6 +129,8 @@ pub struct Counter {
     recovered: bool,
     journal_stopped: Option<String>,
     lingering: Option<SpawnHandle>,
+    /// The last words, for a terminal that comes back.
+    shown: Option<(PaymentId, Notice)>,
 }
 
 impl Counter {
@@ -149,6 +151,7 @@ impl Counter {
             recovered: false,
             journal_stopped: board.journal_stopped,
             lingering: None,
+            shown: None,
         }
     }
 

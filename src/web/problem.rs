@@ -193,6 +193,8 @@ impl From<&Obstacle> for ObstacleModel {
         let (code, why) = match obstacle {
             Obstacle::Starting => ("starting", None),
             Obstacle::Busy { .. } => ("busy", None),
+            Obstacle::NoScanner => ("no_scanner", None),
+            Obstacle::NoReader => ("no_reader", None),
             Obstacle::ScannerAbsent { why } => ("scanner_absent", Some(why.clone())),
             Obstacle::ReaderAbsent { why } => ("reader_absent", Some(why.clone())),
             Obstacle::TerminalAbsent { why } => ("terminal_absent", Some(why.clone())),

@@ -9,6 +9,8 @@ mod head_office;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod lab;
+#[cfg(test)]
 mod mqtt;
 #[cfg(test)]
 mod nfc;

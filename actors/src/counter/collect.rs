@@ -215,6 +215,7 @@ impl Counter {
             return;
         }
         match self.at_stand {
+            Some(_) if kind == DeviceKind::Terminal => self.show_again(),
             Some(id) if self.is_collecting(id) => self.arm(id),
             None if kind == DeviceKind::Terminal => self.offer_amount_entry(),
             _ => {}

@@ -85,10 +85,11 @@ impl Counter {
     }
 
     /// Shows a payment's words, unless the stand is another's by now.
-    pub(super) fn show(&self, id: PaymentId, notice: Notice) {
+    pub(super) fn show(&mut self, id: PaymentId, notice: Notice) {
         if self.at_stand.is_some_and(|held| held != id) {
             return;
         }
+        self.shown = Some((id, notice.clone()));
         let approved = matches!(notice, Notice::Approved { .. } | Notice::Refunded { .. });
         self.command(id, CommandKind::Show(notice));
         if approved
@@ -101,6 +102,15 @@ impl Counter {
                     lines: slip::lines(&live.payment),
                 },
             );
+        }
+    }
+
+    /// A terminal that was rebuilt knows nothing of the payment at the stand: it is told again.
+    pub(super) fn show_again(&self) {
+        if let Some((id, notice)) = &self.shown
+            && self.at_stand == Some(*id)
+        {
+            self.command(*id, CommandKind::Show(notice.clone()));
         }
     }
 

@@ -17,6 +17,10 @@ pub enum Obstacle {
     Busy {
         payment: super::ids::PaymentId,
     },
+    /// The stand has no scanner.
+    NoScanner,
+    /// The stand has no card reader.
+    NoReader,
     ScannerAbsent {
         why: String,
     },
@@ -48,6 +52,8 @@ impl Obstacle {
                 "本柜台正在收款",
                 "Another payment is in progress at this counter",
             ),
+            Obstacle::NoScanner => words("本柜台没有扫码枪", "This counter has no scanner"),
+            Obstacle::NoReader => words("本柜台没有读卡器", "This counter has no card reader"),
             Obstacle::ScannerAbsent { .. } => words(
                 "扫码枪未连接，请检查连线",
                 "The scanner is not connected: check its cable",
@@ -135,19 +141,14 @@ pub fn of_tender(stand: &Stand, tender: Tender, takers: &[Taker]) -> TenderReadi
 
 /// The stand's way to take the tender from the customer's hand.
 fn device_obstacle(stand: &Stand, tender: Tender) -> Option<Obstacle> {
-    let why = |what: &str| format!("no {what} is configured");
     let scanner = match &stand.scanner {
         Presence::Ready => None,
-        Presence::None => Some(Obstacle::ScannerAbsent {
-            why: why("scanner"),
-        }),
+        Presence::None => Some(Obstacle::NoScanner),
         Presence::Away { why } => Some(Obstacle::ScannerAbsent { why: why.clone() }),
     };
     let reader = match &stand.reader {
         Presence::Ready => None,
-        Presence::None => Some(Obstacle::ReaderAbsent {
-            why: why("card reader"),
-        }),
+        Presence::None => Some(Obstacle::NoReader),
         Presence::Away { why } => Some(Obstacle::ReaderAbsent { why: why.clone() }),
     };
     match tender {

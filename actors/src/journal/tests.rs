@@ -1,4 +1,5 @@
-//! The journal actor on paused time, over a disk in memory that fails, lingers and forgets on demand.
+//! The journal actor on paused time, over a disk in memory that fails, lingers and forgets on
+//! demand.
 
 use std::{future::Future, sync::Arc, time::Duration};
 

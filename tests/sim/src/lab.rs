@@ -13,6 +13,7 @@ mod config;
 pub mod counter;
 mod customer;
 mod faults;
+mod hands;
 pub mod random;
 pub mod report;
 pub mod shop;
@@ -48,6 +49,8 @@ pub async fn run(args: Args, folder: &Path) -> Result<bool, ShopFailed> {
         None => {
             tokio::select! {
                 served = open_ended(&shop, &args) => served?,
+                () = hands::obey(&shop) => {}
+                () = hands::tell_steps(&shop, "01") => {}
                 _ = tokio::signal::ctrl_c() => shop.say(format_args!("closing")),
             }
             true
@@ -60,31 +63,29 @@ pub async fn run(args: Args, folder: &Path) -> Result<bool, ShopFailed> {
 }
 
 fn welcome(shop: &Shop, args: &Args) {
-    let (store, office, first) = (shop.listen, shop.head_office_listen, "01");
-    let readers = if args.no_readers {
-        "without card readers"
-    } else {
-        "with card readers through pcscd"
-    };
+    let (store, office) = (shop.listen, shop.head_office_listen);
+    let readers = if args.no_readers { "without" } else { "with" };
+    let counters = shop.counters.len();
     shop.say(format_args!(
-        "the shop is open: {} counters {readers}",
-        shop.counters.len()
+        "the shop is open: {counters} counters, {readers} card readers"
     ));
     shop.say(format_args!(
-        "store API    http://{store}/v1/payments   (description: http://{store}/openapi.json)"
+        "store API    http://{store}/v1/payments   (/openapi.json, /v1/events, /metrics)"
     ));
     shop.say(format_args!("head office  http://{office}/v1/stores"));
-    shop.say(format_args!(
-        "pay by hand, then scan with a customer's code, which a camera's picture may hold:"
-    ));
-    shop.say(format_args!(
-        "  curl -s http://{store}/v1/payments -H 'Idempotency-Key: mine-1' -H 'Content-Type: application/json' \
-         -d '{{\"counter\":\"{first}\",\"amount\":\"12.50\",\"currency\":\"CNY\",\"tender\":\"customer_code\"}}'"
-    ));
-    if let Some(counter) = shop.counters.first() {
-        let link = shop.devices.join(format!("counter-{}-scanner", counter.id));
-        shop.say(format_args!("pull a cable:   rm {}", link.display()));
+    if args.payments.is_some() {
+        return;
     }
+    shop.say(format_args!(
+        "counter 01 is yours; customers come to the others. Pay by hand:"
+    ));
+    shop.say(format_args!(
+        "  curl -s http://{store}/v1/payments -H 'Idempotency-Key: mine-1' -H 'Content-Type: application/json' \\\n\
+         \x20            -d '{{\"counter\":\"01\",\"amount\":\"12.50\",\"currency\":\"CNY\",\"tender\":\"any\"}}'"
+    ));
+    shop.say(format_args!(
+        "then type here:  scan 01 289431869362714645   (or tap 01; `help` lists the rest)"
+    ));
 }
 
 /// So many payments among faults, then the books.
@@ -205,7 +206,8 @@ fn conclude(shop: &Shop, args: &Args, report: &Report) -> Result<(), ShopFailed>
 /// Customers at leisure, for somebody who watches.
 async fn open_ended(shop: &Arc<Shop>, args: &Args) -> Result<(), ShopFailed> {
     let mut counters = JoinSet::new();
-    for at in 0..shop.counters.len() {
+    // the first counter is for whoever watches
+    for at in 1..shop.counters.len() {
         let (shop, seed) = (Arc::clone(shop), args.seed);
         counters.spawn(async move {
             let mut random = Random::new(seed, u64::try_from(at).unwrap_or(0));

@@ -48,7 +48,6 @@ pub enum ShopFailed {
 /// An open shop.
 pub struct Shop {
     pub counters: Vec<LabCounter>,
-    pub devices: std::path::PathBuf,
     pub till: Till,
     pub head_office_till: Till,
     pub acquirer: AcquirerHandle,
@@ -128,7 +127,6 @@ impl Shop {
         controller.start()?;
         let shop = Self {
             counters,
-            devices: devices.clone(),
             till: Till::new(listen)?,
             head_office_till: Till::new(head_office_listen)?,
             acquirer,

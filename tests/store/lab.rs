@@ -1,0 +1,76 @@
+//! A short bad hour in the lab, as a stranger would run it: with faults, with readers through a real `pcscd`.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+#[test]
+fn after_a_bad_hour_the_three_books_agree() {
+    let controller = Path::new(env!("CARGO_BIN_EXE_store-controller"));
+    let lab = controller.with_file_name("lab");
+    assert!(
+        lab.exists(),
+        "{} is missing: cargo build --workspace --bins",
+        lab.display()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let run = Command::new(lab)
+        .args(["--counters", "4", "--payments", "120", "--seed", "11"])
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--head-office-listen",
+            "127.0.0.1:0",
+        ])
+        .arg("--report")
+        .arg(&report)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    let complained = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(0), "{said}\n{complained}");
+
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
+    for zero in [
+        "/payments/unknown",
+        "/acquirer/mismatched",
+        "/head_office/missing",
+        "/head_office/duplicated",
+        "/invariants/violations",
+    ] {
+        assert_eq!(
+            report.pointer(zero),
+            Some(&Value::from(0)),
+            "{zero}: {report:#}"
+        );
+    }
+    let count = |what: &str| report.pointer(what).and_then(Value::as_u64).unwrap();
+    assert!(count("/payments/approved") > 60, "{report:#}");
+    assert!(count("/head_office/records") > 300, "{report:#}");
+    for fault in [
+        "the broker is gone",
+        "the head office is killed",
+        "controller is killed",
+        "is cut",
+    ] {
+        assert!(
+            said.contains(fault),
+            "the run had no fault {fault:?}:\n{said}"
+        );
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_opens() {
+    let lab = Path::new(env!("CARGO_BIN_EXE_store-controller")).with_file_name("lab");
+    for arguments in [
+        ["--counters", "17"],
+        ["--counters", "0"],
+        ["--payments", "0"],
+        ["--speed", "x"],
+    ] {
+        let refused = Command::new(&lab).args(arguments).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -1,4 +1,5 @@
-//! A short bad hour in the lab, as a stranger would run it: with faults, with readers through a real `pcscd`.
+//! A short bad hour in the lab, as a stranger would run it: with faults, with readers through a
+//! real `pcscd`.
 
 use std::{path::Path, process::Command};
 

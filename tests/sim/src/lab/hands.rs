@@ -71,7 +71,8 @@ pub async fn tell_steps(shop: &Shop, counter: &str) {
     }
 }
 
-/// Lines of standard input, read by a thread of their own: one that waits there ends with the process.
+/// Lines of standard input, read by a thread of their own: one that waits there ends with the
+/// process.
 fn typed() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(16);
     let read = move || {

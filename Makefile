@@ -18,7 +18,7 @@ lab: need-lab ## build the product and open a working shop on this machine (Ctrl
 	target/debug/lab $(ARGS)
 
 test: need-test peers ## run every test, on real parts
-	cargo build --workspace --bins
+	cargo build --workspace --all-targets
 	cargo nextest run --workspace --no-fail-fast
 	cargo test --workspace --doc --quiet
 

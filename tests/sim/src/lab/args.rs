@@ -12,7 +12,7 @@ use clap::Parser;
     after_help = "Examples:\n  \
         lab                                         a shop to watch and to pay in, until Ctrl-C\n  \
         lab --counters 8 --payments 400 --seed 1    so many payments among faults, then the books are compared\n  \
-        lab --broker 127.0.0.1:1883                 the same with your own broker\n\n\
+        lab --broker mqtt://127.0.0.1:1883          the same with your own broker\n\n\
         Exit codes: 0 every invariant held, 1 one did not or the shop failed, 2 usage."
 )]
 pub struct Args {
@@ -37,7 +37,7 @@ pub struct Args {
     /// Where the head office listens; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8700")]
     pub head_office_listen: SocketAddr,
-    /// A broker of your own, HOST:PORT, instead of the embedded one.
+    /// A broker of your own, mqtt://HOST:PORT, instead of the embedded one.
     #[arg(long)]
     pub broker: Option<String>,
     /// The head office's database, e.g. postgres://user@host/name; a SQLite file of the lab's by

@@ -92,7 +92,7 @@ impl Shop {
         })?;
         let acquirer_cable = Cable::to(acquirer.addr().to_string()).await?;
         let broker = match &args.broker {
-            Some(broker) => broker.clone(),
+            Some(broker) => broker.trim_start_matches("mqtt://").to_owned(),
             None => broker::start()?.to_string(),
         };
         let broker_cable = Cable::to(broker).await?;

@@ -30,7 +30,15 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::{sync::mpsc, task::JoinSet, time::sleep};
+use tokio::{
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+    sync::mpsc,
+    task::JoinSet,
+    time::sleep,
+};
 
 use args::Args;
 use counter::LabCounter;
@@ -42,24 +50,31 @@ pub use shop::ShopFailed;
 
 /// Opens the shop in `folder` and runs it. `Ok(true)`: all that could be checked held.
 pub async fn run(args: Args, folder: &Path) -> Result<bool, ShopFailed> {
+    let mut terminate = signal(SignalKind::terminate())?;
     let shop = Arc::new(Shop::open(&args, folder).await?);
     welcome(&shop, &args);
-    let clean = match args.payments {
-        Some(payments) => measured(&shop, &args, payments).await?,
-        None => {
-            tokio::select! {
-                served = open_ended(&shop, &args) => served?,
-                () = hands::obey(&shop) => {}
-                () = hands::tell_steps(&shop, "01") => {}
-                _ = tokio::signal::ctrl_c() => shop.say(format_args!("closing")),
-            }
-            true
-        }
+    let outcome = tokio::select! {
+        outcome = serve_all(&shop, &args) => outcome,
+        // a run that was broken off has shown nothing
+        _ = ctrl_c() => Ok(!args.is_measured()),
+        _ = terminate.recv() => Ok(!args.is_measured()),
     };
+    shop.say(format_args!("closing"));
     if let Some(shop) = Arc::into_inner(shop) {
         shop.close().await?;
     }
-    Ok(clean)
+    outcome
+}
+
+async fn serve_all(shop: &Arc<Shop>, args: &Args) -> Result<bool, ShopFailed> {
+    if let Some(payments) = args.payments {
+        return measured(shop, args, payments).await;
+    }
+    tokio::select! {
+        served = open_ended(shop, args) => served.map(|()| true),
+        () = hands::obey(shop) => Ok(true),
+        () = hands::tell_steps(shop, "01") => Ok(true),
+    }
 }
 
 fn welcome(shop: &Shop, args: &Args) {

@@ -56,6 +56,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether this is a run with an end, or a shop that stays open.
+    pub fn is_measured(&self) -> bool {
+        self.payments.is_some()
+    }
+
     /// A shop without faults or readers on free ports: for tests that bring their own trouble.
     pub fn calm(counters: u8) -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));

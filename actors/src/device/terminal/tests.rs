@@ -1,6 +1,7 @@
 //! The terminal on paused time, against a terminal in memory that speaks nexo.
 
 mod fake;
+mod recording;
 
 use tokio::time::{pause, sleep};
 

@@ -12,7 +12,6 @@ mod sections;
 mod tests;
 
 use std::{
-    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -27,11 +26,10 @@ use store_actors::{
     },
     wire::{frame::Suffix, scanner::Family},
 };
-use thiserror::Error;
 
 use crate::{
     adapters::{mqtt::broker::Broker, serial::SerialSettings},
-    strict_toml::{self, Faults, Section},
+    strict_toml::{self, Faults, FileRefused, Section},
 };
 
 /// The complete file that ships with the program.
@@ -170,30 +168,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// Why there is no configuration.
-#[derive(Debug, Error)]
-pub enum ConfigRefused {
-    #[error("{} can't be read", .file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Faulty(#[from] Faults),
-}
-
 impl Config {
     /// Reads a file, or takes the built-in default.
     ///
     /// # Errors
     /// The file can't be read, or all of its faults.
-    pub fn load(file: Option<&Path>) -> Result<Self, ConfigRefused> {
-        let Some(file) = file else {
-            return Ok(Self::parse("built-in", "", Path::new(""))?);
-        };
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigRefused::Unreadable {
-            file: file.to_owned(),
-            source,
-        })?;
-        let dir = file.parent().unwrap_or(Path::new(""));
-        Ok(Self::parse(&file.to_string_lossy(), &text, dir)?)
+    pub fn load(file: Option<&Path>) -> Result<Self, FileRefused> {
+        strict_toml::load(file, Self::parse)
     }
 
     /// Reads `text`; relative paths in it are relative to `dir`, `file` is its name for people.

@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod commands;
 pub mod config;
 pub mod head_office;
+mod listen;
 pub mod logging;
 pub mod metrics;
 pub mod problem;

@@ -8,12 +8,14 @@
 //! file leaves out comes from the built-in file, so defaults stand in one place only. Deliberately
 //! not here: what any key means, environment variables, includes.
 
+mod file;
 mod section;
 #[cfg(test)]
 mod tests;
 
 use std::{cell::RefCell, fmt, ops::Range};
 
+pub use file::{FileRefused, load};
 pub use section::Section;
 use toml::de::DeTable;
 

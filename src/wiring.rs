@@ -60,7 +60,6 @@ const DAY_OFFSET_MINUTES: i32 = 480;
 pub struct OpenStore {
     pub running: Running,
     pub journal: Arc<Journal>,
-    pub clock: Arc<dyn WallClock>,
 }
 
 /// Opens the journal, then everything else. Must run inside the actix system.
@@ -82,28 +81,18 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
         .counters
         .iter()
         .map(|counter| counter_plan(config, counter));
-    let probe_interval = config
-        .acquirers
-        .iter()
-        .map(|acquirer| acquirer.probe_interval)
-        .min();
     let running = plan::start(StorePlan {
         counters: counters.collect::<Result<_, _>>()?,
         acquirers,
-        probe_interval: probe_interval.unwrap_or(std::time::Duration::from_secs(5)),
         disk: Arc::clone(&journal) as Arc<dyn JournalDisk>,
         uplink: uplink(config, &entropy),
         signals,
-        clock: Arc::clone(&clock),
+        clock,
         entropy,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         was_clean: journal.was_clean(),
     })?;
-    Ok(OpenStore {
-        running,
-        journal,
-        clock,
-    })
+    Ok(OpenStore { running, journal })
 }
 
 impl OpenStore {
@@ -131,6 +120,7 @@ pub(crate) fn open_acquirer(
         schemes: acquirer.schemes.clone(),
         currencies: vec![config.store.currency],
         clock: acquirer.clock.sped_up(acquirer.speed),
+        probe_interval: acquirer.probe_interval,
     };
     let key = KeySource::File(acquirer.key_file.clone());
     let key = key

@@ -45,16 +45,10 @@ pub struct AcquirerDeps {
     pub clock: Arc<dyn WallClock>,
     /// Outlives the actor, so that a restart forgets nothing.
     pub status: Arc<watch::Sender<AcquirerStatus>>,
-    pub probe_interval: Duration,
 }
 
 impl AcquirerDeps {
-    pub fn new(
-        port: Arc<dyn Acquirer>,
-        signals: Signals,
-        clock: Arc<dyn WallClock>,
-        probe_interval: Duration,
-    ) -> Self {
+    pub fn new(port: Arc<dyn Acquirer>, signals: Signals, clock: Arc<dyn WallClock>) -> Self {
         let status = AcquirerStatus {
             id: port.profile().id.clone(),
             reachable: true,
@@ -67,7 +61,6 @@ impl AcquirerDeps {
             signals,
             clock,
             status: Arc::new(watch::channel(status).0),
-            probe_interval,
         }
     }
 }
@@ -202,7 +195,8 @@ impl Actor for AcquirerDesk {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.probe(ctx);
-        ctx.run_interval(self.deps.probe_interval, |this, ctx| this.probe(ctx));
+        let interval = self.deps.port.profile().probe_interval;
+        ctx.run_interval(interval, |this, ctx| this.probe(ctx));
     }
 }
 

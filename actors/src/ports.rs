@@ -236,6 +236,8 @@ pub struct AcquirerProfile {
     pub schemes: Vec<Scheme>,
     pub currencies: Vec<Currency>,
     pub clock: AcquirerClock,
+    /// How often it is probed, independent of sales.
+    pub probe_interval: Duration,
 }
 
 /// What pays.

@@ -105,6 +105,7 @@ impl Default for ScriptedAcquirer {
             ],
             currencies: vec![Currency::Cny],
             clock: AcquirerClock::USUAL,
+            probe_interval: Duration::from_secs(5),
         };
         Self {
             profile,

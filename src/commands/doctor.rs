@@ -21,7 +21,10 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::Failed;
-use crate::config::{Config, ConfigRefused, Counter};
+use crate::{
+    config::{Config, Counter},
+    strict_toml::FileRefused,
+};
 use finding::{Finding, Level};
 
 pub(super) const EXAMPLES: &str =
@@ -60,17 +63,17 @@ pub(super) fn run(file: Option<&Path>, out: &mut dyn Write) -> Result<(), Failed
     report(&findings, out)
 }
 
-fn refused_configuration(refused: &ConfigRefused) -> Vec<Finding> {
+fn refused_configuration(refused: &FileRefused) -> Vec<Finding> {
     let action = "correct it; config/store.toml explains every key";
     match refused {
-        ConfigRefused::Unreadable { source, .. } => {
+        FileRefused::Unreadable { source, .. } => {
             let action = "give the file's name by --config, and the user the right to read it";
             vec![Finding::fail(
                 format!("configuration: {refused}: {source}"),
                 action,
             )]
         }
-        ConfigRefused::Faulty(faults) => faults
+        FileRefused::Faulty(faults) => faults
             .to_string()
             .lines()
             .map(|fault| Finding::fail(format!("configuration: {fault}"), action))

@@ -1,14 +1,11 @@
 //! The sections of which there is one: store, API, journal, uplink, log.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use store_actors::domain::money::Currency;
 
 use super::{Api, Country, Journal, Log, LogFormat, Store, Uplink};
-use crate::{adapters::mqtt::broker::Broker, strict_toml::Section};
+use crate::{adapters::mqtt::broker::Broker, listen::Listen, strict_toml::Section};
 
 /// The countries of the currencies that `domain/money` knows.
 const COUNTRIES: &[(&str, u16)] = &[
@@ -73,24 +70,13 @@ pub(super) fn words(section: &mut Section<'_>, key: &str) -> String {
 
 pub(super) fn api(root: &mut Section<'_>) -> Option<Api> {
     let mut section = root.section("api");
-    let listen: Option<SocketAddr> =
-        section.parsed("listen", "ADDRESS:PORT, e.g. 127.0.0.1:8600", |text| {
-            text.parse().ok()
-        });
-    let allow_public = section.bool("allow_public");
-    if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback() && !allow_public) {
-        let message = format!(
-            "{listen} can be reached from other machines and the API has no log-in; \
-             if that is meant, say allow_public = true"
-        );
-        section.fault("listen", message);
-    }
+    let listen = Listen::read(&mut section, "127.0.0.1:8600");
     Some(Api {
-        allow_public,
+        allow_public: listen.allow_public,
         event_readers_max: section.usize_in("event_readers_max", 1..=1_000),
         event_reader_timeout: section.duration_ms("event_reader_timeout_ms", 1_000..=600_000),
         picture_max_bytes: section.usize_in("picture_max_mib", 1..=64) * 1024 * 1024,
-        listen: listen?,
+        listen: listen.address?,
     })
 }
 

@@ -5,18 +5,17 @@
 mod tests;
 
 use std::{
-    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use store_actors::domain::ids::ChainId;
-use thiserror::Error;
 
 use crate::{
     adapters::mqtt::broker::Broker,
-    strict_toml::{self, Faults, Section},
+    listen::Listen,
+    strict_toml::{self, Faults, FileRefused, Section},
 };
 
 /// The complete file that ships with the program.
@@ -53,33 +52,13 @@ pub struct LogConfig {
     pub level: String,
 }
 
-/// Why there is no configuration.
-#[derive(Debug, Error)]
-pub enum ConfigRefused {
-    #[error("{} can't be read", .file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Faulty(#[from] Faults),
-}
-
 impl Config {
     /// Reads a file, or takes the built-in default.
     ///
     /// # Errors
     /// The file can't be read, or all of its faults.
-    pub fn load(file: Option<&Path>) -> Result<Self, ConfigRefused> {
-        let Some(file) = file else {
-            return Ok(Self::parse("built-in", "", Path::new(""))?);
-        };
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigRefused::Unreadable {
-            file: file.to_owned(),
-            source,
-        })?;
-        Ok(Self::parse(
-            &file.to_string_lossy(),
-            &text,
-            file.parent().unwrap_or(Path::new("")),
-        )?)
+    pub fn load(file: Option<&Path>) -> Result<Self, FileRefused> {
+        strict_toml::load(file, Self::parse)
     }
 
     /// Reads `text`; relative paths in it are relative to `dir`, `file` is its name for people.
@@ -92,7 +71,7 @@ impl Config {
 
     fn build(root: &mut Section<'_>, dir: &Path) -> Option<Self> {
         let chain = name(&mut root.section("head_office"), "chain");
-        let listen = listen(&mut root.section("api"));
+        let listen = Listen::read(&mut root.section("api"), "127.0.0.1:8700").address;
         let mut section = root.section("broker");
         let broker = Broker::read(&mut section, dir);
         let group = name::<ChainId>(&mut section, "group");
@@ -121,22 +100,6 @@ fn name<T: std::str::FromStr>(section: &mut Section<'_>, key: &str) -> Option<T>
     section.parsed(key, "1 to 32 characters of A-Z a-z 0-9 . _ -", |text| {
         text.parse().ok()
     })
-}
-
-fn listen(section: &mut Section<'_>) -> Option<SocketAddr> {
-    let listen: Option<SocketAddr> =
-        section.parsed("listen", "ADDRESS:PORT, e.g. 127.0.0.1:8700", |text| {
-            text.parse().ok()
-        });
-    let allow_public = section.bool("allow_public");
-    if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback() && !allow_public) {
-        let message = format!(
-            "{listen} can be reached from other machines and the API has no log-in; \
-             if that is meant, say allow_public = true"
-        );
-        section.fault("listen", message);
-    }
-    listen
 }
 
 fn database(section: &mut Section<'_>, dir: &Path) -> Option<DatabaseConfig> {

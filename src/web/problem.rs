@@ -169,7 +169,8 @@ pub struct Document {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Obstacle)]
 pub struct ObstacleModel {
-    /// `starting`, `busy`, `scanner_absent`, `reader_absent`, `terminal_absent`, `not_enabled`,
+    /// `starting`, `busy`, `no_scanner`, `no_reader`, `scanner_absent`, `reader_absent`,
+    /// `terminal_absent`, `not_enabled`,
     /// `acquirer_unreachable`, `journal_stopped`.
     code: &'static str,
     words: Words,

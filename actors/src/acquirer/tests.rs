@@ -30,12 +30,7 @@ fn bench() -> Bench {
         entropy: Arc::new(SeededEntropy::new(1)),
     });
     let port = Arc::new(ScriptedAcquirer::default());
-    let deps = AcquirerDeps::new(
-        port.clone(),
-        signals.clone(),
-        clock,
-        Duration::from_secs(3_600),
-    );
+    let deps = AcquirerDeps::new(port.clone(), signals.clone(), clock);
     let status = deps.status.subscribe();
     let desk = supervision.child(ChildSpec::new("desk"), move || {
         AcquirerDesk::new(deps.clone())

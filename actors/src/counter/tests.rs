@@ -93,12 +93,7 @@ fn shop_on(disk: MemoryDisk) -> Shop {
     let journal = supervision.child(ChildSpec::new("journal"), move || {
         Journal::new(journal_deps.clone())
     });
-    let desk_deps = AcquirerDeps::new(
-        acquirer.clone(),
-        signals.clone(),
-        clock.clone(),
-        Duration::from_secs(5),
-    );
+    let desk_deps = AcquirerDeps::new(acquirer.clone(), signals.clone(), clock.clone());
     let status = desk_deps.status.subscribe();
     let desk = supervision.child(ChildSpec::new("scripted"), move || {
         AcquirerDesk::new(desk_deps.clone())

@@ -146,8 +146,6 @@ pub enum Reason {
     AcquirerUnreachable,
     /// The controller was restarted before anything had left.
     Restarted,
-    /// No device at the stand can take it.
-    NoDevice,
     /// No acquirer takes this tender for this store.
     NoAcquirer,
     CodeRefused {

@@ -37,8 +37,6 @@ pub struct StorePlan {
     pub counters: Vec<CounterPlan>,
     /// In order of preference.
     pub acquirers: Vec<Arc<dyn Acquirer>>,
-    /// How often each acquirer is probed, independent of sales.
-    pub probe_interval: Duration,
     pub disk: Arc<dyn JournalDisk>,
     /// A store may open before its chain has a head office.
     pub uplink: Option<(Arc<dyn Uplink>, OutboxSettings)>,
@@ -190,7 +188,7 @@ fn start_journal(plan: &StorePlan, supervision: &Supervision) -> Handle<Journal>
 fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerRoute> {
     let start = |port: &Arc<dyn Acquirer>| {
         let (signals, clock) = (plan.signals.clone(), Arc::clone(&plan.clock));
-        let deps = AcquirerDeps::new(Arc::clone(port), signals, clock, plan.probe_interval);
+        let deps = AcquirerDeps::new(Arc::clone(port), signals, clock);
         let status = deps.status.subscribe();
         let profile = port.profile().clone();
         let spec = ChildSpec {

@@ -2,7 +2,6 @@
 //! the console.
 
 use actix::Message;
-use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
@@ -119,12 +118,3 @@ pub struct Scan {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Vec<CounterStatus>")]
 pub struct GetCounters;
-
-/// Readiness of the whole: what `/readyz` says.
-#[derive(Clone, Debug, Serialize)]
-pub struct StoreReadiness {
-    pub ready: bool,
-    pub counters: usize,
-    pub counters_ready: usize,
-    pub obstacles: Vec<Obstacle>,
-}

@@ -95,7 +95,7 @@ pub struct QrModel {
 #[schema(as = Reason)]
 pub struct ReasonModel {
     /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`,
-    /// `customer_too_slow`, `no_outcome_in_time`, `acquirer_unreachable`, `restarted`, `no_device`,
+    /// `customer_too_slow`, `no_outcome_in_time`, `acquirer_unreachable`, `restarted`,
     /// `no_acquirer`, `code_refused`, `card_failed`, `pin_not_entered`.
     pub code: &'static str,
     /// The acquirer's own code, with `acquirer`.
@@ -253,7 +253,6 @@ impl From<&Reason> for ReasonModel {
             Reason::NoOutcomeInTime => ("no_outcome_in_time", None),
             Reason::AcquirerUnreachable => ("acquirer_unreachable", None),
             Reason::Restarted => ("restarted", None),
-            Reason::NoDevice => ("no_device", None),
             Reason::NoAcquirer => ("no_acquirer", None),
             Reason::CodeRefused { why } => ("code_refused", Some(why.to_string())),
             Reason::CardFailed { why } => ("card_failed", Some(why.clone())),

@@ -107,7 +107,7 @@ fn event(text: &str) -> Event {
         ["present", "code"] => present(Presented::code(Scheme::Alipay)),
         ["present", "card"] => present(Presented::card(Scheme::Visa, "476173******0010".into())),
         ["present", "qr"] => present(Presented::merchant_qr()),
-        ["stop"] => Event::StopCollecting(Reason::NoDevice),
+        ["stop"] => Event::StopCollecting(Reason::NoAcquirer),
         ["cancel"] => Event::Cancel(Reason::CashierCancelled),
         ["charge:", word] => ask(Operation::Charge, word),
         ["query:", word] => ask(Operation::Query, word),

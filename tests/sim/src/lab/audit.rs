@@ -8,7 +8,11 @@ use std::{
 
 use rust_decimal::Decimal;
 use serde_json::Value;
-use store_actors::domain::invariant;
+use store_actors::domain::{
+    invariant::{self, Booked},
+    money::{Currency, Money, MoneyRefused},
+    payment::State,
+};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -167,35 +171,27 @@ fn against_ledger(
 }
 
 fn agree(payment: &Value, order: Option<&OrderAccount>) -> Result<(), String> {
-    let amount_of = |value: &Value| -> Decimal {
-        let text = value
-            .get("amount")
-            .and_then(Value::as_str)
-            .unwrap_or("not an amount");
-        text.parse().unwrap_or(Decimal::MIN)
+    let said = |refused: MoneyRefused| refused.to_string();
+    let money_of = |value: &Value| {
+        let amount = value.get("amount").and_then(Value::as_str);
+        Money::parse(amount.unwrap_or_default(), Currency::Cny)
     };
-    let refunded: Decimal = refunds(payment)
-        .filter(|refund| state(refund) == "refunded")
-        .map(amount_of)
-        .sum();
-    let expected = if state(payment) == "approved" {
-        amount_of(payment) - refunded
-    } else {
-        Decimal::ZERO
+    let through = refunds(payment).filter(|refund| state(refund) == "refunded");
+    let refunded = through
+        .map(money_of)
+        .try_fold(Money::zero(Currency::Cny), |sum, refund| {
+            sum.checked_add(refund?)
+        });
+    let booked = Booked {
+        state: State::parse(state(payment)).ok_or("a state of no payment")?,
+        money: money_of(payment).map_err(said)?,
+        refunded: refunded.map_err(said)?,
     };
-    let held = order.map_or(Decimal::ZERO, OrderAccount::net);
     let is_charge = |movement: &&crate::acquirer::Movement| movement.kind == MovementKind::Charge;
     let charges = order.map_or(0, |order| order.movements.iter().filter(is_charge).count());
-    if charges > 1 {
-        return Err(format!("charged {charges} times"));
-    }
-    if held == expected {
-        Ok(())
-    } else {
-        Err(format!(
-            "the books say {expected}, the acquirer holds {held}"
-        ))
-    }
+    let net = order.map_or(Decimal::ZERO, OrderAccount::net);
+    let holds = Money::from_decimal(net, Currency::Cny).map_err(said)?;
+    invariant::moved_at_most_once(booked, charges, holds).map_err(|violation| violation.what)
 }
 
 /// OUT-1: every record up to the journal's last, each once.

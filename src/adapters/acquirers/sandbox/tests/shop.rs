@@ -139,6 +139,7 @@ pub fn config(url: &str, answer_timeout_ms: u64) -> SandboxConfig {
                 answer_timeout_ms,
                 ..AcquirerClock::USUAL
             },
+            probe_interval: std::time::Duration::from_secs(5),
         },
     }
 }

@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 NEED := libpcsclite-dev pkg-config gcc pcscd vsmartcard-vpcd util-linux iproute2
-NEED_TEST := $(NEED) mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps
+NEED_TEST := $(NEED) git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
@@ -39,7 +39,7 @@ need-lab: ; $(call install,$(NEED))
 
 need-test: ; $(call install,$(NEED_TEST))
 	@command -v npm >/dev/null || { $(call apt,nodejs npm) }
-	@python3 -m venv --help >/dev/null 2>&1 || { $(call apt,python3-venv) }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { $(call apt,python3-venv) }
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
 
 need-check: need-test

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-NEED := libpcsclite-dev pkg-config gcc pcscd vsmartcard-vpcd util-linux iproute2
+NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2
 NEED_TEST := $(NEED) git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps
 PEERS := tests/peers
 

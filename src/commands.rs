@@ -5,9 +5,10 @@
 
 pub mod check_config;
 pub mod doctor;
+pub mod export;
 pub mod payments;
-pub mod records;
 pub mod run;
+pub mod verify;
 
 use std::{
     ffi::OsString,
@@ -23,7 +24,8 @@ const EXAMPLES: &str = "Examples:
   store-controller check-config --config store.toml
   store-controller doctor --config store.toml
   store-controller payments --state unknown --json
-  store-controller records --from 1000 --limit 50";
+  store-controller export --from 1000 --limit 50
+  store-controller verify";
 
 /// Supervises the devices of a store and coordinates its payments.
 #[derive(Debug, Parser)]
@@ -48,9 +50,12 @@ enum Command {
     /// Ask the running controller for payments, newest first.
     #[command(after_help = payments::EXAMPLES)]
     Payments(payments::Arguments),
-    /// Read the journal's records while no controller runs, as JSON Lines.
-    #[command(after_help = records::EXAMPLES)]
-    Records(records::Arguments),
+    /// Write the journal's records as JSON Lines or CSV while no controller runs.
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::Arguments),
+    /// Read the whole journal while no controller runs, and say whether it is whole.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Arguments),
 }
 
 /// Why a command failed, in words for standard error.
@@ -73,7 +78,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::CheckConfig => check_config::run(config, out),
         Command::Doctor => doctor::run(config, out),
         Command::Payments(arguments) => payments::run(config, &arguments, out),
-        Command::Records(arguments) => records::run(config, &arguments, out),
+        Command::Export(arguments) => export::run(config, &arguments, out),
+        Command::Verify(arguments) => verify::run(config, &arguments, out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -80,6 +80,8 @@ pub struct Api {
 pub struct Journal {
     pub dir: PathBuf,
     pub min_free_bytes: u64,
+    /// A full segment of the guard log is kept at least so long.
+    pub guard_retention: Duration,
 }
 
 /// The way to the head office.

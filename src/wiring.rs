@@ -67,9 +67,11 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
     let clock: Arc<dyn WallClock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let journal = Arc::new(Journal::open(JournalConfig {
-        dir: config.journal.dir.clone(),
         min_free_bytes: config.journal.min_free_bytes,
         day_offset_minutes: DAY_OFFSET_MINUTES,
+        guard_retention: config.journal.guard_retention,
+        await_receipts: config.uplink.is_some(),
+        ..JournalConfig::new(&config.journal.dir)
     })?);
     let acquirer = |acquirer| open_acquirer(config, acquirer, &clock, &entropy);
     let acquirers = config

@@ -1,25 +1,32 @@
 //! The `JournalDisk` on sled 0.34: what it acknowledged survives kill -9 and power loss (JRN-1).
 //!
-//! One thread writes: per group one transaction over all trees, `flush`, and an fdatasync of sled's
-//! own file, then the answer. Any error of the disk stops the writing for ever (JRN-3). Reads go to
-//! sled directly, on threads that may block, and show nothing that is not durable. One process
-//! holds the directory; a marker beside the store remembers how far the records went, so that an
-//! erased store is never taken for a new one.
+//! One thread appends each group to the guard log, with one fdatasync, and answers; a second one
+//! brings sled up behind it, where the records are found, counted and queued. Any error of the disk
+//! stops both for ever (JRN-3). Reads are answered from what is pending and from sled, on threads
+//! that may block, and show everything that is durable and nothing else. One process holds the
+//! directory; a marker in it remembers how far the records went, so that an erased journal is never
+//! taken for a new one. After a crash the guard log brings the store up to the last record that was
+//! acknowledged, and makes it anew if sled lost it (`open`, `recovery`).
 //!
-//! Not here: the guard log in front of the store (its place is `Writer::make_durable`), retention,
-//! and copying the store before it is opened after a crash.
+//! Not here: making records, and so the chain. That is the journal actor's; the writer checks it.
 
+mod applier;
+mod copy;
 mod directory;
 mod failed;
+mod guard;
 mod open;
+mod pending;
 mod plan;
 mod read;
 mod reader;
+mod recovery;
 mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
 mod totals;
+pub mod verify;
 mod writer;
 
 use std::{
@@ -38,13 +45,20 @@ use store_actors::{
     },
     ports::{JournalDisk, JournalFailed, PaymentFilter, Reply},
 };
-use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::oneshot,
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 
 pub use failed::OpenFailed;
 pub use reader::Reader;
+pub use recovery::Recovery;
 pub use totals::Total;
 
+use applier::{Applier, Retention};
 use directory::Marker;
+use guard::Guard;
 use shared::Shared;
 use writer::{Job, Writer};
 
@@ -63,15 +77,24 @@ pub struct JournalConfig {
     /// From UTC to the clock whose midnight ends the business day: 480 for China. Kept from the
     /// journal's first run on.
     pub day_offset_minutes: i32,
+    /// Of the guard log: so much is written with zeros ahead of its use.
+    pub segment_bytes: u64,
+    /// A full segment of the guard log is kept at least so long.
+    pub guard_retention: Duration,
+    /// Whether it is also kept until the head office has receipted it.
+    pub await_receipts: bool,
 }
 
 impl JournalConfig {
-    /// 256 MiB of room, business days of UTC.
+    /// 256 MiB of room, business days of UTC, segments of 16 MiB kept for a week.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             min_free_bytes: 256 * 1024 * 1024,
             day_offset_minutes: 0,
+            segment_bytes: 16 * 1024 * 1024,
+            guard_retention: Duration::from_secs(7 * 24 * 3_600),
+            await_receipts: true,
         }
     }
 }
@@ -80,9 +103,9 @@ impl JournalConfig {
 pub struct Journal {
     shared: Arc<Shared>,
     jobs: Mutex<Option<mpsc::SyncSender<Job>>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     min_free_bytes: u64,
-    was_clean: bool,
+    recovery: Recovery,
 }
 
 impl fmt::Debug for Journal {
@@ -99,36 +122,66 @@ impl fmt::Debug for Journal {
 impl Journal {
     /// Opens the journal, or begins one where none was. Blocks while sled recovers.
     pub fn open(config: JournalConfig) -> Result<Self, OpenFailed> {
+        Self::open_over(config, |_| {})
+    }
+
+    /// As `open`; tests change the guard log's medium on the way.
+    fn open_over(
+        config: JournalConfig,
+        change: impl FnOnce(&mut Guard),
+    ) -> Result<Self, OpenFailed> {
         let opened = open::open(&config.dir, Some(config.day_offset_minutes))?;
-        let head = opened.shared.progress().durable;
+        let head = opened.shared.progress().applied;
         let dir = &opened.shared.dir;
+        let segment_bytes = config.segment_bytes.max(guard::SEGMENT_BYTES_MIN);
+        let guard = opened.guard_end.open(&dir.guard(), segment_bytes);
+        let mut guard = guard.map_err(directory::disk("write the guard log in", &dir.guard()))?;
+        change(&mut guard);
         let marked = dir.write_marker(&Marker::of(&head, false));
         marked.map_err(directory::disk("write the marker in", dir.root()))?;
 
         let shared = Arc::new(opened.shared);
         let (sender, jobs) = mpsc::sync_channel(JOBS_MAX);
-        let min_free_bytes = config.min_free_bytes;
+        let (applying, groups) = mpsc::sync_channel(applier::GROUPS_MAX);
         let writer = Writer {
             shared: shared.clone(),
+            guard,
             jobs,
-            min_free_bytes,
-            marked: head.tip.seq,
+            applier: applying,
+            min_free_bytes: config.min_free_bytes,
         };
-        let thread = std::thread::Builder::new().name("journal".into());
-        let thread = thread.spawn(move || writer.run());
-        let thread = thread.map_err(directory::disk("start a thread for", &config.dir))?;
+        let applier = Applier {
+            shared: shared.clone(),
+            groups,
+            retention: Retention {
+                keep: config.guard_retention,
+                await_receipts: config.await_receipts,
+            },
+            marked: head.tip.seq,
+            unsynced_bytes: 0,
+            synced_at: Instant::now(),
+        };
+        let threads = [
+            start("journal-store", &config.dir, move || applier.run())?,
+            start("journal-guard", &config.dir, move || writer.run())?,
+        ];
         Ok(Self {
             shared,
             jobs: Mutex::new(Some(sender)),
-            writer: Mutex::new(Some(thread)),
-            min_free_bytes,
-            was_clean: opened.was_clean,
+            threads: Mutex::new(threads.into()),
+            min_free_bytes: config.min_free_bytes,
+            recovery: opened.recovery,
         })
     }
 
     /// Whether the run before ended with `close`. True for a journal just begun.
     pub fn was_clean(&self) -> bool {
-        self.was_clean
+        self.recovery.was_clean
+    }
+
+    /// What opening it found and did.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     /// Whether the disk has room for new payments.
@@ -148,16 +201,16 @@ impl Journal {
     /// Errors: `Stopped` if the journal has failed before or now; it then counts as not cleanly
     /// closed.
     pub async fn close(&self) -> Result<(), JournalFailed> {
-        let (jobs, writer) = (take(&self.jobs), take(&self.writer));
-        drop(jobs);
+        drop(take(&self.jobs));
+        let threads = take_all(&self.threads);
         let shared = self.shared.clone();
         let closing = spawn_blocking(move || {
-            let ended = writer.is_none_or(|writer| writer.join().is_ok());
+            let ended = join(threads);
             shared.check_running()?;
             if !ended {
-                return Err(shared.stop("the writer died"));
+                return Err(shared.stop("a thread of the journal died"));
             }
-            let marker = Marker::of(&shared.progress().durable, true);
+            let marker = Marker::of(&shared.progress().applied, true);
             shared
                 .dir
                 .write_marker(&marker)
@@ -210,23 +263,41 @@ impl Drop for Journal {
     /// there.
     fn drop(&mut self) {
         drop(take(&self.jobs));
-        let writer = take(&self.writer);
-        if self.shared.check_running().is_ok()
-            && let Some(writer) = writer
-            && writer.join().is_err()
-        {
-            tracing::error!("the journal's writer died");
+        if !join(take_all(&self.threads)) {
+            tracing::error!("a thread of the journal died");
         }
     }
+}
+
+fn start(
+    name: &str,
+    dir: &std::path::Path,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, OpenFailed> {
+    let thread = std::thread::Builder::new().name(name.into());
+    thread
+        .spawn(run)
+        .map_err(directory::disk("start a thread for", dir))
+}
+
+/// Waits for all of them; tells whether all ended in order.
+fn join(threads: Vec<JoinHandle<()>>) -> bool {
+    // the writer ends first, and with it what the applier waits for
+    let ended: Vec<_> = threads.into_iter().rev().map(JoinHandle::join).collect();
+    ended.iter().all(Result::is_ok)
 }
 
 fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
     slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+fn take_all<T>(slot: &Mutex<Vec<T>>) -> Vec<T> {
+    std::mem::take(&mut slot.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 impl JournalDisk for Journal {
     fn tip(&self) -> Tip {
-        self.shared.progress().durable.tip
+        self.shared.progress().durable
     }
 
     fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>> {
@@ -265,7 +336,7 @@ impl JournalDisk for Journal {
 
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
         let mut progress = self.shared.progress();
-        let done = if through > progress.durable.tip.seq {
+        let done = if through > progress.durable.seq {
             let refused = format!("record {through} was never written here");
             Err(JournalFailed::Refused(refused))
         } else {

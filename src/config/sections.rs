@@ -1,6 +1,9 @@
 //! The sections of which there is one: store, API, journal, uplink, log.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use store_actors::domain::money::Currency;
 
@@ -85,6 +88,9 @@ pub(super) fn journal(root: &mut Section<'_>, dir: &Path) -> Journal {
     Journal {
         dir: file(&mut section, "dir", dir),
         min_free_bytes: section.u64_in("min_free_mib", 16..=1_048_576) * 1024 * 1024,
+        guard_retention: Duration::from_secs(
+            section.u64_in("guard_retention_days", 1..=365) * 24 * 3_600,
+        ),
     }
 }
 

@@ -242,10 +242,10 @@ fn a_key_that_others_may_read_and_a_public_address_are_warned_of() {
 }
 
 #[tokio::test]
-async fn records_are_read_while_no_controller_holds_the_journal() {
+async fn records_are_exported_while_no_controller_holds_the_journal() {
     let shop = Shop::new();
     let config = shop.config("");
-    let none = controller(&config, &["records"]);
+    let none = controller(&config, &["export"]);
     assert_eq!(none.status.code(), Some(1));
     assert!(
         text(&none.stderr).contains("there is no journal"),
@@ -259,7 +259,7 @@ async fn records_are_read_while_no_controller_holds_the_journal() {
     });
     let journal = journal.unwrap();
     journal.append(chain.records.clone()).await.unwrap();
-    let held = controller(&config, &["records"]);
+    let held = controller(&config, &["export"]);
     assert_eq!((held.status.code(), text(&held.stdout)), (Some(1), ""));
     let said = text(&held.stderr);
     assert!(
@@ -273,7 +273,7 @@ async fn records_are_read_while_no_controller_holds_the_journal() {
     journal.close().await.unwrap();
     drop(journal);
 
-    let all = controller(&config, &["records"]);
+    let all = controller(&config, &["export"]);
     assert_eq!(all.status.code(), Some(0), "{all:?}");
     let lines: Vec<Value> = text(&all.stdout)
         .lines()
@@ -287,11 +287,44 @@ async fn records_are_read_while_no_controller_holds_the_journal() {
         });
         assert_eq!(*line, expected);
     }
-    let some = controller(&config, &["records", "--from", "3", "--limit", "2"]);
+    let some = controller(&config, &["export", "--from", "3", "--limit", "2"]);
     let expected: Vec<_> = text(&all.stdout).lines().skip(2).take(2).collect();
     assert_eq!(text(&some.stdout).lines().collect::<Vec<_>>(), expected);
-    let beyond = controller(&config, &["records", "--from", "6"]);
+    let beyond = controller(&config, &["export", "--from", "6"]);
     assert_eq!((beyond.status.code(), text(&beyond.stdout)), (Some(0), ""));
+
+    let file = shop.path("records.csv");
+    let path = file.to_str().unwrap();
+    let csv = ["export", "--format", "csv", "--out", path];
+    assert_eq!(controller(&config, &csv).status.code(), Some(0));
+    let rows = fs::read_to_string(&file).unwrap();
+    assert!(
+        rows.starts_with("seq,at,kind,counter,payment,state,"),
+        "{rows}"
+    );
+    assert_eq!(rows.lines().count(), 6);
+    for (row, record) in rows.lines().skip(1).zip(&chain.records) {
+        assert!(row.starts_with(&format!("{},{},", record.seq, record.at)));
+        assert!(row.ends_with(&format!(",{}", record.hash())), "{row}");
+    }
+    let again = controller(&config, &csv);
+    assert_eq!(again.status.code(), Some(1), "it overwrites nothing");
+
+    let verified = controller(&config, &["verify"]);
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    assert!(text(&verified.stdout).ends_with("whole\n"));
+    let segment = shop.path("journal/guard").join(format!("{:020}.log", 1));
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let broken = controller(&config, &["verify"]);
+    assert_eq!(broken.status.code(), Some(1), "{broken:?}");
+    assert!(
+        text(&broken.stdout).contains("fault: guard segments end at record 0"),
+        "{broken:?}"
+    );
+    let repaired = controller(&config, &["verify", "--repair"]);
+    assert_eq!(repaired.status.code(), Some(0), "{repaired:?}");
 }
 
 /// Answers so many requests with what stands ready, and gives the request lines.
@@ -420,13 +453,13 @@ fn a_wrong_filter_is_a_wrong_command_line() {
         ["payments", "--counter", "a b"],
         ["payments", "--since", "yesterday"],
         ["payments", "--limit", "0"],
-        ["records", "--from", "0"],
-        ["records", "--limit", "x"],
+        ["export", "--from", "0"],
+        ["export", "--limit", "x"],
     ] {
         let refused = controller(&config, &arguments);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
     }
-    for command in ["doctor", "payments", "records"] {
+    for command in ["doctor", "payments", "export"] {
         let help = controller(&config, &[command, "--help"]);
         assert_eq!(help.status.code(), Some(0));
         let examples = format!("store-controller {command}");

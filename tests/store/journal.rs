@@ -44,6 +44,7 @@ impl WallClock for AnHourPerRound {
 fn config(dir: &Path) -> JournalConfig {
     JournalConfig {
         min_free_bytes: 0,
+        segment_bytes: 1024 * 1024,
         ..JournalConfig::new(dir)
     }
 }

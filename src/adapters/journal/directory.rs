@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `lock` | locked by the process that has the journal open; its process id |
 //! | `marker.json` | how far the journal is known to have come, and whether it was closed in order |
+//! | `guard/` | the guard log |
 //! | `sled/` | the store |
-//! | `aside/` | torn files of the store, kept for whoever wants to look |
+//! | `copy/` | the store as a crash left it, until it was opened and found whole |
+//! | `aside/` | torn files and stores, kept for whoever wants to look |
 //!
-//! The marker is what tells an erased store from a new one.
+//! The marker is what tells an erased journal from a new one.
 
 use std::{
     fs::{self, File},
@@ -98,6 +100,14 @@ impl Directory {
 
     pub(super) fn store(&self) -> PathBuf {
         self.root.join("sled")
+    }
+
+    pub(super) fn guard(&self) -> PathBuf {
+        self.root.join("guard")
+    }
+
+    pub(super) fn copy(&self) -> PathBuf {
+        self.root.join("copy")
     }
 
     pub(super) fn aside(&self) -> PathBuf {

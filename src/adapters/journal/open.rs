@@ -1,12 +1,19 @@
 //! Opening a journal: whose it is, whether all of it is there, whether it is whole.
+//!
+//! The store as it lies there is tried first; if it is erased, torn or another's, the copy of it
+//! without sled's snapshots; then an empty one. Whichever it is, the guard log brings it to the
+//! last record that was acknowledged. Nothing is begun anew where records were: an empty journal
+//! would hide money.
 
 use std::path::Path;
 
 use store_actors::domain::{invariant, record::Tip};
 
 use super::{
-    directory::{Directory, Marker},
+    copy,
+    directory::{Directory, Marker, disk},
     failed::{OpenFailed, StoreFailed},
+    recovery::{GuardEnd, GuardLog, Recovery},
     shared::Shared,
     store::{Changes, FORMAT, Head, Store},
 };
@@ -16,7 +23,9 @@ const CHECKED_RECORDS: usize = 1_000;
 
 pub(super) struct Opened {
     pub shared: Shared,
-    pub was_clean: bool,
+    pub recovery: Recovery,
+    /// Where the guard log goes on.
+    pub guard_end: GuardEnd,
 }
 
 /// Opens the journal in `dir`. With a `day_offset` one is begun if none is there; without, that is
@@ -24,7 +33,9 @@ pub(super) struct Opened {
 pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFailed> {
     let dir = Directory::take(dir, day_offset.is_some())?;
     let marker = dir.marker()?;
-    if !dir.store().is_dir() {
+    let log = GuardLog::of(&dir.guard()).map_err(disk("read", &dir.guard()))?;
+    let has_store = dir.store().is_dir();
+    if !has_store && log.is_empty() {
         if let Some(Marker {
             seq: expected @ 1..,
             ..
@@ -42,43 +53,119 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
             });
         }
     }
-    let store = Store::open(&dir)?;
+    let mut recovery = Recovery::default();
+    let is_unclean = marker.as_ref().is_some_and(|marker| !marker.clean);
+    if is_unclean && has_store {
+        copy::make(&dir)?;
+    }
+    let (store, offset) = first_whole(&dir, &log, marker.as_ref(), day_offset, &mut recovery)?;
+    let (head, guard_end) = log.replay(&dir, &store, offset, &mut recovery)?;
+    check_marker(&dir, marker.as_ref(), &head, &recovery)?;
+    copy::drop(&dir)?;
+
+    recovery.was_clean = match &marker {
+        Some(marker) => marker.clean,
+        None => head.tip.seq == 0,
+    };
+    recovery.report(dir.root(), head.tip.seq);
+    Ok(Opened {
+        shared: Shared::new(store, dir, head, offset),
+        recovery,
+        guard_end,
+    })
+}
+
+/// The first store that opens, is whole, and that the guard log can bring up to date.
+fn first_whole(
+    dir: &Directory,
+    log: &GuardLog,
+    marker: Option<&Marker>,
+    day_offset: Option<i32>,
+    recovery: &mut Recovery,
+) -> Result<(Store, i32), OpenFailed> {
+    let as_it_is = checked(dir, log, marker, day_offset);
+    let why = match as_it_is {
+        Ok(store) => return Ok(store),
+        Err(cause @ (OpenFailed::Damaged { .. } | OpenFailed::RecordsLost { .. })) => cause,
+        Err(other) => return Err(other),
+    };
+    if copy::put_back(dir)?
+        && let Ok(store) = checked(dir, log, marker, day_offset)
+    {
+        recovery.store_from_copy = Some(why.to_string());
+        return Ok(store);
+    }
+    // a store is given up only for a guard log that reaches as far as is known
+    let reaches = log.tip().map_err(disk("read", &dir.guard()))?;
+    let known = marker.map_or(0, |marker| marker.seq);
+    if reaches.is_none_or(|tip| tip.seq < known.max(1)) {
+        return Err(why);
+    }
+    copy::put_store_aside(dir)?;
+    recovery.store_rebuilt = Some(why.to_string());
+    let store = Store::open(dir)?;
+    let offset = settle_format(&store, dir, day_offset)?;
+    Ok((store, offset))
+}
+
+fn checked(
+    dir: &Directory,
+    log: &GuardLog,
+    marker: Option<&Marker>,
+    day_offset: Option<i32>,
+) -> Result<(Store, i32), OpenFailed> {
+    let store = Store::open(dir)?;
     let damaged = |cause: StoreFailed| OpenFailed::Damaged {
         dir: dir.root().to_owned(),
         why: cause.to_string(),
     };
     let head = store.head().map_err(damaged)?;
-    check_marker(&dir, marker.as_ref(), &head)?;
-    let kept_offset = settle_format(&store, &dir, day_offset)?;
-    check_records(&store, &head, marker.as_ref()).map_err(damaged)?;
-
-    let was_clean = match &marker {
-        Some(marker) => marker.clean,
-        None => head.tip.seq == 0,
-    };
-    if !was_clean {
-        tracing::warn!(dir = %dir.root().display(), tip = head.tip.seq, "the journal was not closed");
+    let guard = |cause| disk("read", &dir.guard())(cause);
+    if !log.continues(head.tip).map_err(guard)? {
+        let expected = marker.map_or(0, |marker| marker.seq);
+        if head.tip.seq < expected {
+            return Err(OpenFailed::RecordsLost {
+                dir: dir.root().to_owned(),
+                expected,
+                found: head.tip.seq,
+            });
+        }
+        // ahead of a damaged guard log, or behind it, or of another journal
+        if let Some(tip) = log.tip().map_err(guard)?
+            && tip.seq > store.begins_after().map_err(damaged)?
+            && store.tip_at(tip.seq).map_err(damaged)? != Some(tip)
+        {
+            let why = format!("store and guard log do not meet at record {}", tip.seq);
+            return Err(damaged(StoreFailed::Damaged(why)));
+        }
     }
-    Ok(Opened {
-        shared: Shared::new(store, dir, head, kept_offset),
-        was_clean,
-    })
+    let offset = settle_format(&store, dir, day_offset)?;
+    check_records(&store, &head, marker).map_err(damaged)?;
+    Ok((store, offset))
 }
 
-/// The store must have all that the marker tells of; after a clean end, exactly that.
-fn check_marker(dir: &Directory, marker: Option<&Marker>, head: &Head) -> Result<(), OpenFailed> {
+/// Store and guard log together must have all that the marker tells of; after a clean end, exactly
+/// that.
+fn check_marker(
+    dir: &Directory,
+    marker: Option<&Marker>,
+    head: &Head,
+    recovery: &Recovery,
+) -> Result<(), OpenFailed> {
     let Some(marker) = marker else {
         return Ok(());
     };
     let (dir, found) = (dir.root().to_owned(), head.tip.seq);
-    if found < marker.seq || head.payments < marker.payments {
+    let counts_all = recovery.begins_after == 0;
+    let lacks_payments = counts_all && head.payments < marker.payments;
+    if found < marker.seq || lacks_payments {
         return Err(OpenFailed::RecordsLost {
             dir,
             expected: marker.seq,
             found,
         });
     }
-    let is_the_same = marker.tip() == head.tip && marker.payments == head.payments;
+    let is_the_same = marker.tip() == head.tip && (!counts_all || marker.payments == head.payments);
     if marker.clean && !is_the_same {
         let why = format!("it was closed at record {} and ends at {found}", marker.seq);
         return Err(OpenFailed::Damaged { dir, why });
@@ -138,12 +225,18 @@ fn check_records(store: &Store, head: &Head, marker: Option<&Marker>) -> Result<
         seq: last.seq,
         hash: last.hash(),
     });
-    let last = last.unwrap_or_default();
-    if last != head.tip {
+    if let Some(last) = last
+        && last != head.tip
+    {
         let why = format!(
             "its head is at record {}, its records end at {}",
             head.tip.seq, last.seq
         );
+        return Err(StoreFailed::Damaged(why));
+    }
+    let begins_after = store.begins_after()?;
+    if last.is_none() && head.tip.seq != begins_after {
+        let why = format!("its head is at record {}, and it has none", head.tip.seq);
         return Err(StoreFailed::Damaged(why));
     }
     let marked = marker.and_then(|marker| {

@@ -1,23 +1,23 @@
-//! From a group of records to what changes in the store: checked against the chain, coalesced per
-//! payment.
+//! From a chunk of records to what changes in the store, coalesced per payment.
 //!
-//! Reads the store and changes nothing. This is the half of a write that the guard log will stand
-//! in front of.
+//! Reads the store and changes nothing. The records are durable in the guard log by now, so nothing
+//! is refused here: that is the writer's business.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
-use store_actors::{
-    domain::{
-        ids::{PaymentId, RefundId},
-        payment::{Payment, State},
-        record::{Body, Record, Tip},
-    },
-    ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalFailed},
+use store_actors::domain::{
+    ids::{PaymentId, RefundId},
+    payment::Payment,
+    record::Tip,
 };
 
 use super::{
     failed::StoreFailed,
+    pending::Item,
     store::{Changes, Head, Store, encode_payment},
     totals::Difference,
 };
@@ -25,65 +25,40 @@ use super::{
 /// One value in `records` is no larger, unless a single record is.
 const VALUE_BYTES_MAX: usize = 32 * 1024;
 
-/// What a group does.
+/// What a chunk does.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub changes: Changes,
-    /// Where everything stands afterwards.
+    /// Where the store stands afterwards.
     pub head: Head,
-    pub opens_payment: bool,
-}
-
-/// Why there is no plan: the group is at fault, or the store.
-#[derive(Debug)]
-pub(super) enum Unplanned {
-    Group(JournalFailed),
-    Store(StoreFailed),
-}
-
-impl From<StoreFailed> for Unplanned {
-    fn from(cause: StoreFailed) -> Self {
-        Self::Store(cause)
-    }
-}
-
-impl From<sled::Error> for Unplanned {
-    fn from(cause: sled::Error) -> Self {
-        Self::Store(cause.into())
-    }
-}
-
-fn refused(why: impl ToString) -> Unplanned {
-    Unplanned::Group(JournalFailed::Refused(why.to_string()))
+    /// Encoded records.
+    pub bytes: usize,
 }
 
 impl Plan {
+    /// The chunk continues `head`.
     pub(super) fn of(
-        group: &[Record],
+        chunk: &[Arc<Item>],
         head: &Head,
         store: &Store,
         day_offset_minutes: i32,
-    ) -> Result<Plan, Unplanned> {
-        let bytes = group.iter().map(Record::encoded_len).sum::<usize>();
-        if group.is_empty() || group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
-            return Err(refused(format!(
-                "a group of {} records, {bytes} bytes",
-                group.len()
-            )));
-        }
-        let tip = continued(head.tip, group)?;
-        let mut changes = Changes::default();
-        put_records(group, &mut changes);
-        let (latest, opens_payment) = latest_payments(group)?;
+    ) -> Result<Plan, StoreFailed> {
         let mut plan = Plan {
-            changes,
-            head: Head { tip, ..*head },
-            opens_payment,
+            changes: Changes::default(),
+            head: *head,
+            bytes: chunk.iter().map(|item| item.record.encoded_len()).sum(),
         };
+        if let Some(last) = chunk.last() {
+            plan.head.tip = Tip {
+                seq: last.record.seq,
+                hash: last.record.hash(),
+            };
+        }
+        put_records(chunk, &mut plan.changes);
         let mut totals = Difference::default();
-        for (seq, payment) in latest.values() {
+        for (seq, payment) in latest_payments(chunk).into_values() {
             let old = store.payment(payment.id)?.map(|(_, old)| old);
-            plan.put_payment(*seq, payment, old.as_ref())?;
+            plan.put_payment(seq, payment, old.as_ref())?;
             if let Some(old) = &old {
                 totals.take_away(old, day_offset_minutes);
             }
@@ -104,9 +79,10 @@ impl Plan {
         seq: u64,
         payment: &Payment,
         old: Option<&Payment>,
-    ) -> Result<(), Unplanned> {
+    ) -> Result<(), StoreFailed> {
         let id = payment.id.to_bytes();
-        let value = encode_payment(seq, payment).map_err(refused)?;
+        let value = encode_payment(seq, payment)
+            .map_err(|cause| StoreFailed::Damaged(format!("a payment is not one: {cause}")))?;
         self.changes.payments.insert(&id, value);
         match (
             old.is_some_and(|old| !old.is_settled()),
@@ -129,25 +105,10 @@ impl Plan {
     }
 }
 
-/// The tip after the group, if it continues the chain.
-fn continued(before: Tip, group: &[Record]) -> Result<Tip, Unplanned> {
-    group.iter().try_fold(before, |tip, record| {
-        if record.seq == tip.seq + 1 && record.prev == tip.hash {
-            return Ok(Tip {
-                seq: record.seq,
-                hash: record.hash(),
-            });
-        }
-        Err(Unplanned::Group(JournalFailed::OutOfStep {
-            tip: before.seq,
-        }))
-    })
-}
-
-fn put_records(group: &[Record], changes: &mut Changes) {
+fn put_records(chunk: &[Arc<Item>], changes: &mut Changes) {
     let mut value = Vec::new();
-    let mut first_seq = group.first().map_or(0, |record| record.seq);
-    for record in group {
+    let mut first_seq = chunk.first().map_or(0, |item| item.record.seq);
+    for record in chunk.iter().map(|item| &item.record) {
         if !value.is_empty() && value.len() + record.encoded_len() > VALUE_BYTES_MAX {
             changes
                 .records
@@ -156,40 +117,42 @@ fn put_records(group: &[Record], changes: &mut Changes) {
         }
         record.encode(&mut value);
     }
-    changes.records.insert(&first_seq.to_be_bytes(), value);
+    if !value.is_empty() {
+        changes.records.insert(&first_seq.to_be_bytes(), value);
+    }
 }
 
-type Latest = BTreeMap<PaymentId, (u64, Payment)>;
-
-/// Each payment as the group leaves it, and whether the group begins one.
-fn latest_payments(group: &[Record]) -> Result<(Latest, bool), Unplanned> {
-    let mut latest = Latest::new();
-    let mut opens_payment = false;
-    for record in group {
-        if let Body::Payment { payment } = record.decode_body().map_err(refused)? {
-            opens_payment |= payment.state == State::Opened;
-            latest.insert(payment.id, (record.seq, *payment));
-        }
-    }
-    Ok((latest, opens_payment))
+/// Each payment as the chunk leaves it.
+fn latest_payments(chunk: &[Arc<Item>]) -> BTreeMap<PaymentId, (u64, &Payment)> {
+    let moved = chunk.iter().filter_map(|item| {
+        let payment = item.payment.as_deref()?;
+        Some((payment.id, (item.record.seq, payment)))
+    });
+    moved.collect()
 }
 
 /// Under which keys a payment is found.
-fn keys_of(payment: &Payment) -> Vec<Vec<u8>> {
-    let mut keys = Vec::new();
-    let of_refunds = payment
-        .refunds
-        .iter()
-        .filter_map(|refund| refund.fingerprint.as_ref());
-    let fingerprints = payment.fingerprint.iter().chain(of_refunds);
-    keys.extend(fingerprints.map(|fingerprint| idempotency_key(&fingerprint.key)));
-    keys.extend(payment.refunds.iter().map(|refund| refund_key(refund.id)));
+pub(super) fn keys_of(payment: &Payment) -> Vec<Vec<u8>> {
+    let mut keys = lookup_keys(payment);
     keys.extend(payment.reference.as_ref().map(|reference| {
         let mut key = reference_prefix(reference);
         key.extend_from_slice(&payment.id.to_bytes());
         key
     }));
     keys
+}
+
+/// The keys that lead to one payment only.
+pub(super) fn lookup_keys(payment: &Payment) -> Vec<Vec<u8>> {
+    let of_refunds = payment
+        .refunds
+        .iter()
+        .filter_map(|refund| refund.fingerprint.as_ref());
+    let fingerprints = payment.fingerprint.iter().chain(of_refunds);
+    fingerprints
+        .map(|fingerprint| idempotency_key(&fingerprint.key))
+        .chain(payment.refunds.iter().map(|refund| refund_key(refund.id)))
+        .collect()
 }
 
 pub(super) fn idempotency_key(key: &str) -> Vec<u8> {

@@ -1,10 +1,9 @@
-//! Reading, beside the writer and never in its way: sled's trees are read concurrently.
+//! Reading, beside the writers and never in their way: sled's trees are read concurrently.
 //!
-//! A transaction can be seen before it is durable. Records are shown up to the durable tip only; a
-//! payment carries the number of its record, and whoever met one beyond the tip waits for the
-//! moment it takes.
+//! What is pending is looked at before the store, so that nothing falls between the two while it
+//! moves from one to the other. Both hold only what is durable in the guard log.
 
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use sled::IVec;
 use store_actors::{
@@ -19,6 +18,7 @@ use store_actors::{
 
 use super::{
     failed::StoreFailed,
+    pending::Item,
     plan::{idempotency_key, reference_prefix, refund_key},
     shared::Shared,
     store::{decode_payment, decode_records},
@@ -30,6 +30,7 @@ const ID_AHEAD_MS: u64 = 60_000;
 
 type Read<T> = Result<T, JournalFailed>;
 type Found = Option<(u64, Payment)>;
+type Moving = BTreeMap<PaymentId, Arc<Payment>>;
 
 fn unreadable(cause: impl Into<StoreFailed>) -> JournalFailed {
     JournalFailed::Unreadable(cause.into().to_string())
@@ -37,46 +38,69 @@ fn unreadable(cause: impl Into<StoreFailed>) -> JournalFailed {
 
 impl Shared {
     pub(super) fn records(&self, from_seq: u64, max: usize, max_bytes: usize) -> Read<Vec<Record>> {
-        let tip = self.progress().durable.tip.seq;
-        let mut next_seq = from_seq.max(1);
-        let mut records = Vec::new();
-        if next_seq > tip || max == 0 {
-            return Ok(records);
+        self.wait_readable()?;
+        let from_seq = from_seq.max(1);
+        let tip = self.progress().durable.seq;
+        if from_seq > tip || max == 0 {
+            return Ok(Vec::new());
         }
-        let mut bytes = 0;
+        let pending: Vec<Arc<Item>> = {
+            let pending = self.pending();
+            pending.records(from_seq).take(max).cloned().collect()
+        };
+        let store_ends = match pending.first() {
+            Some(first) => first.record.seq - 1,
+            None => tip,
+        };
+        let mut page = Page::new(from_seq, max, max_bytes);
+        if from_seq <= store_ends {
+            self.stored_records(store_ends, &mut page)?;
+        }
+        for item in &pending {
+            if item.record.seq >= page.next_seq && !page.take(&item.record) {
+                break;
+            }
+        }
+        Ok(page.records)
+    }
+
+    fn stored_records(&self, ends: u64, page: &mut Page) -> Read<()> {
+        let missing = |seq: u64| JournalFailed::Unreadable(format!("record {seq} is missing"));
         let before = self
             .store
             .records
-            .range(..=next_seq.to_be_bytes())
+            .range(..=page.next_seq.to_be_bytes())
             .next_back();
         let (first_key, _) = before
-            .ok_or_else(|| JournalFailed::Unreadable(format!("record {next_seq} is missing")))?
+            .ok_or_else(|| missing(page.next_seq))?
             .map_err(unreadable)?;
         for entry in self.store.records.range(first_key..) {
             let (_, value) = entry.map_err(unreadable)?;
             for record in decode_records(&value).map_err(unreadable)? {
-                if record.seq < next_seq {
+                if record.seq < page.next_seq {
                     continue;
                 }
-                bytes += record.encoded_len();
-                let is_full = !records.is_empty() && bytes > max_bytes;
-                if record.seq > tip || is_full || records.len() >= max {
-                    return Ok(records);
+                if record.seq > ends {
+                    return Ok(());
                 }
-                if record.seq != next_seq {
-                    let missing = format!("record {next_seq} is missing");
-                    return Err(JournalFailed::Unreadable(missing));
+                if record.seq != page.next_seq {
+                    return Err(missing(page.next_seq));
                 }
-                next_seq += 1;
-                records.push(record);
+                if !page.take(&record) {
+                    return Ok(());
+                }
             }
         }
-        Ok(records)
+        Ok(())
     }
 
     pub(super) fn payment(&self, id: PaymentId) -> Read<Option<Payment>> {
+        self.wait_readable()?;
+        if let Some(payment) = self.pending().payment(id) {
+            return Ok(Some(payment));
+        }
         let found = self.store.payment(id).map_err(unreadable)?;
-        self.when_durable(found)
+        Ok(found.map(|(_, payment)| payment))
     }
 
     pub(super) fn payment_of_refund(&self, id: RefundId) -> Read<Option<Payment>> {
@@ -88,6 +112,11 @@ impl Shared {
     }
 
     fn payment_under(&self, key: &[u8]) -> Read<Option<Payment>> {
+        self.wait_readable()?;
+        let pending = self.pending().payment_of_key(key);
+        if let Some(id) = pending {
+            return self.payment(id);
+        }
         match self.store.keys.get(key).map_err(unreadable)? {
             Some(id) => self.payment(id_of(&id).map_err(unreadable)?),
             None => Ok(None),
@@ -97,69 +126,119 @@ impl Shared {
     /// Newest first. By reference and by an unsettled state there is an index; otherwise the
     /// payments are looked through from the newest on.
     pub(super) fn find(&self, filter: &PaymentFilter) -> Read<Vec<Payment>> {
+        self.wait_readable()?;
+        let moving = self.moving();
+        let mut found = self.find_stored(filter, &moving)?;
+        let admitted = moving.values().filter(|payment| filter.admits(payment));
+        found.extend(admitted.map(|payment| Payment::clone(payment)));
+        found.sort_by_key(|payment| std::cmp::Reverse(payment.id));
+        found.truncate(filter.page_len());
+        Ok(found)
+    }
+
+    fn find_stored(&self, filter: &PaymentFilter, but: &Moving) -> Read<Vec<Payment>> {
         let store = &self.store;
         if let Some(reference) = &filter.reference {
             let prefix = reference_prefix(reference);
             let ids = store.keys.range(range(&prefix, filter)).values().rev();
-            return self.collect(filter, ids.map(|id| self.payment_at(&id?)));
+            return collect(filter, but, ids.map(|id| self.payment_at(&id?)));
         }
         if filter.state.is_some_and(|state| !state.is_final()) {
             let ids = store.unsettled.range(range(&[], filter)).keys().rev();
-            return self.collect(filter, ids.map(|id| self.payment_at(&id?)));
+            return collect(filter, but, ids.map(|id| self.payment_at(&id?)));
         }
         let newest_first = store.payments.range(range(&[], filter)).values().rev();
-        self.collect(
+        collect(
             filter,
+            but,
             newest_first.map(|value| decode_payment(&value?).map(Some)),
         )
     }
 
     /// Oldest first.
     pub(super) fn unsettled(&self) -> Read<Vec<Payment>> {
-        let ids = self.store.unsettled.iter().keys();
-        let found = ids
-            .map(|id| self.payment_at(&id?))
-            .filter_map(Result::transpose);
-        let found = found.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-        let open = found
-            .into_iter()
-            .filter(|(_, payment)| !payment.is_settled());
-        self.all_when_durable(open)
+        self.wait_readable()?;
+        let moving = self.moving();
+        let mut found = Vec::new();
+        for id in self.store.unsettled.iter().keys() {
+            let stored = id
+                .map_err(StoreFailed::from)
+                .and_then(|id| self.payment_at(&id));
+            found.extend(stored.map_err(unreadable)?.map(|(_, payment)| payment));
+        }
+        found.retain(|payment| !moving.contains_key(&payment.id));
+        found.extend(moving.values().map(|payment| Payment::clone(payment)));
+        found.retain(|payment| !payment.is_settled());
+        found.sort_by_key(|payment| payment.id);
+        Ok(found)
     }
 
     pub(super) fn totals(&self, day: &str) -> Read<Vec<Total>> {
+        self.wait_applied()?;
         totals::of_day(&self.store, day).map_err(unreadable)
+    }
+
+    /// The payments that the store does not have as they are now.
+    fn moving(&self) -> Moving {
+        let pending = self.pending();
+        let moved = pending.payments();
+        moved
+            .map(|payment| (payment.id, Arc::clone(payment)))
+            .collect()
     }
 
     fn payment_at(&self, id: &IVec) -> Result<Found, StoreFailed> {
         self.store.payment(id_of(id)?)
     }
+}
 
-    fn collect(
-        &self,
-        filter: &PaymentFilter,
-        candidates: impl Iterator<Item = Result<Found, StoreFailed>>,
-    ) -> Read<Vec<Payment>> {
-        let candidates = candidates.filter_map(Result::transpose);
-        let admitted = candidates.filter(|candidate| match candidate {
-            Ok((_, payment)) => filter.admits(payment),
-            Err(_) => true,
-        });
-        let page = admitted
-            .take(filter.page_len())
-            .collect::<Result<Vec<_>, _>>();
-        self.all_when_durable(page.map_err(unreadable)?.into_iter())
+/// A page of records under way.
+struct Page {
+    records: Vec<Record>,
+    next_seq: u64,
+    bytes: usize,
+    max: usize,
+    max_bytes: usize,
+}
+
+impl Page {
+    fn new(from_seq: u64, max: usize, max_bytes: usize) -> Self {
+        Self {
+            records: Vec::new(),
+            next_seq: from_seq,
+            bytes: 0,
+            max,
+            max_bytes,
+        }
     }
 
-    fn when_durable(&self, found: Found) -> Read<Option<Payment>> {
-        Ok(self.all_when_durable(found.into_iter())?.pop())
+    /// False once the page is full. The first record always has a place.
+    fn take(&mut self, record: &Record) -> bool {
+        self.bytes += record.encoded_len();
+        let is_over = !self.records.is_empty() && self.bytes > self.max_bytes;
+        if is_over || self.records.len() >= self.max {
+            return false;
+        }
+        self.records.push(record.clone());
+        self.next_seq = record.seq + 1;
+        true
     }
+}
 
-    fn all_when_durable(&self, found: impl Iterator<Item = (u64, Payment)>) -> Read<Vec<Payment>> {
-        let (seqs, payments): (Vec<u64>, Vec<Payment>) = found.unzip();
-        self.wait_durable(seqs.into_iter().max().unwrap_or(0))?;
-        Ok(payments)
-    }
+fn collect(
+    filter: &PaymentFilter,
+    but: &Moving,
+    candidates: impl Iterator<Item = Result<Found, StoreFailed>>,
+) -> Read<Vec<Payment>> {
+    let candidates = candidates.filter_map(Result::transpose);
+    let admitted = candidates.filter_map(|candidate| match candidate {
+        Ok((_, payment)) => {
+            let is_wanted = filter.admits(&payment) && !but.contains_key(&payment.id);
+            is_wanted.then_some(Ok(payment))
+        }
+        Err(cause) => Some(Err(unreadable(cause))),
+    });
+    admitted.take(filter.page_len()).collect()
 }
 
 fn id_of(bytes: &IVec) -> Result<PaymentId, StoreFailed> {

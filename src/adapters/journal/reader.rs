@@ -1,5 +1,5 @@
 //! The journal read by a command while no controller runs. It appends nothing and leaves the marker
-//! as it is.
+//! as it is; a store that lags behind the guard log is brought up, as by any opening.
 
 use std::{fmt, path::Path};
 
@@ -36,7 +36,7 @@ impl Reader {
         let opened = open::open(dir, None)?;
         Ok(Self {
             shared: opened.shared,
-            was_clean: opened.was_clean,
+            was_clean: opened.recovery.was_clean,
         })
     }
 
@@ -46,7 +46,7 @@ impl Reader {
     }
 
     pub fn tip(&self) -> Tip {
-        self.shared.progress().durable.tip
+        self.shared.progress().durable
     }
 
     pub fn receipted(&self) -> u64 {

@@ -1,19 +1,21 @@
-//! What writer and readers share: the store, and how far it is durable.
+//! What the journal's threads and its readers share: the store, what is not in it yet, and how far
+//! everything has come.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use store_actors::ports::JournalFailed;
+use store_actors::{domain::record::Tip, ports::JournalFailed};
 
 use super::{
     directory::Directory,
+    pending::Pending,
     store::{Head, Store},
 };
 
-/// A reader that met a payment of the group being written waits for it no longer than this.
-const DURABLE_WITHIN: Duration = Duration::from_secs(10);
+/// A reader waits no longer than this for what was acknowledged to become readable.
+const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Shared {
     // dropped in this order: sled lets go of its file before the directory is free for others
@@ -21,38 +23,51 @@ pub(super) struct Shared {
     pub dir: Directory,
     pub day_offset_minutes: i32,
     progress: Mutex<Progress>,
+    pending: Mutex<Pending>,
     advanced: Condvar,
 }
 
+/// `durable` >= `readable` >= `applied`.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// As it is on stable storage.
-    pub durable: Head,
-    /// Never behind `durable.receipted`; written with the next group, or soon.
+    /// The guard log has it on stable storage.
+    pub durable: Tip,
+    /// Readers find everything up to here.
+    pub readable: u64,
+    /// The store has this, perhaps not yet on stable storage.
+    pub applied: Head,
+    /// Never behind `applied.receipted`; written with the next chunk, or soon.
     pub receipted: u64,
     /// For ever.
     pub stopped: Option<String>,
 }
 
 impl Shared {
+    /// Store and guard log are at the same record.
     pub(super) fn new(store: Store, dir: Directory, head: Head, day_offset_minutes: i32) -> Self {
         let progress = Progress {
-            durable: head,
+            durable: head.tip,
+            readable: head.tip.seq,
+            applied: head,
             receipted: head.receipted,
             stopped: None,
         };
-        let (progress, advanced) = (Mutex::new(progress), Condvar::new());
         Self {
             store,
             dir,
             day_offset_minutes,
-            progress,
-            advanced,
+            progress: Mutex::new(progress),
+            pending: Mutex::default(),
+            advanced: Condvar::new(),
         }
     }
 
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn check_running(&self) -> Result<(), JournalFailed> {
@@ -62,8 +77,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn advance(&self, head: Head) {
-        self.progress().durable = head;
+    pub(super) fn advance(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress());
         self.advanced.notify_all();
     }
 
@@ -76,17 +91,28 @@ impl Shared {
         JournalFailed::Stopped(why)
     }
 
-    /// Nothing is shown that could still be lost: waits until `seq` is durable. On a thread that
-    /// may block.
-    pub(super) fn wait_durable(&self, seq: u64) -> Result<(), JournalFailed> {
+    /// What was acknowledged is found: a group becomes readable a moment after its callers have
+    /// their answer. On a thread that may block.
+    pub(super) fn wait_readable(&self) -> Result<(), JournalFailed> {
+        let seq = self.progress().durable.seq;
+        self.wait_until(seq, |progress| progress.readable)
+    }
+
+    /// As `wait_readable`, for what is read from the store alone.
+    pub(super) fn wait_applied(&self) -> Result<(), JournalFailed> {
+        let seq = self.progress().durable.seq;
+        self.wait_until(seq, |progress| progress.applied.tip.seq)
+    }
+
+    fn wait_until(&self, seq: u64, come: fn(&Progress) -> u64) -> Result<(), JournalFailed> {
         let is_pending =
-            |progress: &mut Progress| progress.durable.tip.seq < seq && progress.stopped.is_none();
+            |progress: &mut Progress| come(progress) < seq && progress.stopped.is_none();
         let waited = self
             .advanced
-            .wait_timeout_while(self.progress(), DURABLE_WITHIN, is_pending);
+            .wait_timeout_while(self.progress(), READABLE_WITHIN, is_pending);
         let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match &progress.stopped {
-            _ if progress.durable.tip.seq >= seq => Ok(()),
+            _ if come(&progress) >= seq => Ok(()),
             Some(why) => Err(JournalFailed::Stopped(why.clone())),
             None => Err(JournalFailed::Unreadable("the disk is too slow".into())),
         }

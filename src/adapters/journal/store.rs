@@ -1,9 +1,9 @@
 //! The trees in sled, and the only two ways of changing them: one transaction, and then a sync.
 //!
 //! sled's `flush` writes and never syncs, and a tail of unsynced segments makes it erase everything
-//! at the next open. So each transaction is far below one segment and is followed by `flush` and an
-//! fdatasync of sled's own file, before anybody is told. sled's background flusher is off: it would
-//! write outside this discipline.
+//! at the next open. So each transaction is far below one segment, and `flush` is always followed
+//! by an fdatasync of sled's own file. sled's background flusher is off: it would write outside
+//! this discipline. What is not synced yet is in the guard log.
 //!
 //! | tree | key | value |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //! | `keys` | `k` + SHA-256 of an idempotency key; `r` + refund id; `t` + 16 bytes of SHA-256 of a reference + payment id | payment id |
 //! | `unsettled` | payment id | nothing |
 //! | `totals` | `day/currency/tender/state` | 8 bytes count, 8 bytes sum in minor units |
-//! | `meta` | `head`, `format`, `day_offset` | see `Head`; 4 bytes each |
+//! | `meta` | `head`, `format`, `day_offset`, `begins_after` | see `Head`; 4 bytes each; 8 bytes |
 
 use std::{
     fs::{self, File},
@@ -186,6 +186,27 @@ impl Store {
         Ok(self.meta_u32("day_offset")?.map(u32::cast_signed))
     }
 
+    /// The chain of a store made anew from the guard log may begin in its middle.
+    pub(super) fn begin_after(&self, head: &Head) -> Result<(), StoreFailed> {
+        let mut changes = Changes::default();
+        changes.meta.insert("head", head.encode());
+        changes
+            .meta
+            .insert("begins_after", &head.tip.seq.to_be_bytes());
+        self.apply(&changes)?;
+        self.sync()
+    }
+
+    /// The record before the first one here; 0 in a whole store.
+    pub(super) fn begins_after(&self) -> Result<u64, StoreFailed> {
+        let Some(value) = self.meta.get("begins_after")? else {
+            return Ok(0);
+        };
+        let bytes = value.as_ref().try_into();
+        let bytes = bytes.map_err(|_| StoreFailed::Damaged("meta/begins_after is torn".into()))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
     fn meta_u32(&self, key: &str) -> Result<Option<u32>, StoreFailed> {
         let Some(value) = self.meta.get(key)? else {
             return Ok(None);
@@ -206,6 +227,31 @@ impl Store {
     pub(super) fn payment(&self, id: PaymentId) -> Result<Option<(u64, Payment)>, StoreFailed> {
         let value = self.payments.get(id.to_bytes())?;
         value.map(|value| decode_payment(&value)).transpose()
+    }
+
+    /// The oldest of the records that unsettled payments were last written in.
+    pub(super) fn oldest_unsettled_seq(&self) -> Result<Option<u64>, StoreFailed> {
+        let mut oldest = None;
+        for id in self.unsettled.iter().keys() {
+            if let Some(value) = self.payments.get(id?)? {
+                let (seq, _) = decode_payment(&value)?;
+                oldest = Some(oldest.map_or(seq, |known: u64| known.min(seq)));
+            }
+        }
+        Ok(oldest)
+    }
+
+    /// The chain's place after the record with this number, if it is here.
+    pub(super) fn tip_at(&self, seq: u64) -> Result<Option<Tip>, StoreFailed> {
+        let Some(entry) = self.records.range(..=seq.to_be_bytes()).next_back() else {
+            return Ok(None);
+        };
+        let records = decode_records(&entry?.1)?;
+        let record = records.iter().find(|record| record.seq == seq);
+        Ok(record.map(|record| Tip {
+            seq,
+            hash: record.hash(),
+        }))
     }
 
     /// The last records, at least `wanted` of them if there are so many, in order.

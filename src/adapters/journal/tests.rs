@@ -1,8 +1,10 @@
 //! The journal on a real disk: written, read back, damaged, opened again.
 
 mod damage;
+mod guard;
 mod model;
 mod reading;
+mod verify;
 mod writing;
 
 use std::path::Path;
@@ -20,7 +22,7 @@ use store_actors::{
     ports::{JournalDisk, JournalFailed},
 };
 
-use super::{Journal, JournalConfig};
+use super::{Journal, JournalConfig, guard::SEGMENT_BYTES_MIN};
 
 const NOON: Timestamp = Timestamp::from_unix_ms(1_700_049_600_000);
 
@@ -31,6 +33,7 @@ fn open(dir: &Path) -> Journal {
 fn config(dir: &Path) -> JournalConfig {
     JournalConfig {
         min_free_bytes: 0,
+        segment_bytes: SEGMENT_BYTES_MIN,
         ..JournalConfig::new(dir)
     }
 }

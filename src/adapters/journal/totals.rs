@@ -64,6 +64,23 @@ impl Difference {
         done.for_each(|refund| add(refund.changed_at, "refunded", refund.money.minor_units()));
     }
 
+    /// Where the store's totals are not these sums.
+    pub(super) fn differing(mut self, store: &Store) -> Result<Vec<String>, StoreFailed> {
+        self.0.retain(|_, sum| *sum != (0, 0));
+        let mut differing = Vec::new();
+        for entry in &store.totals {
+            let (key, value) = entry?;
+            let key = String::from_utf8_lossy(&key).into_owned();
+            let (count, sum) = decode(&value)?;
+            let ours = self.0.remove(&key);
+            if ours != Some((count.cast_signed(), i128::from(sum))) {
+                differing.push(key);
+            }
+        }
+        differing.extend(self.0.into_keys());
+        Ok(differing)
+    }
+
     /// The changed totals, by key.
     pub(super) fn onto(self, store: &Store) -> Result<Vec<Changed>, StoreFailed> {
         let changed = self.0.into_iter().filter(|(_, change)| *change != (0, 0));

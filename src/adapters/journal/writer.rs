@@ -1,29 +1,25 @@
-//! The one thread that changes the store.
+//! The thread that acknowledges: it checks a group, puts it into the guard log, and answers.
+//!
+//! Everything else about the group happens after the answer, while the next one gathers: the
+//! records are read, so that readers find them, and handed to the applier.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, mpsc},
-    time::Duration,
 };
 
 use nix::sys::statvfs::statvfs;
-use store_actors::{domain::record::Record, ports::JournalFailed};
+use store_actors::{
+    domain::{
+        payment::State,
+        record::{Body, Record, Tip},
+    },
+    ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalFailed},
+};
 use tokio::sync::oneshot;
 
-use super::{
-    directory::Marker,
-    failed::StoreFailed,
-    plan::{Plan, Unplanned},
-    shared::Shared,
-    store::{Changes, Head},
-};
-
-/// A receipt is written after this time without a group.
-const IDLE: Duration = Duration::from_millis(500);
-
-/// How many records the marker may lag behind.
-const MARKER_LAG: u64 = 4_096;
+use super::{applier::Chunk, guard::Guard, pending::Item, shared::Shared};
 
 /// A group, and who waits for it.
 #[derive(Debug)]
@@ -34,108 +30,93 @@ pub(super) struct Job {
 
 pub(super) struct Writer {
     pub shared: Arc<Shared>,
+    pub guard: Guard,
     pub jobs: mpsc::Receiver<Job>,
+    /// Full when the store lags too far behind: then the next group waits.
+    pub applier: mpsc::SyncSender<Chunk>,
     pub min_free_bytes: u64,
-    /// Up to which record the marker tells.
-    pub marked: u64,
 }
 
 impl Writer {
     /// Until nobody can send any more.
     pub(super) fn run(mut self) {
-        loop {
-            match self.jobs.recv_timeout(IDLE) {
-                Ok(Job { group, answer }) => {
-                    let written = self.guarded(|writer| writer.write(&group));
-                    // nobody waiting any more is no error
-                    let _ = answer.send(written);
-                    self.tend(Self::mark);
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => self.tend(Self::write_receipt),
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    self.tend(Self::write_receipt);
-                    return;
-                }
+        while let Ok(Job { group, answer }) = self.jobs.recv() {
+            let written = guarded(&self.shared.clone(), || self.write(&group));
+            let is_durable = written.is_ok();
+            // nobody waiting any more is no error
+            let _ = answer.send(written);
+            if is_durable {
+                self.hand_on(group);
             }
         }
     }
 
-    /// sled asserts here and there; a panic is a failure like any other.
-    pub(super) fn guarded(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<(), JournalFailed>,
-    ) -> Result<(), JournalFailed> {
-        self.shared.check_running()?;
-        match catch_unwind(AssertUnwindSafe(|| work(self))) {
-            Ok(done) => done,
-            Err(_) => Err(self.shared.stop("the writer panicked")),
-        }
-    }
-
-    /// Work that nobody waits for; its failure stops the journal and shows at the next group.
-    fn tend(&mut self, work: fn(&mut Self) -> Result<(), StoreFailed>) {
-        let done = self.guarded(|writer| work(writer).map_err(|cause| writer.fail(&cause)));
-        if let Err(failed) = done {
-            tracing::debug!(%failed, "the journal is not tended any more");
-        }
-    }
-
-    fn fail(&self, cause: &StoreFailed) -> JournalFailed {
-        tracing::error!(%cause, "the journal stops");
-        self.shared.stop(cause.to_string())
-    }
-
     fn write(&mut self, group: &[Record]) -> Result<(), JournalFailed> {
-        let (head, day_offset_minutes) = (self.head(), self.shared.day_offset_minutes);
-        let plan = match Plan::of(group, &head, &self.shared.store, day_offset_minutes) {
-            Ok(plan) => plan,
-            Err(Unplanned::Group(failed)) => return Err(failed),
-            Err(Unplanned::Store(cause)) => return Err(self.fail(&cause)),
-        };
-        if plan.opens_payment && !has_room(self.shared.dir.root(), self.min_free_bytes) {
+        check_size(group)?;
+        let before = self.shared.progress().durable;
+        let after = continued(before, group)?;
+        if !has_room(self.shared.dir.root(), self.min_free_bytes) && opens_payment(group) {
             return Err(JournalFailed::NearlyFull);
         }
-        self.make_durable(&plan.changes, plan.head)
-            .map_err(|cause| self.fail(&cause))
-    }
-
-    /// The seam for the guard log: it will make the group durable here with one append and one
-    /// sync, and the rest will follow behind on a thread of its own.
-    fn make_durable(&self, changes: &Changes, head: Head) -> Result<(), StoreFailed> {
-        self.shared.store.apply(changes)?;
-        self.shared.store.sync()?;
-        self.shared.advance(head);
+        if let Err(cause) = self.guard.append(group, before) {
+            tracing::error!(%cause, "the journal stops");
+            return Err(self.shared.stop(format!("the guard log failed: {cause}")));
+        }
+        self.shared.advance(|progress| progress.durable = after);
         Ok(())
     }
 
-    /// The durable head with the newest receipt.
-    fn head(&self) -> Head {
-        let progress = self.shared.progress();
-        Head {
-            receipted: progress.receipted,
-            ..progress.durable
+    fn hand_on(&self, group: Vec<Record>) {
+        let items: Chunk = group.into_iter().map(|r| Arc::new(Item::new(r))).collect();
+        self.shared.pending().absorb(&items);
+        let readable = items.last().map_or(0, |item| item.record.seq);
+        self.shared.advance(|progress| progress.readable = readable);
+        if self.applier.send(items).is_err() {
+            self.shared.stop("the store's thread died");
         }
     }
+}
 
-    fn write_receipt(&mut self) -> Result<(), StoreFailed> {
-        let head = self.head();
-        if head == self.shared.progress().durable {
-            return Ok(());
-        }
-        let mut changes = Changes::default();
-        changes.meta.insert("head", head.encode());
-        self.make_durable(&changes, head)
+/// A panic is a failure like any other.
+pub(super) fn guarded<T>(
+    shared: &Shared,
+    work: impl FnOnce() -> Result<T, JournalFailed>,
+) -> Result<T, JournalFailed> {
+    shared.check_running()?;
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done,
+        Err(_) => Err(shared.stop("a thread of the journal panicked")),
     }
+}
 
-    fn mark(&mut self) -> Result<(), StoreFailed> {
-        let head = self.shared.progress().durable;
-        let is_first = self.marked == 0 && head.tip.seq > 0;
-        if is_first || head.tip.seq >= self.marked + MARKER_LAG {
-            self.shared.dir.write_marker(&Marker::of(&head, false))?;
-            self.marked = head.tip.seq;
-        }
-        Ok(())
+fn check_size(group: &[Record]) -> Result<(), JournalFailed> {
+    let bytes = group.iter().map(Record::encoded_len).sum::<usize>();
+    if group.is_empty() || group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+        let refused = format!("a group of {} records, {bytes} bytes", group.len());
+        return Err(JournalFailed::Refused(refused));
     }
+    Ok(())
+}
+
+/// The tip after the group, if it continues the chain.
+fn continued(before: Tip, group: &[Record]) -> Result<Tip, JournalFailed> {
+    group.iter().try_fold(before, |tip, record| {
+        if record.seq == tip.seq + 1 && record.prev == tip.hash {
+            return Ok(Tip {
+                seq: record.seq,
+                hash: record.hash(),
+            });
+        }
+        Err(JournalFailed::OutOfStep { tip: before.seq })
+    })
+}
+
+/// Asked only when the disk is nearly full.
+fn opens_payment(group: &[Record]) -> bool {
+    group.iter().any(|record| match record.decode_body() {
+        Ok(Body::Payment { payment, .. }) => payment.state == State::Opened,
+        _ => false,
+    })
 }
 
 /// Whether the disk has more than `min_free_bytes` left. A disk that can't say has room: the write

@@ -152,6 +152,8 @@ fn in_memory(what: &str, dir: &Path) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -172,6 +174,7 @@ mod tests {
         let journal = |min_free_bytes| Journal {
             dir: dir.path().join("a/b"),
             min_free_bytes,
+            guard_retention: Duration::ZERO,
         };
         let found = look(&journal(u64::MAX), None);
         assert!(found.iter().any(|finding| {
@@ -189,6 +192,7 @@ mod tests {
         let journal = Journal {
             dir: file.path().join("journal"),
             min_free_bytes: 0,
+            guard_retention: Duration::ZERO,
         };
         assert!(look(&journal, None)[0].to_string().starts_with("fail"));
     }

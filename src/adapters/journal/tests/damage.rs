@@ -1,19 +1,30 @@
-//! What the journal says when its files are torn, gone or not its own. It never begins anew by
-//! itself.
+//! Files torn, gone or not its own: what the guard log has comes back, and the journal never begins
+//! anew by itself.
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use super::{append, config, event, moved, open, payment};
-use crate::adapters::journal::{Journal, OpenFailed, store::Changes};
-use store_actors::{domain::payment::State, ports::JournalDisk};
+use crate::adapters::journal::{Journal, OpenFailed, Recovery, store::Changes};
+use store_actors::{
+    domain::{invariant, payment::State},
+    ports::JournalDisk,
+};
 
 /// A journal of `len` records, closed or as a kill would leave it.
 async fn journal(dir: &Path, len: u32, closed: bool) {
-    let journal = open(dir);
-    for n in 0..len {
+    append_to(open(dir), 0..len, closed).await;
+}
+
+async fn journal_from(dir: &Path, from: u32, to: u32) {
+    append_to(open(dir), from..to, true).await;
+}
+
+async fn append_to(journal: Journal, payments: Range<u32>, closed: bool) {
+    for n in payments {
         append(&journal, &[moved(&payment(n, State::Approved))])
             .await
             .unwrap();
@@ -65,85 +76,131 @@ async fn a_torn_snapshot_is_put_aside_and_nothing_is_lost() {
     }
 }
 
-#[tokio::test]
-async fn an_erased_store_is_not_taken_for_a_new_one() {
-    for closed in [true, false] {
-        let dir = tempfile::tempdir().unwrap();
-        journal(dir.path(), 5, closed).await;
-        let sled = dir.path().join("sled");
-        let away = dir.path().join("away");
-        fs::rename(&sled, &away).unwrap();
-        let lost = refusal(dir.path());
-        // without a clean end the marker knows of the first record at least
-        let known = if closed { 5 } else { 1 };
-        assert!(
-            matches!(lost, OpenFailed::RecordsLost { expected, found: 0, .. } if expected == known),
-            "{lost}"
-        );
-        assert!(lost.to_string().contains("backup"), "{lost}");
+/// Opens it, and every record and payment of `journal(len)` is there.
+async fn assert_whole(dir: &Path, len: u32) -> Recovery {
+    let journal = open(dir);
+    let records = journal.records(1, usize::MAX, usize::MAX).await.unwrap();
+    assert_eq!(records.len(), len as usize);
+    assert_eq!(invariant::is_chained(&records), Ok(()));
+    for n in 0..len {
+        let wanted = payment(n, State::Approved);
+        assert_eq!(journal.payment(wanted.id).await.unwrap(), Some(wanted));
+    }
+    append(&journal, &[event(1)]).await.unwrap();
+    journal.recovery().clone()
+}
 
-        // as sled leaves it when it erases: its files are there and empty
+/// As sled leaves it when it erases: its files are there and empty. Or gone altogether.
+fn erase(dir: &Path, files_too: bool) {
+    let sled = dir.join("sled");
+    fs::remove_dir_all(&sled).unwrap();
+    if !files_too {
         fs::create_dir_all(&sled).unwrap();
         fs::write(sled.join("db"), []).unwrap();
-        assert!(matches!(
-            refusal(dir.path()),
-            OpenFailed::RecordsLost { found: 0, .. }
-        ));
-        assert!(matches!(
-            refusal(dir.path()),
-            OpenFailed::RecordsLost { found: 0, .. }
-        ));
-
-        fs::remove_dir_all(&sled).unwrap();
-        fs::rename(&away, &sled).unwrap();
-        assert_eq!(open(dir.path()).tip().seq, 5);
     }
 }
 
 #[tokio::test]
-async fn an_older_copy_of_the_store_is_noticed() {
+async fn an_erased_store_is_made_anew_from_the_guard_log() {
+    for (closed, files_too) in [(true, true), (true, false), (false, true), (false, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        journal(dir.path(), 5, closed).await;
+        erase(dir.path(), files_too);
+        let recovery = assert_whole(dir.path(), 5).await;
+        assert_eq!(recovery.replayed, 5);
+        assert_eq!(recovery.begins_after, 0);
+        assert_eq!(recovery.was_clean, closed);
+    }
+}
+
+#[tokio::test]
+async fn an_erased_journal_is_not_taken_for_a_new_one() {
+    for closed in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        journal(dir.path(), 5, closed).await;
+        fs::remove_dir_all(dir.path().join("guard")).unwrap();
+        erase(dir.path(), false);
+        // without a clean end the marker knows of the first record at least
+        for _ in 0..2 {
+            let lost = refusal(dir.path());
+            assert!(
+                matches!(
+                    lost,
+                    OpenFailed::RecordsLost {
+                        expected: 1..=5,
+                        found: 0,
+                        ..
+                    }
+                ),
+                "{lost}"
+            );
+            assert!(lost.to_string().contains("backup"), "{lost}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_guard_log_is_begun_anew_behind_a_whole_store() {
+    let dir = tempfile::tempdir().unwrap();
+    journal(dir.path(), 5, true).await;
+    fs::remove_dir_all(dir.path().join("guard")).unwrap();
+    let recovery = assert_whole(dir.path(), 5).await;
+    assert_eq!((recovery.replayed, recovery.store_rebuilt), (0, None));
+    assert_eq!(open(dir.path()).tip().seq, 6);
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_store_is_brought_up_from_the_guard_log() {
     let dir = tempfile::tempdir().unwrap();
     journal(dir.path(), 5, true).await;
     let copy = tempfile::tempdir().unwrap();
     copy_dir(&dir.path().join("sled"), copy.path());
-    journal(dir.path(), 5, true).await;
+    journal_from(dir.path(), 5, 10).await;
     fs::remove_dir_all(dir.path().join("sled")).unwrap();
     copy_dir(copy.path(), &dir.path().join("sled"));
-    let lost = refusal(dir.path());
-    assert!(
-        matches!(
-            lost,
-            OpenFailed::RecordsLost {
-                expected: 10,
-                found: 5,
-                ..
-            }
-        ),
-        "{lost}"
-    );
+    let recovery = assert_whole(dir.path(), 10).await;
+    assert_eq!((recovery.replayed, recovery.store_rebuilt), (5, None));
 }
 
 #[tokio::test]
-async fn the_store_of_another_journal_is_noticed() {
-    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    journal(ours.path(), 3, true).await;
-    let other = open(theirs.path());
-    for _ in 0..9 {
-        append(&other, &[moved(&payment(7, State::Approved))])
-            .await
-            .unwrap();
+async fn the_store_of_another_journal_is_put_aside() {
+    for theirs_len in [2, 9] {
+        let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        journal(ours.path(), 3, true).await;
+        let other = open(theirs.path());
+        for _ in 0..theirs_len {
+            append(&other, &[moved(&payment(7, State::Approved))])
+                .await
+                .unwrap();
+        }
+        other.close().await.unwrap();
+        drop(other);
+        fs::remove_dir_all(ours.path().join("sled")).unwrap();
+        copy_dir(&theirs.path().join("sled"), &ours.path().join("sled"));
+        let recovery = assert_whole(ours.path(), 3).await;
+        assert!(recovery.store_rebuilt.is_some(), "{recovery:?}");
+        assert!(ours.path().join("aside/sled/db").is_file());
     }
-    drop(other);
-    fs::remove_dir_all(ours.path().join("sled")).unwrap();
-    copy_dir(&theirs.path().join("sled"), &ours.path().join("sled"));
-    let lost = refusal(ours.path());
-    assert!(
-        matches!(
-            lost,
-            OpenFailed::RecordsLost { .. } | OpenFailed::Damaged { .. }
-        ),
-        "{lost}"
-    );
+}
+
+#[tokio::test]
+async fn flipped_bits_in_the_store_never_change_what_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    journal(dir.path(), 40, true).await;
+    let file = dir.path().join("sled/db");
+    let whole = fs::read(&file).unwrap();
+    let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    let mut rebuilt = 0;
+    for at in (0..used).step_by(used / 12) {
+        let place = tempfile::tempdir().unwrap();
+        copy_dir(dir.path(), place.path());
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        fs::write(place.path().join("sled/db"), bytes).unwrap();
+        let recovery = assert_whole(place.path(), 40).await;
+        rebuilt += u32::from(recovery.store_rebuilt.is_some() || recovery.replayed > 0);
+    }
+    assert!(rebuilt > 0, "no flipped bit was noticed");
 }
 
 #[tokio::test]
@@ -161,7 +218,7 @@ async fn a_marker_that_cannot_be_read_is_an_error_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_missing_or_changed_record_is_found_when_the_journal_is_opened() {
+async fn a_missing_or_changed_record_is_found_when_the_journal_is_opened_and_comes_back() {
     let damages: [fn(&mut Changes, Vec<u8>); 3] = [
         |changes, _| changes.records.remove(&4u64.to_be_bytes()),
         |changes, _| changes.records.remove(&5u64.to_be_bytes()),
@@ -175,6 +232,7 @@ async fn a_missing_or_changed_record_is_found_when_the_journal_is_opened() {
         let journal = open(dir.path());
         for _ in 0..5 {
             append(&journal, &[event(10)]).await.unwrap();
+            journal.shared.wait_applied().unwrap();
         }
         let store = &journal.shared.store;
         let third = store
@@ -189,8 +247,11 @@ async fn a_missing_or_changed_record_is_found_when_the_journal_is_opened() {
         store.sync().unwrap();
         journal.close().await.unwrap();
         drop(journal);
-        let damaged = refusal(dir.path());
-        assert!(matches!(damaged, OpenFailed::Damaged { .. }), "{damaged}");
+        let journal = open(dir.path());
+        assert!(journal.recovery().store_rebuilt.is_some());
+        let records = journal.records(1, usize::MAX, usize::MAX).await.unwrap();
+        assert_eq!(records.len(), 5);
+        assert_eq!(invariant::is_chained(&records), Ok(()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What was appended is found again: by id, key, reference, filter and page.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use store_actors::{
     domain::payment::{Payment, State},
@@ -8,7 +8,7 @@ use store_actors::{
 };
 
 use super::{NOON, append, config, event, fingerprint, group, moved, open, payment, refund};
-use crate::adapters::journal::{Journal, JournalConfig, plan::Plan};
+use crate::adapters::journal::{Journal, JournalConfig, pending::Item};
 use store_actors::domain::refund::RefundState;
 
 #[tokio::test]
@@ -111,41 +111,68 @@ async fn a_key_leads_to_the_payment_that_was_opened_or_refunded_under_it() {
     assert_eq!(journal.payment_of_refund(unheard_of).await.unwrap(), None);
 }
 
-/// A transaction is visible in sled before it is on stable storage.
+/// As between the writer's answer and the store's next transaction.
 #[tokio::test]
-async fn what_is_not_durable_yet_is_not_shown() {
+async fn what_is_durable_and_not_yet_in_the_store_is_found_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Arc::new(open(dir.path()));
-    let opened = payment(1, State::Opened);
-    append(&journal, &[moved(&opened)]).await.unwrap();
-    let approved = payment(1, State::Approved);
-    let shared = &journal.shared;
-    let head = shared.progress().durable;
-    let records = group(&mut journal.tip(), &[moved(&approved)]);
-    let plan = Plan::of(&records, &head, &shared.store, 0).unwrap();
-    shared.store.apply(&plan.changes).unwrap();
-
-    assert_eq!(journal.tip().seq, 1);
-    assert_eq!(journal.records(1, 10, usize::MAX).await.unwrap().len(), 1);
-    let reading = tokio::spawn({
-        let journal = journal.clone();
-        async move { journal.payment(approved.id).await }
-    });
-    let too_early = tokio::time::timeout(Duration::from_millis(50), async {
-        while !reading.is_finished() {
-            tokio::task::yield_now().await;
-        }
-    });
-    too_early
+    let journal = open(dir.path());
+    let opened = payment(2, State::Opened);
+    let bystander = payment(1, State::Submitted);
+    append(&journal, &[moved(&bystander), moved(&opened)])
         .await
-        .expect_err("the reader saw what could still be lost");
-    shared.store.sync().unwrap();
-    shared.advance(plan.head);
+        .unwrap();
+    journal.shared.wait_applied().unwrap();
+    let mut approved = payment(2, State::Approved);
+    approved.refunds.push(refund(1, 1, RefundState::Submitted));
+    let fresh = payment(3, State::Opened);
+    let mut tip = journal.tip();
+    let records = group(&mut tip, &[moved(&approved), moved(&fresh)]);
+    let items: Vec<_> = records
+        .iter()
+        .map(|record| Arc::new(Item::new(record.clone())))
+        .collect();
+    journal.shared.pending().absorb(&items);
+    journal.shared.advance(|progress| {
+        progress.durable = tip;
+        progress.readable = tip.seq;
+    });
+
+    let read = journal.records(2, 10, usize::MAX).await.unwrap();
+    assert_eq!(read[1..], records);
+    assert_eq!(journal.records(1, 10, 1).await.unwrap().len(), 1);
     assert_eq!(
-        reading.await.unwrap().unwrap().unwrap().state,
-        State::Approved
+        journal.records(4, 10, usize::MAX).await.unwrap(),
+        records[1..]
     );
-    assert_eq!(journal.records(1, 10, usize::MAX).await.unwrap().len(), 2);
+    let found = journal.payment(approved.id).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&approved));
+    let of_refund = journal.payment_of_refund(approved.refunds[0].id);
+    assert_eq!(of_refund.await.unwrap().as_ref(), Some(&approved));
+    let of_key = journal.payment_of_key("key 2").await.unwrap();
+    assert_eq!(of_key, Some(approved.clone()));
+    let all = journal.find(PaymentFilter {
+        limit: 10,
+        ..Default::default()
+    });
+    assert_eq!(
+        all.await.unwrap(),
+        [fresh.clone(), approved.clone(), bystander.clone()]
+    );
+    let open_ones = PaymentFilter {
+        state: Some(State::Opened),
+        limit: 10,
+        ..Default::default()
+    };
+    let found = journal.find(open_ones).await.unwrap();
+    assert_eq!(found.iter().collect::<Vec<_>>(), [&fresh]);
+    assert_eq!(
+        journal.unsettled().await.unwrap(),
+        [bystander, approved, fresh]
+    );
+
+    journal.shared.pending().retire(tip.seq);
+    assert_eq!(journal.shared.pending().payments().count(), 0);
+    assert_eq!(journal.payment(opened.id).await.unwrap(), Some(opened));
 }
 
 #[tokio::test]

@@ -1,14 +1,23 @@
-//! `records`: the journal's records as JSON Lines, read off the disk while no controller runs.
+//! `export`: the journal's records as JSON Lines or CSV, off the disk while no controller runs.
 //!
 //! It appends nothing. Each line carries what proves the chain: sequence number, time, hash of the
-//! record before, its own hash, and the body as it was hashed.
+//! record before, its own hash. As JSON Lines the body follows as it was hashed; as CSV, what a
+//! spreadsheet can use of it.
 
-use std::{io::Write, path::Path};
+mod row;
 
-use clap::Args;
+use std::{fs::File, io::Write, path::Path};
+
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use store_actors::domain::{record::Hash, timestamp::Timestamp};
+use store_actors::{
+    domain::{
+        record::{Hash, Record},
+        timestamp::Timestamp,
+    },
+    ports::JournalFailed,
+};
 
 use super::Failed;
 use crate::{
@@ -17,9 +26,9 @@ use crate::{
 };
 
 pub(super) const EXAMPLES: &str = "Examples:
-  store-controller records --config store.toml > records.jsonl
-  store-controller records --from 1000 --limit 50
-  store-controller records | jq -r 'select(.body.kind == \"payment\") | .body.payment.state'";
+  store-controller export --config store.toml > records.jsonl
+  store-controller export --format csv --out records.csv --from 1000 --limit 50
+  store-controller export | jq -r 'select(.body.kind == \"payment\") | .body.payment.state'";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -29,6 +38,19 @@ pub struct Arguments {
     /// At most so many records; without it all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    format: Format,
+    /// Write to this file instead of standard output. It must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    out: Option<std::path::PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a header (RFC 4180).
+    Csv,
 }
 
 #[derive(Serialize)]
@@ -61,10 +83,27 @@ pub(super) fn run(
     let limit = arguments
         .limit
         .and_then(|limit| usize::try_from(limit).ok());
-    for record in reader
+    let records = reader
         .records(arguments.from)
-        .take(limit.unwrap_or(usize::MAX))
-    {
+        .take(limit.unwrap_or(usize::MAX));
+    let mut file = arguments.out.as_ref().map(File::create_new).transpose()?;
+    let out: &mut dyn Write = match &mut file {
+        Some(file) => file,
+        None => out,
+    };
+    let mut out = std::io::BufWriter::new(out);
+    match arguments.format {
+        Format::Jsonl => write_lines(records, &mut out)?,
+        Format::Csv => row::write(records, &mut out)?,
+    }
+    Ok(out.flush()?)
+}
+
+fn write_lines(
+    records: impl Iterator<Item = Result<Record, JournalFailed>>,
+    out: &mut dyn Write,
+) -> Result<(), Failed> {
+    for record in records {
         let record = record?;
         let line = Line {
             seq: record.seq,

@@ -1,0 +1,203 @@
+//! The thread that brings the store up behind the guard log.
+//!
+//! One transaction per chunk of groups, far below a segment of sled's; `flush` and an fdatasync of
+//! sled's own file after each mebibyte or half a second: what sled has not synced it may erase at
+//! its next open, and the guard log has it. Receipts, the marker and the guard log's retention are
+//! seen to here as well: nobody waits for them.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use store_actors::ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalFailed, WallClock};
+use tokio::time::Instant;
+
+use super::{
+    directory::Marker,
+    failed::StoreFailed,
+    guard,
+    pending::Item,
+    plan::Plan,
+    shared::Shared,
+    store::{Changes, Head},
+    writer::guarded,
+};
+use crate::adapters::clock::SystemClock;
+
+pub(super) type Chunk = Vec<Arc<Item>>;
+
+/// Groups that may wait for the store: at most 8 MiB.
+pub(super) const GROUPS_MAX: usize = 64;
+
+const SYNC_INTERVAL: Duration = Duration::from_millis(500);
+const SYNC_BYTES: usize = 1024 * 1024;
+
+/// How many records the marker may lag behind.
+const MARKER_LAG: u64 = 4_096;
+
+/// How long segments of the guard log are kept, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retention {
+    pub keep: Duration,
+    /// A store without a head office waits for nobody's receipt.
+    pub await_receipts: bool,
+}
+
+pub(super) struct Applier {
+    pub shared: Arc<Shared>,
+    pub groups: mpsc::Receiver<Chunk>,
+    pub retention: Retention,
+    /// Up to which record the marker tells.
+    pub marked: u64,
+    /// Applied since the last sync.
+    pub unsynced_bytes: usize,
+    pub synced_at: Instant,
+}
+
+impl Applier {
+    /// Until the writer has ended; then everything is on stable storage.
+    pub(super) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut held = None;
+        loop {
+            let due = SYNC_INTERVAL.saturating_sub(self.synced_at.elapsed());
+            let next = match held.take() {
+                Some(group) => Ok(group),
+                None => self.groups.recv_timeout(due),
+            };
+            let worked = match next {
+                Ok(first) => {
+                    let chunk = self.gather(first, &mut held);
+                    guarded(&shared, || self.apply(&chunk))
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    let settled = guarded(&shared, || self.settle());
+                    self.ended(settled);
+                    return;
+                }
+            };
+            let is_due =
+                self.unsynced_bytes >= SYNC_BYTES || self.synced_at.elapsed() >= SYNC_INTERVAL;
+            let settled = if is_due {
+                guarded(&shared, || self.settle())
+            } else {
+                Ok(())
+            };
+            if worked.and(settled).is_err() {
+                self.ended(Err(JournalFailed::NoAnswer));
+                return;
+            }
+        }
+    }
+
+    fn ended(&self, how: Result<(), JournalFailed>) {
+        if how.is_err() {
+            tracing::error!("the store is not brought up any more");
+        }
+    }
+
+    /// `first` and what waits behind it, as far as one transaction may reach.
+    fn gather(&self, first: Chunk, held: &mut Option<Chunk>) -> Chunk {
+        let size =
+            |group: &Chunk| -> usize { group.iter().map(|item| item.record.encoded_len()).sum() };
+        let (mut bytes, mut chunk) = (size(&first), first);
+        while let Ok(group) = self.groups.try_recv() {
+            bytes += size(&group);
+            if chunk.len() + group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+                *held = Some(group);
+                break;
+            }
+            chunk.extend(group);
+        }
+        chunk
+    }
+
+    fn apply(&mut self, chunk: &[Arc<Item>]) -> Result<(), JournalFailed> {
+        let applied = self.apply_to_store(chunk);
+        let head = applied.map_err(|cause| self.fail(&cause))?;
+        self.shared.advance(|progress| progress.applied = head);
+        self.shared.pending().retire(head.tip.seq);
+        Ok(())
+    }
+
+    fn apply_to_store(&mut self, chunk: &[Arc<Item>]) -> Result<Head, StoreFailed> {
+        let plan = Plan::of(
+            chunk,
+            &self.head(),
+            &self.shared.store,
+            self.shared.day_offset_minutes,
+        )?;
+        self.shared.store.apply(&plan.changes)?;
+        self.unsynced_bytes += plan.bytes;
+        Ok(plan.head)
+    }
+
+    /// What was applied becomes durable, with the newest receipt; now and then the marker follows,
+    /// and old segments go.
+    fn settle(&mut self) -> Result<(), JournalFailed> {
+        let settled = self.sync().and_then(|()| self.mark());
+        self.synced_at = Instant::now();
+        settled.map_err(|cause| self.fail(&cause))
+    }
+
+    fn sync(&mut self) -> Result<(), StoreFailed> {
+        let head = self.head();
+        let is_news = head != self.shared.progress().applied;
+        if is_news {
+            let mut changes = Changes::default();
+            changes.meta.insert("head", head.encode());
+            self.shared.store.apply(&changes)?;
+        }
+        if is_news || self.unsynced_bytes > 0 {
+            self.shared.store.sync()?;
+            self.unsynced_bytes = 0;
+            self.shared.advance(|progress| progress.applied = head);
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self) -> Result<(), StoreFailed> {
+        let head = self.shared.progress().applied;
+        let is_first = self.marked == 0 && head.tip.seq > 0;
+        if is_first || head.tip.seq >= self.marked + MARKER_LAG {
+            self.shared.dir.write_marker(&Marker::of(&head, false))?;
+            self.marked = head.tip.seq;
+            self.retire(&head)?;
+        }
+        Ok(())
+    }
+
+    /// A segment goes when the store and the head office have it, it is old enough, and nothing
+    /// unsettled was last written in it: what is left could rebuild all that still moves.
+    fn retire(&self, head: &Head) -> Result<(), StoreFailed> {
+        let receipted = match self.retention.await_receipts {
+            true => head.receipted,
+            false => head.tip.seq,
+        };
+        let now = Duration::from_millis(SystemClock.now().unix_ms().max(0).unsigned_abs());
+        let older_than = UNIX_EPOCH + now.saturating_sub(self.retention.keep);
+        let oldest_open = self.shared.store.oldest_unsettled_seq()?;
+        let through = receipted.min(oldest_open.map_or(u64::MAX, |seq| seq.saturating_sub(1)));
+        let retired = guard::retire(&self.shared.dir.guard(), through, older_than)?;
+        if retired > 0 {
+            tracing::info!(retired, "old segments of the guard log are gone");
+        }
+        Ok(())
+    }
+
+    /// The applied head with the newest receipt.
+    fn head(&self) -> Head {
+        let progress = self.shared.progress();
+        Head {
+            receipted: progress.receipted,
+            ..progress.applied
+        }
+    }
+
+    fn fail(&self, cause: &StoreFailed) -> JournalFailed {
+        tracing::error!(%cause, "the journal stops");
+        self.shared.stop(cause.to_string())
+    }
+}

@@ -1,0 +1,83 @@
+//! The next segment, made of zeros before it is needed, on a thread of its own.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
+};
+
+use super::medium::{self, Medium};
+use crate::adapters::journal::directory::sync_dir;
+
+const SPARE: &str = "spare";
+const UNFINISHED: &str = "spare.unfinished";
+
+#[derive(Debug)]
+pub(super) struct Spare {
+    dir: PathBuf,
+    len: u64,
+    making: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Spare {
+    pub(super) fn of(dir: &Path, len: u64) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            len,
+            making: None,
+        }
+    }
+
+    /// Begins to make one, unless there is one or one is being made.
+    pub(super) fn prepare(&mut self) {
+        if self.making.is_some() || self.is_there() {
+            return;
+        }
+        let (dir, len) = (self.dir.clone(), self.len);
+        let spawned = thread::Builder::new()
+            .name("journal-spare".into())
+            .spawn(move || make(&dir, len));
+        match spawned {
+            Ok(making) => self.making = Some(making),
+            // it will be made when it is needed
+            Err(cause) => tracing::warn!(%cause, "no thread for the next guard segment"),
+        }
+    }
+
+    /// The spare under its own name from now on, durably; made here and now if there is none yet.
+    pub(super) fn take(&mut self, path: &Path) -> io::Result<Box<dyn Medium>> {
+        if let Some(making) = self.making.take() {
+            match making.join() {
+                Ok(made) => made?,
+                Err(_) => return Err(io::Error::other("making the next segment panicked")),
+            }
+        } else if !self.is_there() {
+            make(&self.dir, self.len)?;
+        }
+        fs::rename(self.dir.join(SPARE), path)?;
+        sync_dir(&self.dir)?;
+        medium::open(path)
+    }
+
+    /// One of another size is of no use: the configuration has changed.
+    fn is_there(&self) -> bool {
+        fs::metadata(self.dir.join(SPARE)).is_ok_and(|spare| spare.len() == self.len)
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        if let Some(making) = self.making.take()
+            && !matches!(making.join(), Ok(Ok(())))
+        {
+            tracing::warn!("the next guard segment could not be made ahead");
+        }
+    }
+}
+
+fn make(dir: &Path, len: u64) -> io::Result<()> {
+    let unfinished = dir.join(UNFINISHED);
+    medium::write_zeros(&unfinished, len)?;
+    fs::rename(&unfinished, dir.join(SPARE))?;
+    sync_dir(dir)
+}

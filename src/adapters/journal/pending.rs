@@ -1,0 +1,103 @@
+//! What is durable in the guard log and not yet in the store: kept in memory, so that whatever was
+//! acknowledged can be read at once.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use store_actors::domain::{
+    ids::PaymentId,
+    payment::Payment,
+    record::{Body, Record},
+};
+
+use super::plan::lookup_keys;
+
+/// A record, and the payment in it, read once.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub record: Record,
+    pub payment: Option<Arc<Payment>>,
+}
+
+impl Item {
+    /// A body that this program does not know is kept as it is and changes nothing else: it must
+    /// not stand in the way of what follows.
+    pub(super) fn new(record: Record) -> Self {
+        let payment = match record.decode_body() {
+            Ok(Body::Payment { payment }) => Some(Arc::from(payment)),
+            Ok(_) => None,
+            Err(cause) => {
+                tracing::error!(seq = record.seq, %cause, "a record holds no known fact");
+                None
+            }
+        };
+        Self { record, payment }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    items: VecDeque<Arc<Item>>,
+    payments: HashMap<PaymentId, (u64, Arc<Payment>)>,
+    keys: HashMap<Vec<u8>, (u64, PaymentId)>,
+}
+
+impl Pending {
+    pub(super) fn absorb(&mut self, items: &[Arc<Item>]) {
+        for item in items {
+            self.items.push_back(Arc::clone(item));
+            let Some(payment) = &item.payment else {
+                continue;
+            };
+            let seq = item.record.seq;
+            self.payments.insert(payment.id, (seq, Arc::clone(payment)));
+            for key in lookup_keys(payment) {
+                self.keys.insert(key, (seq, payment.id));
+            }
+        }
+    }
+
+    /// The store has everything up to `through`.
+    pub(super) fn retire(&mut self, through: u64) {
+        while let Some(item) = self.items.pop_front_if(|item| item.record.seq <= through) {
+            let Some(payment) = &item.payment else {
+                continue;
+            };
+            if self
+                .payments
+                .get(&payment.id)
+                .is_some_and(|(seq, _)| *seq <= through)
+            {
+                self.payments.remove(&payment.id);
+            }
+            for key in lookup_keys(payment) {
+                if self.keys.get(&key).is_some_and(|(seq, _)| *seq <= through) {
+                    self.keys.remove(&key);
+                }
+            }
+        }
+    }
+
+    pub(super) fn payment(&self, id: PaymentId) -> Option<Payment> {
+        let (_, payment) = self.payments.get(&id)?;
+        Some(Payment::clone(payment))
+    }
+
+    pub(super) fn payment_of_key(&self, key: &[u8]) -> Option<PaymentId> {
+        self.keys.get(key).map(|(_, id)| *id)
+    }
+
+    /// Every payment that moved since, as it is now.
+    pub(super) fn payments(&self) -> impl Iterator<Item = &Arc<Payment>> {
+        self.payments.values().map(|(_, payment)| payment)
+    }
+
+    /// From `from_seq` on, in order.
+    pub(super) fn records(&self, from_seq: u64) -> impl Iterator<Item = &Arc<Item>> {
+        let first_seq = self.items.front().map_or(0, |item| item.record.seq);
+        let skipped = usize::try_from(from_seq.saturating_sub(first_seq)).unwrap_or(usize::MAX);
+        self.items.iter().skip(skipped)
+    }
+}

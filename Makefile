@@ -4,14 +4,17 @@
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2
-NEED_TEST := $(NEED) git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps
+NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps
+NEED_POWER := $(NEED) e2fsprogs mount util-linux
+CUTS := 40
+KILLS := 200
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench peers need-% fmt
+.PHONY: help lab test check bench powercut kills peers need-% fmt
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: need-lab ## build the product and open a working shop on this machine (Ctrl-C ends it)
 	cargo build --workspace --bins
@@ -30,12 +33,22 @@ check: need-check test ## what must pass before a commit: format, lints, depende
 bench: need-test ## measure beside peers, as ratios
 	cargo bench --bench journal --bench uplink
 
+powercut: need-power ## cut the power of the journal's disk under load, CUTS times (needs root)
+	cargo build --workspace --bins
+	$(SUDO) target/debug/lab --payments $$(( $(CUTS) * 50 )) --counters 8 --cuts $(CUTS) --no-readers $(ARGS)
+
+kills: need-lab ## kill -9 the controller under load, KILLS times
+	cargo build --workspace --bins
+	target/debug/lab --payments $$(( $(KILLS) * 30 )) --counters 8 --kills $(KILLS) --no-readers $(ARGS)
+
 peers: ## programs nobody here wrote, to judge the wire formats
 	@test -d $(PEERS)/nexo/node_modules || npm ci --prefix $(PEERS)/nexo --no-audit --no-fund
 	@test -x $(PEERS)/.venv/bin/openapi-spec-validator || { \
 		python3 -m venv $(PEERS)/.venv && $(PEERS)/.venv/bin/pip install -q -r $(PEERS)/requirements.txt; }
 
 need-lab: ; $(call install,$(NEED))
+
+need-power: ; $(call install,$(NEED_POWER))
 
 need-test: ; $(call install,$(NEED_TEST))
 	@command -v npm >/dev/null || { $(call apt,nodejs npm) }

@@ -75,3 +75,68 @@ fn what_makes_no_sense_is_refused_before_anything_opens() {
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
     }
 }
+
+/// The real controller crashes under load: its journal's disk loses power, or it is killed. The
+/// long form is `make powercut` and `make kills`.
+fn crashes(arguments: &[&str], payments: &str) -> Option<Value> {
+    let lab = Path::new(env!("CARGO_BIN_EXE_store-controller")).with_file_name("lab");
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let run = Command::new(lab)
+        .args(["--counters", "8", "--payments", payments, "--no-readers"])
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--head-office-listen",
+            "127.0.0.1:0",
+        ])
+        .args(arguments)
+        .arg("--report")
+        .arg(&report)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    let complained = String::from_utf8_lossy(&run.stderr);
+    if complained.contains("no disk whose power can be cut") {
+        println!("SKIPPED: {complained}");
+        return None;
+    }
+    assert_eq!(run.status.code(), Some(0), "{said}\n{complained}");
+    let report = std::fs::read_to_string(report).unwrap();
+    Some(serde_json::from_str(&report).unwrap())
+}
+
+fn assert_nothing_lost(report: &Value, crashes: u64) {
+    assert_eq!(report.pointer("/crashes"), Some(&Value::from(crashes)));
+    for zero in [
+        "/told/lost",
+        "/told/taken_back",
+        "/payments/unknown",
+        "/acquirer/mismatched",
+        "/head_office/missing",
+        "/head_office/duplicated",
+        "/invariants/violations",
+    ] {
+        assert_eq!(
+            report.pointer(zero),
+            Some(&Value::from(0)),
+            "{zero}: {report:#}"
+        );
+    }
+    let told = report.pointer("/told/payments").and_then(Value::as_u64);
+    assert!(told > Some(100), "{report:#}");
+}
+
+#[test]
+fn when_the_power_fails_under_load_nothing_that_was_told_is_lost_or_doubled() {
+    let Some(report) = crashes(&["--cuts", "3", "--seed", "5"], "160") else {
+        return;
+    };
+    assert_nothing_lost(&report, 3);
+}
+
+#[test]
+fn killed_under_load_the_controller_loses_and_doubles_nothing_that_was_told() {
+    let report = crashes(&["--kills", "8", "--seed", "6"], "240").unwrap();
+    assert_nothing_lost(&report, 8);
+}

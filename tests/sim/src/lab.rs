@@ -14,6 +14,7 @@ pub mod counter;
 mod customer;
 mod faults;
 mod hands;
+mod power;
 pub mod random;
 pub mod report;
 pub mod shop;
@@ -37,12 +38,13 @@ use tokio::{
     },
     sync::mpsc,
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use args::Args;
 use counter::LabCounter;
 use customer::{Habit, Visit, visit};
+use faults::Outage;
 use random::Random;
 use report::{Report, Timing, percentile};
 use shop::Shop;
@@ -131,15 +133,31 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
     drop(visits);
     let outages = (!args.calm).then(|| {
         let (shop, served) = (Arc::clone(shop), Arc::clone(&served));
+        let plan = faults::plan(payments, args);
         tokio::spawn(async move {
-            for (share, outage) in faults::PLAN {
-                while served.load(Ordering::Relaxed) * 100 < payments * share {
-                    sleep(Duration::from_millis(20)).await;
+            let mut made = 0;
+            for (after, outage) in plan {
+                while served.load(Ordering::Relaxed) < after {
+                    sleep(Duration::from_millis(5)).await;
                 }
+                let at = Instant::now();
                 if let Err(error) = faults::make(&shop, outage).await {
                     shop.say(format_args!("a fault could not be made: {error}"));
+                    return made;
+                }
+                if matches!(outage, Outage::PowerCut | Outage::ControllerKilled) {
+                    made += 1;
+                    if let Err(failed) = shop.answers().await {
+                        shop.say(format_args!("crash {made}: {failed}"));
+                        return made - 1;
+                    }
+                    let took = at.elapsed();
+                    shop.say(format_args!(
+                        "crash {made} ({outage:?}): answers after {took:.0?}"
+                    ));
                 }
             }
+            made
         })
     });
     let mut took: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
@@ -151,9 +169,10 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
         }
         shop.check().await?;
     }
+    let mut crashes = 0;
     if let Some(outages) = outages {
         // the plan ends with the last payment at the latest
-        let _ = outages.await;
+        crashes = outages.await.unwrap_or(0);
     }
     if let Some(torment) = torment {
         torment.abort();
@@ -163,6 +182,7 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
     let mut report = Report {
         seed: args.seed,
         counters: args.counters,
+        crashes,
         ..Report::default()
     };
     report.timing_ms = took
@@ -170,6 +190,11 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
         .map(|(tender, values)| (tender, timing(values)))
         .collect();
     audit::compare(shop, &mut report).await?;
+    let wanted = args.cuts + args.kills;
+    if crashes < wanted {
+        let what = format!("{crashes} crashes instead of {wanted}");
+        report.invariants.broken(what);
+    }
     report.wall_clock_s = (shop.began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
     conclude(shop, args, &report)?;
     Ok(report.is_clean())

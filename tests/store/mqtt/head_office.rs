@@ -77,6 +77,19 @@ impl HeadOffice {
         self.held().duplicates
     }
 
+    pub async fn holds_more_than(&self, records: usize) {
+        let what = format!("more than {records} records at the head office");
+        eventually(&what, || async { (self.count() > records).then_some(()) }).await;
+    }
+
+    /// What was not receipted came once more.
+    pub async fn has_duplicates(&self) {
+        eventually("records that come twice", || async {
+            (self.duplicates() > 0).then_some(())
+        })
+        .await;
+    }
+
     /// OUT-1: it holds exactly these records.
     pub fn assert_holds(&self, sent: &[Record]) {
         let held = self.held();

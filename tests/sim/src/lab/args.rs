@@ -12,6 +12,7 @@ use clap::Parser;
     after_help = "Examples:\n  \
         lab                                         a shop to watch and to pay in, until Ctrl-C\n  \
         lab --counters 8 --payments 400 --seed 1    so many payments among faults, then the books are compared\n  \
+        lab --payments 2000 --cuts 40 --no-readers  the power fails forty times under load\n  \
         lab --broker mqtt://127.0.0.1:1883          the same with your own broker\n\n\
         Exit codes: 0 every invariant held, 1 one did not or the shop failed, 2 usage."
 )]
@@ -53,6 +54,14 @@ pub struct Args {
     /// Without faults.
     #[arg(long)]
     pub calm: bool,
+    /// Instead of the usual outages, cut the power of the journal's disk so many times under load
+    /// (with --payments). The disk is ext4 on a loop device: needs root.
+    #[arg(long, default_value_t = 0, requires = "payments")]
+    pub cuts: u32,
+    /// Instead of the usual outages, kill the controller (-9) so many times under load (with
+    /// --payments).
+    #[arg(long, default_value_t = 0, requires = "payments")]
+    pub kills: u32,
 }
 
 impl Args {
@@ -77,6 +86,8 @@ impl Args {
             dir: None,
             no_readers: true,
             calm: true,
+            cuts: 0,
+            kills: 0,
         }
     }
 }

@@ -16,7 +16,7 @@ use store_actors::domain::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    report::{Acquirer, HeadOffice, Payments, Report},
+    report::{Acquirer, HeadOffice, Payments, Report, Told},
     shop::{Shop, ShopFailed},
     till::{Till, TillFailed, state},
 };
@@ -32,6 +32,7 @@ pub async fn compare(shop: &Shop, report: &mut Report) -> Result<(), ShopFailed>
     let mut wrong: Vec<String> = rested.err().into_iter().collect();
     let payments = all_payments(&shop.till).await.map_err(told)?;
     report.payments = by_state(&payments);
+    report.told = against_tills(shop, &payments, &mut wrong);
     report.acquirer = against_ledger(shop, &payments, &mut wrong);
     report.head_office = against_head_office(shop, &mut wrong).await.map_err(told)?;
     shop.note_violations().await;
@@ -135,6 +136,36 @@ fn by_state(payments: &BTreeMap<String, Value>) -> Payments {
             .filter(|refund| state(refund) == "refunded")
             .count(),
     }
+}
+
+/// JRN-1: whatever a till was told is in the journal, and an end stays one.
+fn against_tills(shop: &Shop, payments: &BTreeMap<String, Value>, wrong: &mut Vec<String>) -> Told {
+    let told = shop.till.told();
+    let mut found = Told {
+        payments: told.len(),
+        ..Told::default()
+    };
+    for (id, last) in &told {
+        match payments.get(id) {
+            None => {
+                found.lost += 1;
+                wrong.push(format!(
+                    "JRN-1: {id} was told to be {last} and is not there"
+                ));
+            }
+            Some(payment) if is_end(last) && state(payment) != last => {
+                found.taken_back += 1;
+                let now = state(payment);
+                wrong.push(format!("JRN-1: {id} was told to be {last} and is {now}"));
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+fn is_end(state: &str) -> bool {
+    State::parse(state).is_some_and(State::is_final)
 }
 
 /// PAY-1, order by order, in both directions.

@@ -7,6 +7,7 @@ use super::counter::LabCounter;
 /// What the programs must be told of this lab.
 pub struct World {
     pub folder: PathBuf,
+    pub journal: PathBuf,
     pub devices: PathBuf,
     pub listen: SocketAddr,
     pub head_office_listen: SocketAddr,
@@ -63,7 +64,7 @@ collect_timeout_ms = 20000
 [log]
 level = "info"
 "#,
-        journal = folder.join("journal").display(),
+        journal = world.journal.display(),
         broker_host = broker.ip(),
         broker_port = broker.port(),
         key = key.display(),

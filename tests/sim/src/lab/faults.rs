@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{random::Random, shop::Shop};
+use super::{args::Args, random::Random, shop::Shop};
 use crate::{
     acquirer::{Connection, Delivery, Operation, Rule, Then, Verdict},
     device::Faults,
@@ -159,15 +159,36 @@ pub enum Outage {
     HeadOfficeKilled,
     Acquirer,
     ControllerKilled,
+    PowerCut,
 }
 
 /// At which share of the payments, in percent, what happens.
-pub const PLAN: [(u32, Outage); 4] = [
+const PLAN: [(u32, Outage); 4] = [
     (15, Outage::Broker),
     (35, Outage::HeadOfficeKilled),
     (55, Outage::ControllerKilled),
     (75, Outage::Acquirer),
 ];
+
+/// After how many of the `payments` what happens.
+pub fn plan(payments: u32, args: &Args) -> Vec<(u32, Outage)> {
+    let crashes = args.cuts + args.kills;
+    if crashes == 0 {
+        let after = |(share, outage)| (payments * share / 100, outage);
+        return PLAN.map(after).to_vec();
+    }
+    let crash = |n| {
+        // the rarer kind is spread among the other
+        let is_cut = n * args.cuts / crashes != (n + 1) * args.cuts / crashes;
+        let outage = if is_cut {
+            Outage::PowerCut
+        } else {
+            Outage::ControllerKilled
+        };
+        (payments / (crashes + 1) * (n + 1), outage)
+    };
+    (0..crashes).map(crash).collect()
+}
 
 /// Makes one outage happen and ends it.
 pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
@@ -199,6 +220,19 @@ pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
             controller.kill().await?;
             controller.start()?;
         }
+        Outage::PowerCut => cut_power(shop).await?,
     }
     Ok(())
+}
+
+async fn cut_power(shop: &Shop) -> std::io::Result<()> {
+    let Some(disk) = &shop.disk else {
+        return Ok(());
+    };
+    shop.note_violations().await;
+    let mut controller = shop.controller.lock().await;
+    disk.cut()?;
+    controller.kill().await?;
+    disk.restore().await?;
+    controller.start()
 }

@@ -8,7 +8,10 @@ use serde::Serialize;
 pub struct Report {
     pub seed: u64,
     pub counters: u8,
+    /// Power cuts and kills of the controller that were ordered.
+    pub crashes: u32,
     pub payments: Payments,
+    pub told: Told,
     pub acquirer: Acquirer,
     pub head_office: HeadOffice,
     pub invariants: Invariants,
@@ -16,6 +19,16 @@ pub struct Report {
     /// Milliseconds from the till's question to the known outcome, per tender.
     pub timing_ms: BTreeMap<&'static str, Timing>,
     pub wall_clock_s: f64,
+}
+
+/// What the store's API told a till, against the journal at the end.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Told {
+    pub payments: usize,
+    /// Told of and not in the journal.
+    pub lost: usize,
+    /// Told a final state, and the journal has another.
+    pub taken_back: usize,
 }
 
 /// By final state; `refunded` counts refunds, automatic ones included.
@@ -62,6 +75,13 @@ pub struct Timing {
     pub p50: u64,
     pub p99: u64,
     pub count: usize,
+}
+
+impl Invariants {
+    pub fn broken(&mut self, what: String) {
+        self.violations += 1;
+        self.what.push(what);
+    }
 }
 
 impl Report {

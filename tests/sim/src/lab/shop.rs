@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter, faults,
-    till::Till,
+    power::Disk, till::Till,
 };
 use crate::{
     acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle},
@@ -39,6 +39,8 @@ pub enum ShopFailed {
     Acquirer(#[from] AcquirerError),
     #[error("the card readers could not be started; --no-readers opens the shop without them")]
     Readers(#[from] PcscdError),
+    #[error("no disk whose power can be cut: {0}")]
+    Disk(#[source] io::Error),
     #[error("no HTTP client")]
     Http(#[from] reqwest::Error),
     #[error("{0}")]
@@ -60,6 +62,8 @@ pub struct Shop {
     pub began: Instant,
     violations: Mutex<u64>,
     restarts: Mutex<u64>,
+    // behind the controller: it must be dead before the disk is given back
+    pub disk: Option<Disk>,
     _pcscd: Option<Pcscd>,
 }
 
@@ -77,6 +81,13 @@ impl Shop {
                 .as_ref()
                 .and_then(|pcscd| pcscd.slots().get(at).cloned())
         };
+        let disk = match args.cuts {
+            0 => None,
+            _ => Some(Disk::make(folder).map_err(ShopFailed::Disk)?),
+        };
+        if let Some(disk) = &disk {
+            disk.prove().await.map_err(ShopFailed::Disk)?;
+        }
         let counters: Vec<LabCounter> = (0..usize::from(args.counters))
             .map(|at| LabCounter::new(at + 1, &devices, slots(at)))
             .collect::<Result<_, _>>()?;
@@ -100,6 +111,10 @@ impl Shop {
         let head_office_listen = free(args.head_office_listen)?;
         let world = config::World {
             folder: folder.to_owned(),
+            journal: match &disk {
+                Some(disk) => disk.place().join("journal"),
+                None => folder.join("journal"),
+            },
             devices: devices.clone(),
             listen,
             head_office_listen,
@@ -139,6 +154,7 @@ impl Shop {
             began,
             violations: Mutex::new(0),
             restarts: Mutex::new(0),
+            disk,
             _pcscd: pcscd,
         };
         shop.ready().await?;
@@ -162,6 +178,19 @@ impl Shop {
             }
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Waits until the store's API answers.
+    pub async fn answers(&self) -> Result<(), ShopFailed> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while self.till.text("/v1/counters").await.is_err() {
+            self.check().await?;
+            if Instant::now() > deadline {
+                return Err(ShopFailed::NotReady("the store does not answer".to_owned()));
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     /// Whether every counter takes everything it has a device for.

@@ -1,7 +1,12 @@
 //! A till: asks the store's HTTP API for payments, as a chain's own software would, and asks again
 //! with the same idempotency key when it gets no answer.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -25,6 +30,7 @@ pub enum TillFailed {
 pub struct Till {
     base: String,
     http: Client,
+    told: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Till {
@@ -36,7 +42,23 @@ impl Till {
         Ok(Self {
             base: format!("http://{store}"),
             http,
+            told: Arc::default(),
         })
+    }
+
+    /// Every payment that the store told of, and the last state it told.
+    pub fn told(&self) -> BTreeMap<String, String> {
+        let told = self.told.lock();
+        told.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, answer: &Value) {
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        if let (Some(id), Some(state), Some(_)) = (text("id"), text("state"), text("tender")) {
+            let told = self.told.lock();
+            told.unwrap_or_else(PoisonError::into_inner)
+                .insert(id, state);
+        }
     }
 
     /// Opens a payment; a counter that can't take it yet is asked again.
@@ -141,7 +163,10 @@ impl Till {
                     let status = response.status();
                     let text = response.text().await.unwrap_or_default();
                     match serde_json::from_str(&text) {
-                        Ok(value) if status.is_success() => return Ok(value),
+                        Ok(value) if status.is_success() => {
+                            self.note(&value);
+                            return Ok(value);
+                        }
                         _ => TillFailed::Refused(status, path.to_owned(), text),
                     }
                 }

@@ -7,11 +7,9 @@
 //! its own states, which come with the offline budget.
 
 pub mod answer;
-mod asked;
-pub mod clock;
 pub mod machine;
 pub mod notice;
-mod reversing;
+pub mod resolver;
 
 #[cfg(test)]
 mod tests;
@@ -27,9 +25,9 @@ use super::{
     timestamp::Timestamp,
 };
 pub use answer::{Answer, Answered, NoAnswer, Operation, Verdict};
-pub use clock::AcquirerClock;
 pub use machine::{Effect, Event, Timer, Transition};
 pub use notice::{Notice, Sound};
+pub use resolver::{EVIDENCE_MAX, Evidence, Resolving, clock, clock::AcquirerClock};
 
 /// Where a payment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -158,17 +156,6 @@ pub enum Reason {
     PinNotEntered,
 }
 
-/// A word kept for whoever asks later what happened: when, at which operation, what was said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    pub at: Timestamp,
-    pub operation: Operation,
-    pub said: String,
-}
-
-/// Evidence kept per payment; older words between the first and the last make room.
-pub const EVIDENCE_MAX: usize = 12;
-
 /// Refunds one payment can have.
 pub const REFUNDS_MAX: usize = 32;
 
@@ -204,6 +191,15 @@ pub struct Payment {
     pub reason: Option<Reason>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub evidence: Vec<Evidence>,
+    /// Evidence that made room for later evidence.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub evidence_dropped: u32,
+    /// How far the resolver has got; none before the submission and after the end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resolving: Option<Resolving>,
+    /// When the state became final.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ended_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub refunds: Vec<Refund>,
 }
@@ -240,6 +236,9 @@ impl Payment {
             qr: None,
             reason: None,
             evidence: Vec::new(),
+            evidence_dropped: 0,
+            resolving: None,
+            ended_at: None,
             refunds: Vec::new(),
         }
     }
@@ -255,8 +254,15 @@ impl Payment {
         self.refunds.iter().find(|refund| refund.id == id)
     }
 
-    /// Nothing is outstanding: final, and every refund is.
+    /// Nothing is outstanding: final without a doubt, and every refund is.
     pub fn is_settled(&self) -> bool {
-        self.state.is_final() && self.refunds.iter().all(|refund| refund.state.is_final())
+        self.state.is_final()
+            && self.resolving.is_none()
+            && self.refunds.iter().all(|refund| refund.state.is_final())
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

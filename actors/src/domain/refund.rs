@@ -12,7 +12,7 @@ use super::{
     money::{Money, MoneyRefused},
     payment::{
         Effect, Evidence, Fingerprint, NoAnswer, Notice, Operation, Payment, REFUNDS_MAX, State,
-        Timer, answer::RefundVerdict, machine::Times,
+        Timer, answer::RefundVerdict, machine::Times, resolver::masked,
     },
     timestamp::Timestamp,
 };
@@ -53,6 +53,12 @@ pub struct Refund {
     pub refusal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_word: Option<Evidence>,
+    /// How often it was asked for.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it may be asked for again, while there is no outcome.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due: Option<Timestamp>,
 }
 
 /// Why a refund can't be begun.
@@ -123,12 +129,43 @@ impl Payment {
         money: Money,
         reason: Option<String>,
         fingerprint: Option<Fingerprint>,
-        now: Timestamp,
+        times: &Times,
     ) -> Vec<Effect> {
         if self.refund(id).is_some() || self.check_refund(money).is_err() {
             return Vec::new();
         }
-        self.refunds.push(Refund {
+        self.push_refund(id, money, reason, fingerprint, times)
+    }
+
+    /// All that is left of the payment, whatever its state: the acquirer said that it holds money
+    /// which is not the store's to keep. Once, whoever asks.
+    pub(super) fn begin_automatic_refund(
+        &mut self,
+        id: RefundId,
+        why: &str,
+        times: &Times,
+    ) -> Vec<Effect> {
+        let gone = self.refunded_or_pending();
+        let rest = gone.and_then(|gone| self.money.checked_sub(gone));
+        let has_place = self.refunds.len() < REFUNDS_MAX + 1;
+        match rest {
+            Ok(rest) if !rest.is_zero() && has_place && self.refund(id).is_none() => {
+                self.push_refund(id, rest, Some(why.to_owned()), None, times)
+            }
+            _ => vec![Effect::Record],
+        }
+    }
+
+    fn push_refund(
+        &mut self,
+        id: RefundId,
+        money: Money,
+        reason: Option<String>,
+        fingerprint: Option<Fingerprint>,
+        times: &Times,
+    ) -> Vec<Effect> {
+        let now = times.now;
+        let mut refund = Refund {
             id,
             money,
             state: RefundState::Submitted,
@@ -139,7 +176,11 @@ impl Payment {
             acquirer_ref: None,
             refusal: None,
             last_word: None,
-        });
+            attempts: 0,
+            due: None,
+        };
+        refund.asked(times);
+        self.refunds.push(refund);
         vec![Effect::Record, Effect::Refund(id)]
     }
 
@@ -155,40 +196,67 @@ impl Payment {
         if refund.state.is_final() {
             return Vec::new();
         }
-        let again = Effect::Schedule(Timer::Refund(id), times.acquirer.refund_interval_ms);
-        refund.answered(answer, times.now, again)
+        refund.answered(answer, times)
     }
 
-    pub(super) fn refund_due(&self, id: RefundId) -> Vec<Effect> {
-        let is_open = self
-            .refund(id)
-            .is_some_and(|refund| !refund.state.is_final());
-        if is_open {
-            vec![Effect::Refund(id)]
-        } else {
-            Vec::new()
+    /// Asks once more under the same id; the asking is on disk first.
+    pub(super) fn refund_due(&mut self, id: RefundId, times: &Times) -> Vec<Effect> {
+        let mut refunds = self.refunds.iter_mut();
+        match refunds.find(|refund| refund.id == id && !refund.state.is_final()) {
+            Some(refund) => {
+                refund.asked(times);
+                vec![Effect::Record, Effect::Refund(id)]
+            }
+            None => Vec::new(),
         }
+    }
+
+    /// After a restart: repeats what was due, waits for what was not.
+    pub(super) fn take_up_refunds(&mut self, times: &Times) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let open = |refund: &&mut Refund| !refund.state.is_final();
+        for refund in self.refunds.iter_mut().filter(open) {
+            let wait_ms = refund.due.map_or(0, |due| due.since_ms(times.now));
+            if wait_ms > 0 {
+                let wait_ms = wait_ms.min(times.acquirer.longest_pause_ms());
+                effects.push(Effect::Schedule(Timer::Refund(refund.id), wait_ms));
+                continue;
+            }
+            refund.asked(times);
+            effects.extend([Effect::Record, Effect::Refund(refund.id)]);
+        }
+        effects
     }
 }
 
 impl Refund {
+    fn asked(&mut self, times: &Times) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.due = Some(times.now.plus_ms(self.pause_ms(times)));
+        self.last_word = Some(Evidence::sent(Operation::Refund, times.now));
+    }
+
+    fn pause_ms(&self, times: &Times) -> u64 {
+        let clock = &times.acquirer;
+        clock.doubled_ms(clock.refund_interval_ms, self.attempts)
+    }
+
     fn answered(
         &mut self,
         answer: Result<RefundVerdict, NoAnswer>,
-        now: Timestamp,
-        again: Effect,
+        times: &Times,
     ) -> Vec<Effect> {
+        let now = times.now;
         let said = match &answer {
             Ok(RefundVerdict::Refunded { .. }) => "refunded".into(),
             Ok(RefundVerdict::Refused { code, .. }) => format!("refused: {code}"),
             Ok(RefundVerdict::InProgress) => "in progress".into(),
             Err(no_answer) => no_answer.to_string(),
         };
-        self.last_word = Some(Evidence {
-            at: now,
-            operation: Operation::Refund,
-            said,
-        });
+        let heard = Evidence::sent(Operation::Refund, now);
+        self.last_word.get_or_insert(heard).answered(&said, now);
+        let pause_ms = self.pause_ms(times);
+        let again = Effect::Schedule(Timer::Refund(self.id), pause_ms);
         match answer {
             Ok(RefundVerdict::Refunded {
                 acquirer_ref,
@@ -199,12 +267,15 @@ impl Refund {
                 vec![Effect::Record, Effect::Show(Notice::Refunded { money })]
             }
             Ok(RefundVerdict::Refused { code, text }) => {
-                self.refusal = Some(format!("{code}: {text}"));
+                self.refusal = Some(masked(&format!("{code}: {text}")));
                 self.become_state(RefundState::Refused, now);
                 vec![Effect::Record]
             }
-            _ if self.state == RefundState::Unknown => vec![again],
             _ => {
+                self.due = Some(now.plus_ms(pause_ms));
+                if self.state == RefundState::Unknown {
+                    return vec![again];
+                }
                 self.become_state(RefundState::Unknown, now);
                 vec![Effect::Record, again]
             }
@@ -212,6 +283,9 @@ impl Refund {
     }
 
     fn become_state(&mut self, state: RefundState, now: Timestamp) {
+        if state.is_final() {
+            self.due = None;
+        }
         self.state = state;
         self.changed_at = now;
     }

@@ -6,8 +6,8 @@
 //! tells where the money went.
 
 use super::{
-    Answer, Answered, EVIDENCE_MAX, Evidence, NoAnswer, Notice, Operation, Payment, Reason, State,
-    Verdict, answer::RefundVerdict, clock::AcquirerClock,
+    Answer, Answered, NoAnswer, Notice, Operation, Payment, Reason, Resolving, State, Verdict,
+    answer::RefundVerdict, clock::AcquirerClock,
 };
 use crate::domain::{
     ids::{AcquirerId, RefundId},
@@ -101,17 +101,16 @@ impl Payment {
                 money,
                 reason,
                 fingerprint,
-            } => next.begin_refund(id, money, reason, fingerprint, times.now),
+            } => next.begin_refund(id, money, reason, fingerprint, times),
             Event::RefundAnswer { id, answer } => next.refund_answered(id, answer, times),
-            Event::Timer(Timer::Refund(id)) => next.refund_due(id),
+            Event::Timer(Timer::Refund(id)) => next.refund_due(id, times),
             Event::Recovered => next.recovered(times),
             event => match self.state {
                 State::Opened | State::Collecting => next.on_stand(event, times),
                 State::Submitted | State::Verifying | State::Unknown => next.on_asked(event, times),
                 State::Reversing => next.on_reversing(event, times),
-                State::Approved | State::Declined | State::Cancelled | State::Reversed => {
-                    Vec::new()
-                }
+                State::Approved => Vec::new(),
+                State::Declined | State::Cancelled | State::Reversed => next.on_ended(event, times),
             },
         };
         if effects.contains(&Effect::Record) {
@@ -146,6 +145,9 @@ impl Payment {
                 self.presented = Some(presented);
                 self.acquirer = Some(acquirer);
                 self.submitted_at = Some(times.now);
+                let first_query = times.now.plus_ms(times.acquirer.first_query_ms);
+                self.resolving = Some(Resolving::begun(times.now, first_query));
+                self.asked(Operation::Charge, times.now);
                 vec![
                     Effect::Record,
                     Effect::Disarm,
@@ -153,60 +155,76 @@ impl Payment {
                     Effect::Charge,
                 ]
             }
-            Event::StopCollecting(reason) | Event::Cancel(reason) => self.cancel(reason),
-            Event::Timer(Timer::Collect) => self.cancel(Reason::NothingPresented),
+            Event::StopCollecting(reason) | Event::Cancel(reason) => self.cancel(reason, times.now),
+            Event::Timer(Timer::Collect) => self.cancel(Reason::NothingPresented, times.now),
             _ => Vec::new(),
         }
     }
 
     fn recovered(&mut self, times: &Times) -> Vec<Effect> {
         let mut effects = match self.state {
-            State::Opened | State::Collecting => self.cancel(Reason::Restarted),
+            State::Opened | State::Collecting => self.cancel(Reason::Restarted, times.now),
             State::Submitted if self.qr.is_none() => {
                 self.state = State::Unknown;
-                vec![Effect::Record, Effect::Show(Notice::Unknown), Effect::Query]
+                self.take_up(Some(Notice::Unknown), Timer::Query, times)
             }
             State::Submitted => {
                 let qr = self.qr.clone().unwrap_or_default();
-                vec![
-                    Effect::Show(Notice::ScanThis {
-                        money: self.money,
-                        qr,
-                    }),
-                    Effect::Query,
-                ]
+                let money = self.money;
+                self.take_up(Some(Notice::ScanThis { money, qr }), Timer::Query, times)
             }
-            State::Verifying => vec![Effect::Show(Notice::Verifying), Effect::Query],
-            State::Unknown => vec![Effect::Show(Notice::Unknown), Effect::Query],
-            State::Reversing => vec![Effect::Schedule(
-                Timer::Reverse,
-                self.until_reversible_ms(times),
-            )],
+            State::Verifying => self.take_up(Some(Notice::Verifying), Timer::Query, times),
+            State::Unknown => self.take_up(Some(Notice::Unknown), Timer::Query, times),
+            State::Reversing => self.take_up(None, Timer::Reverse, times),
+            _ if self.is_in_doubt() => self.take_up(None, Timer::Query, times),
             State::Approved | State::Declined | State::Cancelled | State::Reversed => Vec::new(),
         };
-        let open_refunds = self
-            .refunds
-            .iter()
-            .filter(|refund| !refund.state.is_final());
-        effects.extend(open_refunds.map(|refund| Effect::Refund(refund.id)));
+        effects.extend(self.take_up_refunds(times));
+        if effects.iter().skip(1).any(|effect| *effect == Effect::Record) {
+            effects.retain(|effect| *effect != Effect::Record);
+            effects.insert(0, Effect::Record);
+        }
         effects
     }
 
-    pub(super) fn cancel(&mut self, reason: Reason) -> Vec<Effect> {
+    /// Shows again how the payment stands and goes on asking where it stopped.
+    fn take_up(&mut self, notice: Option<Notice>, timer: Timer, times: &Times) -> Vec<Effect> {
+        let becomes_unknown = notice == Some(Notice::Unknown);
+        let mut effects = self.resume(timer, times);
+        let is_recorded = effects.first() == Some(&Effect::Record);
+        if becomes_unknown && !is_recorded {
+            effects.insert(0, Effect::Record);
+        }
+        let behind = usize::from(effects.first() == Some(&Effect::Record));
+        if let Some(notice) = notice {
+            effects.insert(behind, Effect::Show(notice));
+        }
+        effects
+    }
+
+    pub(super) fn cancel(&mut self, reason: Reason, now: Timestamp) -> Vec<Effect> {
         let notice = Notice::Cancelled {
             reason: Some(reason.clone()),
         };
         self.reason = Some(reason);
-        self.end(State::Cancelled, notice)
+        self.end(State::Cancelled, notice, now)
     }
 
-    pub(super) fn approve(&mut self, acquirer_ref: String) -> Vec<Effect> {
+    pub(super) fn approve(&mut self, acquirer_ref: String, now: Timestamp) -> Vec<Effect> {
         self.acquirer_ref = Some(acquirer_ref);
-        self.end(State::Approved, Notice::Approved { money: self.money })
+        let notice = Notice::Approved { money: self.money };
+        self.end(State::Approved, notice, now)
     }
 
-    pub(super) fn end(&mut self, state: State, notice: Notice) -> Vec<Effect> {
+    pub(super) fn end(
+        &mut self,
+        state: State,
+        notice: Notice,
+        now: Timestamp,
+    ) -> Vec<Effect> {
         self.state = state;
+        self.ended_at = Some(now);
+        self.resolving = None;
         vec![Effect::Record, Effect::Disarm, Effect::Show(notice)]
     }
 
@@ -229,40 +247,9 @@ impl Payment {
         }
     }
 
-    pub(super) fn remember(&mut self, now: Timestamp, operation: Operation, answer: &Answer) {
-        let said = match answer {
-            Ok(answered) if answered.order != self.id => NoAnswer::AnotherOrder.to_string(),
-            Ok(answered) => answered.verdict.word(),
-            Err(no_answer) => no_answer.to_string(),
-        };
-        if self.evidence.len() >= EVIDENCE_MAX {
-            self.evidence.remove(EVIDENCE_MAX / 2);
-        }
-        self.evidence.push(Evidence {
-            at: now,
-            operation,
-            said,
-        });
-    }
-
     pub(super) fn elapsed_ms(&self, times: &Times) -> u64 {
         times
             .now
             .since_ms(self.submitted_at.unwrap_or(self.opened_at))
-    }
-}
-
-impl Verdict {
-    /// One word for the evidence list.
-    pub fn word(&self) -> String {
-        match self {
-            Verdict::Approved { .. } => "approved".into(),
-            Verdict::Declined { code, .. } => format!("declined: {code}"),
-            Verdict::Verifying => "customer verifying".into(),
-            Verdict::Pending { .. } => "waiting for the customer".into(),
-            Verdict::NotFound => "order not found".into(),
-            Verdict::Reversed => "reversed".into(),
-            Verdict::NotReversible { .. } => "too late to reverse".into(),
-        }
     }
 }

@@ -3,14 +3,15 @@
 //! Money may have moved from here on. Only the acquirer's own word ends it; no answer leads to
 //! another question, and past the acquirer's clock to a reversal.
 
-use super::{
+use super::masked;
+use crate::domain::payment::{
     NoAnswer, Notice, Operation, Payment, Reason, State, Verdict,
     machine::{Effect, Event, Timer, Times},
 };
 
 impl Payment {
     /// Submitted, Verifying and Unknown: the acquirer has been asked, or may have been.
-    pub(super) fn on_asked(&mut self, event: Event, times: &Times) -> Vec<Effect> {
+    pub(in crate::domain::payment) fn on_asked(&mut self, event: Event, times: &Times) -> Vec<Effect> {
         match event {
             Event::Answer {
                 operation: Operation::Reverse | Operation::Refund,
@@ -23,12 +24,12 @@ impl Payment {
                     Err(NoAnswer::NotSent(_))
                         if operation == Operation::Charge && self.state == State::Submitted =>
                     {
-                        self.cancel(Reason::AcquirerUnreachable)
+                        self.cancel(Reason::AcquirerUnreachable, times.now)
                     }
                     Err(_) => self.learned_nothing(times),
                 }
             }
-            Event::Timer(Timer::Query) => vec![Effect::Query],
+            Event::Timer(Timer::Query) => self.put_question(Operation::Query, times),
             Event::Cancel(reason) => self.reverse(reason, times),
             _ => Vec::new(),
         }
@@ -37,20 +38,21 @@ impl Payment {
     fn told(&mut self, verdict: Verdict, times: &Times) -> Vec<Effect> {
         match verdict {
             Verdict::Approved { acquirer_ref, .. }
-            | Verdict::NotReversible { acquirer_ref, .. } => self.approve(acquirer_ref),
+            | Verdict::NotReversible { acquirer_ref, .. } => self.approve(acquirer_ref, times.now),
             Verdict::Declined { code, text } => {
                 self.reason = Some(Reason::Acquirer {
                     acquirer_code: code,
-                    text,
+                    text: masked(&text),
                 });
                 self.end(
                     State::Declined,
                     Notice::Declined {
                         reason: self.reason.clone(),
                     },
+                    times.now,
                 )
             }
-            Verdict::Reversed => self.end(State::Reversed, Notice::Reversed),
+            Verdict::Reversed => self.end(State::Reversed, Notice::Reversed, times.now),
             Verdict::Verifying => {
                 if self.past_give_up(times) {
                     return self.reverse(Reason::CustomerTooSlow, times);
@@ -105,15 +107,8 @@ impl Payment {
         notice: Notice,
         times: &Times,
     ) -> Vec<Effect> {
-        let asked_once = self.evidence.len() <= 1;
-        let clock = &times.acquirer;
-        let pause_ms = if asked_once {
-            clock.first_query_ms
-        } else {
-            clock.query_interval_ms
-        };
         self.state = state;
-        let again = Effect::Schedule(Timer::Query, pause_ms);
+        let again = self.again(Timer::Query, Operation::Query, times);
         if is_news {
             vec![Effect::Record, Effect::Show(notice), again]
         } else {

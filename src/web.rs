@@ -18,6 +18,7 @@ mod pictures;
 pub mod problem;
 mod refunds;
 mod store_api;
+mod unknown;
 
 use std::{any::Any, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -27,7 +28,10 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
-use store_actors::{ports::JournalDisk, signal::Signals};
+use store_actors::{
+    ports::{JournalDisk, WallClock},
+    signal::Signals,
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +60,7 @@ pub struct Parts {
     pub store: StoreApi,
     pub disk: Arc<dyn JournalDisk>,
     pub signals: Signals,
+    pub clock: Arc<dyn WallClock>,
     pub metrics: MetricsPage,
 }
 
@@ -181,6 +186,7 @@ fn routes(config: &mut ServiceConfig) {
     );
     path("/v1/payments/{id}/qr.svg", vec![get().to(pictures::qr_svg)]);
     path("/v1/payments/{id}/qr.png", vec![get().to(pictures::qr_png)]);
+    path("/v1/unknown", vec![get().to(unknown::list)]);
     path("/v1/refunds/{id}", vec![get().to(refunds::show)]);
     path("/v1/counters", vec![get().to(counters::list)]);
     path(

@@ -9,6 +9,7 @@
 
 mod collect;
 mod effects;
+mod late;
 mod recovery;
 pub mod requests;
 pub mod status;
@@ -17,7 +18,7 @@ mod steps;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -85,6 +86,9 @@ pub struct CounterDeps {
     /// In order of preference.
     pub acquirers: Vec<AcquirerRoute>,
     pub devices: Devices,
+    /// Given to one counter of the store, with all that the configuration has: it also takes up the
+    /// payments of counters that are no longer configured.
+    pub fosters: Option<BTreeSet<CounterId>>,
     pub signals: Signals,
     pub clock: Arc<dyn WallClock>,
     pub entropy: Arc<dyn Entropy>,
@@ -240,10 +244,7 @@ impl Counter {
     }
 
     fn status(&self) -> CounterStatus {
-        let unresolved = self
-            .live
-            .values()
-            .filter(|live| live.payment.state.is_unknown());
+        let unresolved = self.live.values().filter(|live| live.payment.is_unknown());
         CounterStatus {
             id: self.deps.id.clone(),
             tenders: Tender::CONCRETE

@@ -4,6 +4,7 @@
 //! What waits lives in actors, what touches the world lives in the shell's adapters.
 
 pub mod code;
+pub mod double;
 pub mod ids;
 pub mod invariant;
 pub mod money;
@@ -14,3 +15,4 @@ pub mod refund;
 pub mod slip;
 pub mod tender;
 pub mod timestamp;
+pub mod unresolved;

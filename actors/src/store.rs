@@ -3,11 +3,12 @@
 //! `Store` makes one payment of repeated requests, finds the counter a payment belongs to, and
 //! reads the journal. It holds no payment itself. Wiring the whole together is `plan`'s business.
 
+mod open;
 pub mod plan;
 pub mod requests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -19,15 +20,16 @@ use tokio::sync::Mutex;
 use crate::{
     counter::{Counter, CounterStatus, requests as counter},
     domain::{
-        ids::{CounterId, PaymentId},
-        payment::{Fingerprint, Payment},
+        ids::{AcquirerId, CounterId, PaymentId},
+        payment::{AcquirerClock, Fingerprint, Payment, machine::Times},
+        unresolved::Unresolved,
     },
-    ports::JournalDisk,
+    ports::{Entropy, JournalDisk, WallClock},
     supervisor::{AskFailed, Handle, Heartbeat},
 };
 use requests::{
-    CancelPayment, FindPayments, GetCounters, GetPayment, GetRefund, OpenPayment, Opened,
-    RefundOpened, RefundPayment, Refused, Scan,
+    CancelPayment, FindPayments, GetCounters, GetPayment, GetRefund, GetUnknown, RefundOpened,
+    RefundPayment, Refused, Scan,
 };
 
 /// How long a counter may take to get a step onto the disk.
@@ -37,9 +39,28 @@ const COUNTER_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct StoreDeps {
     pub counters: BTreeMap<CounterId, Handle<Counter>>,
     pub disk: Arc<dyn JournalDisk>,
+    pub acquirers: BTreeMap<AcquirerId, AcquirerClock>,
+    pub clock: Arc<dyn WallClock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
-/// Requests with one idempotency key, one after the other.
+/// Who looks after the payments of a counter.
+#[derive(Clone)]
+struct Holders(BTreeMap<CounterId, Handle<Counter>>);
+
+impl Holders {
+    /// The counter itself; for one that the configuration no longer has, the first one, which takes
+    /// up its payments.
+    fn of(&self, id: &CounterId) -> Result<Handle<Counter>, Refused> {
+        let first = || self.0.values().next();
+        let holder = self.0.get(id).or_else(first);
+        holder
+            .cloned()
+            .ok_or_else(|| Refused::NoSuchCounter(id.clone()))
+    }
+}
+
+/// Requests with one idempotency key, or for one reference, one after the other.
 type KeyLock = Arc<Mutex<()>>;
 
 pub struct Store {
@@ -63,43 +84,49 @@ impl Store {
             .ok_or_else(|| Refused::NoSuchCounter(id.clone()))
     }
 
-    /// Runs `work` while no other request with the same key runs.
+    /// Runs `work` while no other request with one of these locks runs.
     fn one_at_a_time<T: 'static>(
         &mut self,
-        fingerprint: Option<&Fingerprint>,
+        locks: impl Iterator<Item = String>,
         work: impl Future<Output = Result<T, Refused>> + 'static,
     ) -> ResponseActFuture<Self, Result<T, Refused>> {
-        let key = fingerprint.map(|fingerprint| fingerprint.key.clone());
-        let lock = key
-            .as_ref()
-            .map(|key| Arc::clone(self.keys.entry(key.clone()).or_default()));
+        // always in the same order, so that no two requests wait for each other
+        let names: BTreeSet<String> = locks.collect();
+        let lock = |name: &String| Arc::clone(self.keys.entry(name.clone()).or_default());
+        let locks: Vec<KeyLock> = names.iter().map(lock).collect();
         let guarded = async move {
-            let _guard = match &lock {
-                Some(lock) => Some(lock.lock().await),
-                None => None,
-            };
+            let mut held = Vec::new();
+            for lock in &locks {
+                held.push(lock.lock().await);
+            }
             work.await
         };
         Box::pin(guarded.into_actor(self).map(move |outcome, this, _| {
-            if let Some(key) = key {
-                // the last one out takes the lock away
-                let unused = this
-                    .keys
-                    .get(&key)
-                    .is_some_and(|lock| Arc::strong_count(lock) == 1);
-                unused.then(|| this.keys.remove(&key));
-            }
+            // the last one out takes the lock away
+            let is_used = |lock: &KeyLock| Arc::strong_count(lock) > 1;
+            this.keys
+                .retain(|name, lock| !names.contains(name) || is_used(lock));
             outcome
         }))
     }
 
-    fn counters_of(&self) -> impl Fn(&CounterId) -> Result<Handle<Counter>, Refused> + 'static {
-        let counters = self.deps.counters.clone();
-        move |id| {
-            counters
-                .get(id)
-                .cloned()
-                .ok_or_else(|| Refused::NoSuchCounter(id.clone()))
+    fn holders(&self) -> Holders {
+        Holders(self.deps.counters.clone())
+    }
+
+    fn new_payment_id(&self) -> PaymentId {
+        let mut random = [0; 10];
+        self.deps.entropy.fill(&mut random);
+        PaymentId::new(self.deps.clock.now(), random)
+    }
+
+    fn times(&self, payment: &Payment) -> Times {
+        let acquirer = payment.acquirer.as_ref();
+        let clock = acquirer.and_then(|id| self.deps.acquirers.get(id));
+        Times {
+            now: self.deps.clock.now(),
+            acquirer: clock.copied().unwrap_or(AcquirerClock::USUAL),
+            collect_timeout_ms: 0,
         }
     }
 }
@@ -129,52 +156,15 @@ fn no_answer(failed: AskFailed) -> Refused {
     Refused::NoAnswer(format!("the counter ({failed})"))
 }
 
-impl Handler<OpenPayment> for Store {
-    type Result = ResponseActFuture<Self, Result<Opened, Refused>>;
-
-    fn handle(&mut self, open: OpenPayment, _: &mut Context<Self>) -> Self::Result {
-        let counter = self.counter(&open.counter);
-        let disk = Arc::clone(&self.deps.disk);
-        let fingerprint = open.fingerprint.clone();
-        self.one_at_a_time(fingerprint.as_ref(), async move {
-            if let Some(payment) = used_before(&disk, open.fingerprint.as_ref()).await? {
-                let same = payment.fingerprint == open.fingerprint;
-                return if same {
-                    Ok(Opened {
-                        payment,
-                        repeated: true,
-                    })
-                } else {
-                    Err(Refused::KeyReused)
-                };
-            }
-            let begin = counter::Begin {
-                money: open.money,
-                tender: open.tender,
-                origin: open.origin,
-                reference: open.reference,
-                fingerprint: open.fingerprint,
-            };
-            let payment = counter?
-                .ask(begin, COUNTER_TIMEOUT)
-                .await
-                .map_err(no_answer)??;
-            Ok(Opened {
-                payment,
-                repeated: false,
-            })
-        })
-    }
-}
-
 impl Handler<RefundPayment> for Store {
     type Result = ResponseActFuture<Self, Result<RefundOpened, Refused>>;
 
     fn handle(&mut self, refund: RefundPayment, _: &mut Context<Self>) -> Self::Result {
-        let counter_of = self.counters_of();
+        let holders = self.holders();
         let disk = Arc::clone(&self.deps.disk);
-        let fingerprint = refund.fingerprint.clone();
-        self.one_at_a_time(fingerprint.as_ref(), async move {
+        let key = refund.fingerprint.as_ref().map(|one| one.key.clone());
+        let lock = key.map(|key| format!("key {key}"));
+        self.one_at_a_time(lock.into_iter(), async move {
             if let Some(payment) = used_before(&disk, refund.fingerprint.as_ref()).await? {
                 let same = |known: &&crate::domain::refund::Refund| {
                     known.fingerprint == refund.fingerprint
@@ -199,7 +189,7 @@ impl Handler<RefundPayment> for Store {
                 reason: refund.reason,
                 fingerprint: refund.fingerprint,
             };
-            let counter = counter_of(&payment.counter)?;
+            let counter = holders.of(&payment.counter)?;
             let (payment, refund) = counter
                 .ask(begin, COUNTER_TIMEOUT)
                 .await
@@ -217,11 +207,12 @@ impl Handler<CancelPayment> for Store {
     type Result = ResponseFuture<Result<Payment, Refused>>;
 
     fn handle(&mut self, CancelPayment(id): CancelPayment, _: &mut Context<Self>) -> Self::Result {
-        let counter_of = self.counters_of();
+        let holders = self.holders();
         let disk = Arc::clone(&self.deps.disk);
         Box::pin(async move {
             let payment = disk.payment(id).await?.ok_or(Refused::NoSuchPayment)?;
-            counter_of(&payment.counter)?
+            holders
+                .of(&payment.counter)?
                 .ask(counter::Cancel(id), COUNTER_TIMEOUT)
                 .await
                 .map_err(no_answer)?
@@ -265,6 +256,24 @@ impl Handler<FindPayments> for Store {
     ) -> Self::Result {
         let disk = Arc::clone(&self.deps.disk);
         Box::pin(async move { Ok(disk.find(filter).await?) })
+    }
+}
+
+impl Handler<GetUnknown> for Store {
+    type Result = ResponseActFuture<Self, Result<Vec<Unresolved>, Refused>>;
+
+    fn handle(&mut self, _: GetUnknown, _: &mut Context<Self>) -> Self::Result {
+        let disk = Arc::clone(&self.deps.disk);
+        let read = async move { disk.unsettled().await };
+        Box::pin(read.into_actor(self).map(|unsettled, this, _| {
+            let unsettled = unsettled?;
+            let lines = unsettled
+                .iter()
+                .flat_map(|payment| Unresolved::of(payment, &this.times(payment)));
+            let mut lines: Vec<Unresolved> = lines.collect();
+            lines.sort_by_key(|line| (line.since, line.payment.id));
+            Ok(lines)
+        }))
     }
 }
 

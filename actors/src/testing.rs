@@ -69,6 +69,8 @@ impl Entropy for SeededEntropy {
 #[derive(Clone, Debug)]
 pub enum Told {
     Say(Verdict),
+    /// So late.
+    SayAfter(Duration, Verdict),
     Fail(NoAnswer),
     Refund(RefundVerdict),
     /// Never answers.
@@ -162,6 +164,10 @@ impl ScriptedAcquirer {
                 verdict: otherwise,
             }),
             Some(Told::Say(verdict)) => Ok(Answered { order, verdict }),
+            Some(Told::SayAfter(pause, verdict)) => {
+                tokio::time::sleep(pause).await;
+                Ok(Answered { order, verdict })
+            }
             Some(Told::Fail(no_answer)) => Err(no_answer),
             Some(Told::Hang) => hang().await,
         }
@@ -213,7 +219,7 @@ impl Acquirer for ScriptedAcquirer {
                 Some(Told::Refund(verdict)) => Ok(verdict),
                 Some(Told::Fail(no_answer)) => Err(no_answer),
                 Some(Told::Hang) => hang().await,
-                None | Some(Told::Say(_)) => Ok(RefundVerdict::Refunded {
+                None | Some(Told::Say(_) | Told::SayAfter(..)) => Ok(RefundVerdict::Refunded {
                     acquirer_ref: "R1".into(),
                     money,
                 }),

@@ -6,6 +6,7 @@ use store_actors::{ports::JournalDisk, signal::Signals};
 
 use super::Failed;
 use crate::{
+    adapters::clock::SystemClock,
     config::Config,
     logging,
     metrics::Metrics,
@@ -35,6 +36,7 @@ async fn serve(config: Config) -> Result<(), Failed> {
             store: StoreApi::of(&store.running.store),
             disk: Arc::clone(&store.journal) as Arc<dyn JournalDisk>,
             signals,
+            clock: Arc::new(SystemClock),
             metrics: Arc::new(move || metrics.page().map_err(|failed| failed.to_string())),
         },
     )?;

@@ -142,6 +142,13 @@ fn clock(acquirer: &mut Section<'_>) -> AcquirerClock {
             0..=600_000,
             usual.reverse_not_before_ms,
         ),
+        reverse_not_after_ms: ms(
+            "reverse_not_after_ms",
+            60_000..=2_592_000_000,
+            usual.reverse_not_after_ms,
+        ),
+        auto_close_ms: ms("auto_close_ms", 1_000..=2_592_000_000, usual.auto_close_ms),
+        interval_max_ms: ms("interval_max_ms", 1_000..=3_600_000, usual.interval_max_ms),
         reverse_interval_ms: ms(
             "reverse_interval_ms",
             10..=120_000,
@@ -157,6 +164,12 @@ fn clock(acquirer: &mut Section<'_>) -> AcquirerClock {
                 "must be more than answer_timeout_ms, {}",
                 clock.answer_timeout_ms
             ),
+        );
+    }
+    if clock.reverse_not_after_ms <= clock.give_up_ms {
+        section.fault(
+            "reverse_not_after_ms",
+            format!("must be more than give_up_ms, {}", clock.give_up_ms),
         );
     }
     clock

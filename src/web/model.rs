@@ -6,11 +6,13 @@
 
 mod devices;
 mod payment;
+mod unknown;
 
 pub use devices::{
     AcquirerModel, CounterModel, CountersModel, DeviceModel, DevicesModel, OutboxModel, TenderModel,
 };
 pub use payment::{PaymentModel, PaymentsModel, RefundModel};
+pub use unknown::UnknownModel;
 
 use serde::{Deserialize, Serialize};
 use store_actors::domain::{
@@ -46,8 +48,8 @@ mirrors! {
     /// What the customer is asked to pay with. `any`: a code or a card, whichever comes first.
     TenderKind as Tender mirrors Tender { CustomerCode, MerchantQr, Card, Any }
     /// Where a payment stands. `approved`, `declined`, `cancelled` and `reversed` are final.
-    /// `unknown` and `reversing`: money may have moved and the store is finding out; take nothing
-    /// else for the same basket until it is final.
+    /// `unknown` and `reversing`: money may have moved and the store is finding out. Another
+    /// payment with the same `reference` may begin: if both turn out paid, this one is paid back.
     StateKind as State mirrors State {
         Opened, Collecting, Submitted, Verifying, Unknown, Reversing, Approved, Declined, Cancelled, Reversed
     }
@@ -72,7 +74,9 @@ pub struct NewPayment {
     #[schema(example = "CNY")]
     pub currency: String,
     pub tender: TenderKind,
-    /// The till's own words for the basket, 1 to 64 characters.
+    /// The till's own words for what is paid, 1 to 64 characters. It is paid once: when a payment
+    /// for it has no outcome and another is begun, only one of them is kept. Parts of a basket that
+    /// are paid apart need references of their own.
     #[serde(default)]
     pub reference: Option<String>,
 }

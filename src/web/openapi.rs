@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{counters, devices, events, health, payments, pictures, refunds};
+use super::{counters, devices, events, health, payments, pictures, refunds, unknown};
 
 /// The whole description.
 #[derive(Debug, OpenApi)]
@@ -15,9 +15,10 @@ use super::{counters, devices, events, health, payments, pictures, refunds};
         description = "Payments of one store. Amounts are decimal strings, times are UTC, errors are RFC 9457 problems.",
     ),
     paths(
-        payments::create, payments::list, payments::show, payments::cancel, refunds::create, refunds::show,
-        pictures::qr_svg, pictures::qr_png, counters::list, pictures::scan_image, devices::list, devices::outbox,
-        events::feed, health::alive, health::ready, health::metrics, document,
+        payments::create, payments::list, payments::show, payments::cancel, unknown::list,
+        refunds::create, refunds::show, pictures::qr_svg, pictures::qr_png, counters::list,
+        pictures::scan_image, devices::list, devices::outbox, events::feed, health::alive,
+        health::ready, health::metrics, document,
     ),
     tags(
         (name = "payments"), (name = "refunds"), (name = "counters"), (name = "devices"), (name = "outbox"),

@@ -42,7 +42,7 @@ const PAGE_MAX: usize = 500;
         (status = 200, description = "Begun by an earlier request with this key", body = PaymentModel),
         (status = 400, description = "invalid-request, idempotency-key-missing", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "no-such-counter: the configuration has no counter of this id", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "not-ready: the counter is there and can't take this now; `obstacles` says why", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "not-ready: the counter is there and can't take this now; `obstacles` says why. paid-already: a payment for this reference that had no outcome turned out paid just now. too-many-tries: too many payments for this reference have no outcome", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "body-too-large", body = Document, content_type = "application/problem+json"),
         (status = 415, description = "unsupported-media-type", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "invalid-amount, foreign-currency, key-reused", body = Document, content_type = "application/problem+json"),

@@ -33,6 +33,8 @@ pub enum Kind {
     RequestTimeout,
     NotReady,
     NotCancellable,
+    PaidAlready,
+    TooManyTries,
     NotRefundable,
     NotCollecting,
     BodyTooLarge,
@@ -84,6 +86,12 @@ impl Kind {
                 409,
                 "not-cancellable",
                 "This payment can't be cancelled any more",
+            ),
+            Kind::PaidAlready => (409, "paid-already", "This reference is paid"),
+            Kind::TooManyTries => (
+                409,
+                "too-many-tries",
+                "Too many payments for this reference have no outcome",
             ),
             Kind::NotRefundable => (409, "not-refundable", "This payment can't be refunded"),
             Kind::NotCollecting => (
@@ -291,6 +299,8 @@ impl From<Refused> for Problem {
             }
             Refused::KeyReused => Kind::KeyReused,
             Refused::NotCancellable(_) => Kind::NotCancellable,
+            Refused::PaidAlready(_) => Kind::PaidAlready,
+            Refused::TooManyTries => Kind::TooManyTries,
             Refused::Refund(RefundRefused::NotApproved(_) | RefundRefused::TooMany) => {
                 Kind::NotRefundable
             }

@@ -9,10 +9,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use actix::{Actor, Context, Handler, Message};
 use store_actors::{
     counter::CounterStatus,
-    domain::{ids::PaymentId, payment::Payment},
+    domain::{ids::PaymentId, payment::Payment, unresolved::Unresolved},
     store::requests::{
-        CancelPayment, FindPayments, GetCounters, GetPayment, GetRefund, OpenPayment, Opened,
-        RefundOpened, RefundPayment, Refused, Scan,
+        CancelPayment, FindPayments, GetCounters, GetPayment, GetRefund, GetUnknown, OpenPayment,
+        Opened, RefundOpened, RefundPayment, Refused, Scan,
     },
     supervisor::Handle,
 };
@@ -34,6 +34,7 @@ pub struct StoreApi {
     pub(super) refund: Ask<RefundPayment, RefundOpened>,
     pub(super) get_refund: Ask<GetRefund, Payment>,
     pub(super) scan: Ask<Scan, PaymentId>,
+    pub(super) unknown: Ask<GetUnknown, Vec<Unresolved>>,
     pub(super) counters: Ask<GetCounters, Vec<CounterStatus>>,
 }
 
@@ -49,6 +50,7 @@ impl StoreApi {
             + Handler<RefundPayment>
             + Handler<GetRefund>
             + Handler<Scan>
+            + Handler<GetUnknown>
             + Handler<GetCounters>,
     {
         Self {
@@ -59,6 +61,7 @@ impl StoreApi {
             refund: asking(store, |answer| answer),
             get_refund: asking(store, |answer| answer),
             scan: asking(store, |answer| answer),
+            unknown: asking(store, |answer| answer),
             counters: asking(store, Ok),
         }
     }

@@ -70,6 +70,7 @@ impl Handler<Fact> for Counter {
             }
             FactKind::AmountTyped { money } => {
                 let begin = Begin {
+                    id: None,
                     money,
                     tender: Tender::Any,
                     origin: Origin::Terminal,

@@ -38,6 +38,7 @@ impl Counter {
                 Effect::Query => self.ask(id, Operation::Query, ctx),
                 Effect::Reverse => self.ask(id, Operation::Reverse, ctx),
                 Effect::Refund(refund) => self.refund(id, refund, ctx),
+                Effect::LookForDoubles => self.look_for_doubles(id, ctx),
                 Effect::Show(notice) => self.show(id, notice),
                 Effect::Schedule(timer, after_ms) => self.schedule(id, timer, after_ms, ctx),
             }
@@ -86,22 +87,21 @@ impl Counter {
 
     /// Shows a payment's words, unless the stand is another's by now.
     pub(super) fn show(&mut self, id: PaymentId, notice: Notice) {
-        if self.at_stand.is_some_and(|held| held != id) {
-            return;
+        let is_refund = matches!(notice, Notice::Refunded { .. });
+        let has_slip = is_refund || matches!(notice, Notice::Approved { .. });
+        let is_anothers = self.at_stand.is_some_and(|held| held != id);
+        if !is_anothers {
+            self.shown = Some((id, notice.clone()));
+            self.command(id, CommandKind::Show(notice));
         }
-        self.shown = Some((id, notice.clone()));
-        let approved = matches!(notice, Notice::Approved { .. } | Notice::Refunded { .. });
-        self.command(id, CommandKind::Show(notice));
-        if approved
+        // money that went back by itself has a slip even while the next customer pays
+        if has_slip
+            && (is_refund || !is_anothers)
             && self.deps.settings.print_slips
             && let Some(live) = self.live.get(&id)
         {
-            self.command(
-                id,
-                CommandKind::Print {
-                    lines: slip::lines(&live.payment),
-                },
-            );
+            let lines = slip::lines(&live.payment);
+            self.command(id, CommandKind::Print { lines });
         }
     }
 
@@ -141,7 +141,13 @@ impl Counter {
         }
     }
 
-    fn schedule(&mut self, id: PaymentId, timer: Timer, after_ms: u64, ctx: &mut Context<Self>) {
+    pub(super) fn schedule(
+        &mut self,
+        id: PaymentId,
+        timer: Timer,
+        after_ms: u64,
+        ctx: &mut Context<Self>,
+    ) {
         let due = ctx.run_later(Duration::from_millis(after_ms), move |this, ctx| {
             if let Some(live) = this.live.get_mut(&id) {
                 live.timers.remove(&timer);
@@ -218,7 +224,7 @@ impl Counter {
         question: impl Future<Output = Answer> + 'static,
     ) {
         ctx.spawn(question.into_actor(self).map(move |answer, this, ctx| {
-            this.step(id, Event::Answer { operation, answer }, None, ctx);
+            this.answered(id, Event::Answer { operation, answer }, ctx);
         }));
     }
 

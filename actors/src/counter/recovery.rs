@@ -1,13 +1,14 @@
 //! Taking up what was under way: after a start of the program, after a restart of this actor, and
 //! at intervals, so that no payment in the journal is without somebody who asks for it (PAY-3).
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use actix::prelude::*;
 
 use super::{Counter, Live, steps::append_until_known};
 use crate::{
     domain::{
+        ids::CounterId,
         payment::{Event, Payment},
         record::Body,
     },
@@ -49,6 +50,11 @@ impl Counter {
         });
     }
 
+    fn looks_after(&self, counter: &CounterId) -> bool {
+        let is_stranger = |configured: &BTreeSet<CounterId>| !configured.contains(counter);
+        *counter == self.deps.id || self.deps.fosters.as_ref().is_some_and(is_stranger)
+    }
+
     fn adopt(
         &mut self,
         unsettled: Result<Vec<Payment>, JournalFailed>,
@@ -68,7 +74,7 @@ impl Counter {
         let now = self.deps.clock.now();
         let own = unsettled
             .into_iter()
-            .filter(|payment| payment.counter == self.deps.id);
+            .filter(|payment| self.looks_after(&payment.counter));
         let orphans: Vec<Payment> = own
             .filter(|payment| !self.live.contains_key(&payment.id))
             .filter(|payment| now.since_ms(payment.changed_at) >= min_age_ms)
@@ -76,7 +82,8 @@ impl Counter {
         for payment in orphans {
             let id = payment.id;
             tracing::info!(counter = %self.deps.id, payment = %id, state = payment.state.as_str(), "taken up again");
-            if payment.state.holds_stand() && self.at_stand.is_none() {
+            let is_own = payment.counter == self.deps.id;
+            if is_own && payment.state.holds_stand() && self.at_stand.is_none() {
                 self.at_stand = Some(id);
             }
             self.live.insert(id, Live::new(payment));

@@ -22,11 +22,22 @@ use crate::{
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Payment, Refused>")]
 pub struct Begin {
+    /// Where the caller has named it elsewhere already.
+    pub id: Option<PaymentId>,
     pub money: Money,
     pub tender: Tender,
     pub origin: Origin,
     pub reference: Option<String>,
     pub fingerprint: Option<Fingerprint>,
+}
+
+/// Another payment for the same reference is about to begin: answers with the payment as it is on
+/// disk, tied to the other if it may still pay.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Payment, Refused>")]
+pub struct Replace {
+    pub payment: PaymentId,
+    pub by: PaymentId,
 }
 
 /// Cancels what is collecting, reverses what was submitted.
@@ -71,7 +82,7 @@ impl Counter {
         if !readiness.ready {
             return Err(Refused::NotReady(readiness.obstacles));
         }
-        let id = self.new_payment_id();
+        let id = begin.id.unwrap_or_else(|| self.new_payment_id());
         let opening = Opening {
             id,
             counter: self.deps.id.clone(),
@@ -128,6 +139,22 @@ impl Handler<Begin> for Counter {
             Ok(_) => Box::pin(heard(opened)),
             Err(refused) => Box::pin(async move { Err(refused) }),
         }
+    }
+}
+
+impl Handler<Replace> for Counter {
+    type Result = ResponseFuture<Result<Payment, Refused>>;
+
+    fn handle(&mut self, replace: Replace, ctx: &mut Context<Self>) -> Self::Result {
+        let id = replace.payment;
+        if !self.live.contains_key(&id) {
+            let disk = self.deps.disk.clone();
+            return Box::pin(async move { disk.payment(id).await?.ok_or(Refused::NoSuchPayment) });
+        }
+        let (waiter, stepped) = oneshot::channel();
+        let event = Event::Replaced { by: replace.by };
+        self.step(id, event, Some(waiter), ctx);
+        Box::pin(heard(stepped))
     }
 }
 

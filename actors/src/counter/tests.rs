@@ -1,6 +1,8 @@
 //! A counter with a journal, an acquirer and a store in front of it, on paused time; devices' facts
 //! are sent by hand.
 
+mod unknown;
+
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::prelude::*;
@@ -17,7 +19,7 @@ use crate::{
         record::Body,
         refund::{RefundRefused, RefundState},
     },
-    journal::{Journal, JournalDeps, memory::MemoryDisk},
+    journal::{Append, Journal, JournalDeps, memory::MemoryDisk},
     ports::{Acquirer, JournalFailed},
     signal::Signal,
     store::{
@@ -48,6 +50,7 @@ struct Shop {
     disk: MemoryDisk,
     acquirer: Arc<ScriptedAcquirer>,
     counter: Handle<Counter>,
+    journal: Handle<Journal>,
     store: Handle<Store>,
     signals: Signals,
     _supervision: Supervision,
@@ -108,26 +111,31 @@ fn shop_on(disk: MemoryDisk) -> Shop {
             print_slips: false,
             linger_ms: 3_000,
         },
-        journal,
+        journal: journal.clone(),
         disk: Arc::new(disk.clone()),
         acquirers: vec![AcquirerRoute {
             profile: acquirer.profile().clone(),
             desk,
             status,
         }],
+        fosters: Some(BTreeSet::from(["01".parse().unwrap()])),
         devices: Devices {
             scanner: Some(("01-scanner".parse().unwrap(), Handle::absent())),
             ..Devices::default()
         },
         signals: signals.clone(),
         clock,
-        entropy,
+        entropy: entropy.clone(),
     };
+    let (clock, entropy) = (deps.clock.clone(), entropy);
     let counter = supervision.child(ChildSpec::new("01"), move || Counter::new(deps.clone()));
     let counters = BTreeMap::from([("01".parse().unwrap(), counter.clone())]);
     let store_deps = StoreDeps {
         counters,
         disk: Arc::new(disk.clone()),
+        acquirers: BTreeMap::from([(acquirer.profile().id.clone(), acquirer.profile().clock)]),
+        clock,
+        entropy,
     };
     let store = supervision.child(ChildSpec::new("store"), move || {
         Store::new(store_deps.clone())
@@ -136,6 +144,7 @@ fn shop_on(disk: MemoryDisk) -> Shop {
         disk,
         acquirer,
         counter,
+        journal,
         store,
         signals,
         _supervision: supervision,

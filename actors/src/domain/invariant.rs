@@ -106,12 +106,12 @@ pub fn intent_first(
     let recorded_at = effects.iter().position(|effect| *effect == Effect::Record);
     let sent_at = effects
         .iter()
-        .position(|effect| matches!(effect, Effect::Charge));
+        .position(|effect| matches!(effect, Effect::Charge | Effect::Reverse | Effect::Refund(_)));
     match (sent_at, recorded_at) {
         (Some(sent), Some(recorded)) if recorded < sent => Ok(()),
         (Some(_), _) => broken(
             Rule::Pay2,
-            format!("{} is charged before its intent is recorded", after.id),
+            format!("{} moves money before its intent is recorded", after.id),
         ),
         (None, None) if before.state != after.state => broken(
             Rule::Pay2,

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     code::CodeRefused,
+    double::Replacement,
     ids::{AcquirerId, CounterId, PaymentId, RefundId},
     money::Money,
     refund::Refund,
@@ -202,6 +203,9 @@ pub struct Payment {
     pub ended_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub refunds: Vec<Refund>,
+    /// Later payments for the same reference, begun while this one's outcome was not known.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub replaced_by: Vec<Replacement>,
 }
 
 /// What a payment is opened with.
@@ -240,6 +244,7 @@ impl Payment {
             resolving: None,
             ended_at: None,
             refunds: Vec::new(),
+            replaced_by: Vec::new(),
         }
     }
 
@@ -254,10 +259,11 @@ impl Payment {
         self.refunds.iter().find(|refund| refund.id == id)
     }
 
-    /// Nothing is outstanding: final without a doubt, and every refund is.
+    /// Nothing is outstanding: final without a doubt, perhaps not paid twice, and every refund is.
     pub fn is_settled(&self) -> bool {
         self.state.is_final()
             && self.resolving.is_none()
+            && !self.is_perhaps_double()
             && self.refunds.iter().all(|refund| refund.state.is_final())
     }
 }

@@ -241,11 +241,7 @@ impl Refund {
         clock.doubled_ms(clock.refund_interval_ms, self.attempts)
     }
 
-    fn answered(
-        &mut self,
-        answer: Result<RefundVerdict, NoAnswer>,
-        times: &Times,
-    ) -> Vec<Effect> {
+    fn answered(&mut self, answer: Result<RefundVerdict, NoAnswer>, times: &Times) -> Vec<Effect> {
         let now = times.now;
         let said = match &answer {
             Ok(RefundVerdict::Refunded { .. }) => "refunded".into(),

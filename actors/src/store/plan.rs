@@ -5,7 +5,7 @@
 //! devices through handles, so either side may be rebuilt alone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -94,9 +94,13 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
         counters.insert(counter.id.clone(), handle);
     }
     let outbox = start_outbox(&plan, &supervision);
+    let clock_of = |acquirer: &AcquirerRoute| (acquirer.profile.id.clone(), acquirer.profile.clock);
     let deps = StoreDeps {
         counters,
         disk: Arc::clone(&plan.disk),
+        acquirers: acquirers.iter().map(clock_of).collect(),
+        clock: Arc::clone(&plan.clock),
+        entropy: Arc::clone(&plan.entropy),
     };
     let store = supervision.child(ChildSpec::new("store"), move || Store::new(deps.clone()));
     if let Some(outbox) = &outbox {
@@ -228,6 +232,9 @@ fn start_counter(
     let itself: Arc<OnceLock<Handle<Counter>>> = Arc::default();
     let facts = fact_sink(Arc::clone(&itself), plan.signals.clone());
     let devices = start_devices(plan, counter, facts, supervision)?;
+    // the store sends to the first one in the order of their ids, too
+    let configured: BTreeSet<CounterId> = plan.counters.iter().map(|one| one.id.clone()).collect();
+    let is_first = configured.first() == Some(&counter.id);
     let deps = CounterDeps {
         id: counter.id.clone(),
         settings: counter.settings.clone(),
@@ -235,6 +242,7 @@ fn start_counter(
         disk: Arc::clone(&plan.disk),
         acquirers: acquirers.to_vec(),
         devices,
+        fosters: is_first.then(|| configured.clone()),
         signals: plan.signals.clone(),
         clock: Arc::clone(&plan.clock),
         entropy: Arc::clone(&plan.entropy),

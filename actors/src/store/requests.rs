@@ -14,6 +14,7 @@ use crate::{
         readiness::Obstacle,
         refund::RefundRefused,
         tender::Tender,
+        unresolved::Unresolved,
     },
     ports::{JournalFailed, PaymentFilter},
 };
@@ -29,6 +30,10 @@ pub enum Refused {
     NoSuchRefund,
     #[error("the counter can't take this now")]
     NotReady(Vec<Obstacle>),
+    #[error("payment {0} for the same reference is paid")]
+    PaidAlready(PaymentId),
+    #[error("too many payments for this reference are without an outcome")]
+    TooManyTries,
     #[error("this idempotency key was used with another request")]
     KeyReused,
     #[error("a payment that is {} can't be cancelled", .0.as_str())]
@@ -78,6 +83,11 @@ pub struct GetPayment(pub PaymentId);
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Vec<Payment>, Refused>")]
 pub struct FindPayments(pub PaymentFilter);
+
+/// All that nobody knows yet, the oldest first.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<Unresolved>, Refused>")]
+pub struct GetUnknown;
 
 /// Stops collecting, or undoes what was submitted. Answers with the payment as it then is:
 /// cancelled or reversing.

@@ -109,5 +109,7 @@ fn refund(n: u8, minor_units: u64, state: RefundState) -> Refund {
         acquirer_ref: None,
         refusal: None,
         last_word: None,
+        attempts: 0,
+        due: None,
     }
 }

@@ -56,8 +56,12 @@ pub struct PaymentModel {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refundable_amount: Option<String>,
     pub refunds: Vec<RefundModel>,
-    /// What was said by whom, the newest last.
+    /// What was asked of the acquirer and what it said, the newest last: the first and the last
+    /// questions.
     pub evidence: Vec<EvidenceModel>,
+    /// Later payments for the same reference, begun while this one's outcome was not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaced_by: Vec<String>,
 }
 
 /// What the store does next by itself.
@@ -68,6 +72,9 @@ pub enum NextAction {
     WaitForAcquirer,
     AskAcquirer,
     Reverse,
+    Refund,
+    /// Until another payment for the same reference has ended.
+    WaitForReplacement,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,11 +115,18 @@ pub struct ReasonModel {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Evidence)]
 pub struct EvidenceModel {
+    /// When the question was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub sent_at: Option<String>,
+    /// When the answer came or the waiting ended; until then, when it was sent.
     #[schema(format = DateTime)]
     pub at: String,
     /// `charge`, `query`, `reverse`, `refund`.
     pub operation: &'static str,
-    pub said: String,
+    /// Absent while the answer is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
 }
 
 /// One refund.
@@ -191,11 +205,16 @@ impl From<&Payment> for PaymentModel {
                 .map(|refund| RefundModel::of(payment, refund))
                 .collect(),
             evidence: payment.evidence.iter().map(EvidenceModel::from).collect(),
+            replaced_by: payment
+                .replaced_by
+                .iter()
+                .map(|tie| tie.payment.to_string())
+                .collect(),
         }
     }
 }
 
-fn amount(money: Money) -> String {
+pub(super) fn amount(money: Money) -> String {
     money.amount().to_string()
 }
 
@@ -273,6 +292,7 @@ impl From<&Reason> for ReasonModel {
 impl From<&Evidence> for EvidenceModel {
     fn from(evidence: &Evidence) -> Self {
         Self {
+            sent_at: evidence.sent_at.map(|at| at.to_string()),
             at: evidence.at.to_string(),
             operation: evidence.operation.as_str(),
             said: evidence.said.clone(),

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use store_actors::domain::{
+    double::Replacement,
     money::Currency,
-    payment::{Evidence, Operation, Reason, State},
+    payment::{Evidence, Operation, Reason, Resolving, State},
     tender::{Presented, Scheme, Tender},
 };
 
@@ -87,12 +88,9 @@ async fn a_payment_shows_all_there_is_to_know() {
         acquirer_code: "05".into(),
         text: "no".into(),
     });
-    let said = "no answer in time".to_owned();
-    known.evidence.push(Evidence {
-        at: known.opened_at,
-        operation: Operation::Charge,
-        said,
-    });
+    let mut asked = Evidence::sent(Operation::Charge, known.opened_at);
+    asked.answered("no answer in time", known.opened_at.plus_ms(10_000));
+    known.evidence.push(asked);
     shop.know(known.clone());
     let shown = shop.get(&format!("/v1/payments/{}", known.id)).await.json();
     assert_eq!(shown["state"], "unknown");
@@ -240,4 +238,45 @@ async fn the_payments_command_prints_what_the_api_lists() {
         .collect();
     let listed = shop.get("/v1/payments?limit=2").await.json();
     assert_eq!(serde_json::Value::Array(lines), listed["payments"]);
+}
+
+#[actix_web::test]
+async fn what_nobody_knows_is_a_list_with_age_evidence_and_next_action() {
+    let shop = Shop::open().await;
+    let none = shop.get("/v1/unknown").await.json();
+    assert_eq!(none, json!({ "count": 0, "oldest_ms": 0, "unknown": [] }));
+    let mut unknown = payment(1, |opening| opening.reference = Some("B1".into()));
+    unknown.state = State::Unknown;
+    let mut asked = Evidence::sent(Operation::Query, unknown.opened_at);
+    asked.answered("no answer in time", unknown.opened_at.plus_ms(10_000));
+    unknown.evidence.push(asked);
+    unknown.resolving = Some(Resolving {
+        queries: 3,
+        ..Resolving::begun(unknown.opened_at, unknown.opened_at.plus_ms(15_000))
+    });
+    unknown.submitted_at = Some(unknown.opened_at);
+    unknown.replaced_by.push(Replacement {
+        payment: payment(9, |_| {}).id,
+        at: unknown.opened_at,
+    });
+    shop.know(payment(2, |_| {}));
+    shop.know(unknown.clone());
+    let list = shop.get("/v1/unknown").await.json();
+    assert_eq!(list["count"], 1);
+    assert_eq!(list["oldest_ms"], list["unknown"][0]["age_ms"]);
+    let line = &list["unknown"][0];
+    assert_eq!(line["what"], "outcome");
+    assert_eq!(line["amount"], "12.50");
+    assert_eq!(line["next_action"], "ask_acquirer");
+    assert_eq!(line["queries"], 3);
+    assert_eq!(
+        line["next_at"],
+        unknown.opened_at.plus_ms(15_000).to_string()
+    );
+    assert_eq!(line["payment"]["id"], unknown.id.to_string());
+    let evidence = &line["payment"]["evidence"][0];
+    assert_eq!(evidence["sent_at"], unknown.opened_at.to_string());
+    assert_eq!(evidence["said"], "no answer in time");
+    let tie = &line["payment"]["replaced_by"][0];
+    assert_eq!(*tie, payment(9, |_| {}).id.to_string());
 }

@@ -15,11 +15,12 @@ use store_actors::{
     domain::{
         ids::{CounterId, PaymentId, RefundId},
         money::{Currency, Money},
-        payment::{Fingerprint, Opening, Origin, Payment, State},
+        payment::{AcquirerClock, Fingerprint, Opening, Origin, Payment, State, machine::Times},
         record::Body,
         refund::{Refund, RefundState},
         tender::Tender,
         timestamp::Timestamp,
+        unresolved::Unresolved,
     },
     journal::memory::MemoryDisk,
     ports::{JournalDisk as _, PaymentFilter},
@@ -92,6 +93,11 @@ answers! {
         let holds = |payment: &&Payment| payment.refund(get.0).is_some();
         script.payments.values().find(holds).cloned().ok_or(Refused::NoSuchRefund)
     };
+    GetUnknown => Vec<Unresolved>, |script, _unknown| {
+        let times = Times { now: now(), acquirer: AcquirerClock::USUAL, collect_timeout_ms: 0 };
+        let lines = script.payments.values().flat_map(|payment| Unresolved::of(payment, &times));
+        Ok(lines.collect())
+    };
     Scan => PaymentId, |script, scan| {
         script.scanned.push(scan.text.expose().to_owned());
         script.payments.keys().next().copied().ok_or(Refused::NotCollecting)
@@ -162,6 +168,8 @@ fn refund_payment(script: &mut Script, refund: RefundPayment) -> Result<RefundOp
         acquirer_ref: None,
         refusal: None,
         last_word: None,
+        attempts: 0,
+        due: None,
     });
     Ok(RefundOpened {
         payment: payment.clone(),
@@ -275,6 +283,7 @@ impl Shop {
             store: StoreApi::of(&store),
             disk: Arc::new(disk.clone()),
             signals: signals.clone(),
+            clock: Arc::new(SystemClock),
             metrics: Arc::new(move || metrics.page().map_err(|cause| cause.to_string())),
         };
         let bound = serve(&api, parts).unwrap();

@@ -10,7 +10,8 @@ use super::{
     answer::RefundVerdict, clock::AcquirerClock,
 };
 use crate::domain::{
-    ids::{AcquirerId, RefundId},
+    double::Standing,
+    ids::{AcquirerId, PaymentId, RefundId},
     money::Money,
     payment::Fingerprint,
     tender::{Presented, Tender},
@@ -50,6 +51,12 @@ pub enum Event {
         id: RefundId,
         answer: Result<RefundVerdict, NoAnswer>,
     },
+    /// Another payment for the same reference is about to begin.
+    Replaced {
+        by: PaymentId,
+    },
+    /// How those that replaced this one stand.
+    DoublesSeen(Vec<Standing>),
 }
 
 /// What a timer is for.
@@ -59,6 +66,7 @@ pub enum Timer {
     Query,
     Reverse,
     Refund(RefundId),
+    Doubles,
 }
 
 /// What is to be done. In order; after a `Record`, only once it is on disk.
@@ -71,6 +79,8 @@ pub enum Effect {
     Query,
     Reverse,
     Refund(RefundId),
+    /// Look up how the payments that replaced this one stand.
+    LookForDoubles,
     Show(Notice),
     Schedule(Timer, u64),
 }
@@ -105,6 +115,9 @@ impl Payment {
             Event::RefundAnswer { id, answer } => next.refund_answered(id, answer, times),
             Event::Timer(Timer::Refund(id)) => next.refund_due(id, times),
             Event::Recovered => next.recovered(times),
+            Event::Replaced { by } => next.replaced(by, times),
+            Event::DoublesSeen(standings) => next.doubles_seen(&standings, times),
+            Event::Timer(Timer::Doubles) => next.look_for_doubles(),
             event => match self.state {
                 State::Opened | State::Collecting => next.on_stand(event, times),
                 State::Submitted | State::Verifying | State::Unknown => next.on_asked(event, times),
@@ -180,7 +193,12 @@ impl Payment {
             State::Approved | State::Declined | State::Cancelled | State::Reversed => Vec::new(),
         };
         effects.extend(self.take_up_refunds(times));
-        if effects.iter().skip(1).any(|effect| *effect == Effect::Record) {
+        effects.extend(self.look_for_doubles());
+        if effects
+            .iter()
+            .skip(1)
+            .any(|effect| *effect == Effect::Record)
+        {
             effects.retain(|effect| *effect != Effect::Record);
             effects.insert(0, Effect::Record);
         }
@@ -213,15 +231,12 @@ impl Payment {
     pub(super) fn approve(&mut self, acquirer_ref: String, now: Timestamp) -> Vec<Effect> {
         self.acquirer_ref = Some(acquirer_ref);
         let notice = Notice::Approved { money: self.money };
-        self.end(State::Approved, notice, now)
+        let mut effects = self.end(State::Approved, notice, now);
+        effects.extend(self.look_for_doubles());
+        effects
     }
 
-    pub(super) fn end(
-        &mut self,
-        state: State,
-        notice: Notice,
-        now: Timestamp,
-    ) -> Vec<Effect> {
+    pub(super) fn end(&mut self, state: State, notice: Notice, now: Timestamp) -> Vec<Effect> {
         self.state = state;
         self.ended_at = Some(now);
         self.resolving = None;

@@ -119,7 +119,8 @@ impl Payment {
 
     fn resolving_mut(&mut self, times: &Times) -> &mut Resolving {
         let (submitted, now) = (self.submitted_at.unwrap_or(self.opened_at), times.now);
-        self.resolving.get_or_insert(Resolving::begun(submitted, now))
+        self.resolving
+            .get_or_insert(Resolving::begun(submitted, now))
     }
 
     fn due_in(&mut self, pause_ms: u64, times: &Times) {

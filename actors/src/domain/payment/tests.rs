@@ -142,6 +142,7 @@ fn effect(effect: &Effect) -> String {
         Effect::Query => "query".into(),
         Effect::Reverse => "reverse".into(),
         Effect::Refund(_) => "refund".into(),
+        Effect::LookForDoubles => "look".into(),
         Effect::Show(shown) => format!("show:{}", notice(shown)),
         Effect::Schedule(timer, ms) => format!("{}@{ms}", format!("{timer:?}").to_lowercase()),
     }
@@ -203,9 +204,9 @@ fn silence_is_unknown_until_the_acquirer_speaks() {
         "0     collect          -> collecting | record arm show:please_pay collect@90000
          0     present code     -> submitted  | record disarm show:processing charge
          10000 charge: silence  -> unknown    | record show:unknown query@5000
-         15000 timer query      -> unknown    | query
+         15000 timer query      -> unknown    | record query
          15100 query: 5xx       -> unknown    | query@5000
-         20100 timer query      -> unknown    | query
+         20100 timer query      -> unknown    | record query
          20200 query: not-sent  -> unknown    | query@5000
          25200 query: forged    -> unknown    | query@5000
          25300 query: another-order -> unknown | query@5000
@@ -223,10 +224,11 @@ fn what_stays_unknown_is_undone_for_as_long_as_it_takes() {
          10000 charge: silence  -> unknown    | record show:unknown query@5000
          60000 query: silence   -> reversing  | record disarm show:reversing reverse
          61000 reverse: silence -> reversing  | reverse@2000
-         63000 timer reverse    -> reversing  | reverse
+         63000 timer reverse    -> reversing  | record reverse
          63000 reverse: verifying -> reversing | reverse@4000
          64000 charge: approved -> reversing  |
          64000 query: declined  -> reversing  |
+         67000 timer reverse    -> reversing  | record reverse
          67000 reverse: another-order -> reversing | reverse@8000
          75000 reverse: reversed -> reversed  | record disarm show:reversed",
     );
@@ -463,19 +465,23 @@ fn a_refund_without_an_answer_is_repeated_under_its_id() {
         unknown.effects,
         [Effect::Record, Effect::Schedule(Timer::Refund(id), 10_000)]
     );
-    let still = silent(&unknown.payment);
-    assert_eq!(still.effects, [Effect::Schedule(Timer::Refund(id), 10_000)]);
+    let again = unknown
+        .payment
+        .on(Event::Timer(Timer::Refund(id)), &times(10_005));
+    assert_eq!(again.effects, [Effect::Record, Effect::Refund(id)]);
+    let still = silent(&again.payment);
     assert_eq!(
-        still
-            .payment
-            .on(Event::Timer(Timer::Refund(id)), &times(6))
-            .effects,
-        [Effect::Refund(id)]
+        still.effects,
+        [Effect::Schedule(Timer::Refund(id), 20_000)],
+        "the pause doubles"
     );
+    let restarted = |at_ms| still.payment.on(Event::Recovered, &times(at_ms)).effects;
     assert_eq!(
-        still.payment.on(Event::Recovered, &times(6)).effects,
-        [Effect::Refund(id)]
+        restarted(15_005),
+        [Effect::Schedule(Timer::Refund(id), 5_000)],
+        "not before it is due"
     );
+    assert_eq!(restarted(99_000), [Effect::Record, Effect::Refund(id)]);
 }
 
 #[test]
@@ -489,7 +495,93 @@ fn the_evidence_stays_bounded_and_keeps_the_first_words() {
         payment = payment.on(event("query: silence"), &times(10)).payment;
     }
     assert_eq!(payment.evidence.len(), EVIDENCE_MAX);
-    assert_eq!(payment.evidence[0].said, "waiting for the customer");
+    let first = payment.evidence[0].said.as_deref();
+    assert_eq!(first, Some("waiting for the customer"));
+    assert_eq!(payment.evidence_dropped, 101 - 12);
+}
+
+#[test]
+fn past_the_latest_reversal_the_acquirer_is_asked_and_a_payment_found_is_paid_back() {
+    let paid = play(
+        opened(Tender::CustomerCode),
+        "0        collect             -> collecting | record arm show:please_pay collect@90000
+         0        present code        -> submitted  | record disarm show:processing charge
+         10000    charge: silence     -> unknown    | record show:unknown query@5000
+         60000    query: silence      -> reversing  | record disarm show:reversing reverse
+         86399000 reverse: silence    -> reversing  | reverse@2000
+         86401000 timer reverse       -> reversing  | record query
+         86402000 reverse: 5xx        -> reversing  | reverse@25000
+         86427000 timer reverse       -> reversing  | record query
+         86428000 query: silence      -> reversing  | reverse@10000
+         86438000 timer reverse       -> reversing  | record query
+         86439000 query: approved     -> approved   | record refund",
+    );
+    let reason = paid.refunds[0].reason.as_deref();
+    assert_eq!(reason, Some("paid after the till had given up"));
+}
+
+#[test]
+fn an_order_nobody_knows_past_its_automatic_close_holds_no_money() {
+    play(
+        opened(Tender::CustomerCode),
+        "0        collect             -> collecting | record arm show:please_pay collect@90000
+         0        present code        -> submitted  | record disarm show:processing charge
+         10000    charge: silence     -> unknown    | record show:unknown query@5000
+         60000    query: silence      -> reversing  | record disarm show:reversing reverse
+         86401000 timer reverse       -> reversing  | record query
+         86402000 query: not-found    -> reversed   | record disarm show:reversed",
+    );
+}
+
+#[test]
+fn an_approval_after_the_end_is_asked_about_and_paid_back_once() {
+    let reversed = "0    collect           -> collecting | record arm show:please_pay collect@90000
+         0     present code      -> submitted  | record disarm show:processing charge
+         3000  cancel            -> reversing  | record disarm show:reversing reverse
+         3100  reverse: reversed -> reversed   | record disarm show:reversed
+         3200  query: silence    -> reversed   |
+         4000  charge: approved  -> reversed   | record query@25000";
+    let in_doubt = play(opened(Tender::CustomerCode), reversed);
+    assert!(in_doubt.is_in_doubt() && !in_doubt.is_settled());
+    play(
+        in_doubt.clone(),
+        "29000 timer query     -> reversed | record query
+         29100 query: reversed -> reversed | record",
+    );
+    let paid = play(
+        in_doubt.clone(),
+        "9000  restart         -> reversed | query@20000
+         29000 timer query     -> reversed | record query
+         29100 charge: approved -> reversed |
+         29200 query: silence  -> reversed | query@5000
+         34200 timer query     -> reversed | record query
+         34300 query: approved -> reversed | record refund
+         34400 charge: approved -> reversed |",
+    );
+    assert_eq!(paid.refunds.len(), 1);
+    assert_eq!(paid.refunds[0].money, paid.money);
+    let gone = play(
+        in_doubt,
+        "7300000 timer query      -> reversed | record query
+         7300100 query: not-found -> reversed | record",
+    );
+    assert!(gone.is_settled());
+}
+
+#[test]
+fn a_restart_waits_for_what_was_not_yet_due() {
+    let submitted = play(
+        opened(Tender::CustomerCode),
+        "0 collect      -> collecting | record arm show:please_pay collect@90000
+         0 present code -> submitted  | record disarm show:processing charge",
+    );
+    let resumed = play(
+        submitted,
+        "3000 restart -> unknown | record show:unknown query@2000
+         4000 restart -> unknown | record show:unknown query@1000",
+    );
+    let heard = resumed.evidence[0].said.as_deref();
+    assert_eq!(heard, Some("not heard: the controller was restarted"));
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

@@ -11,7 +11,11 @@ use crate::domain::payment::{
 
 impl Payment {
     /// Submitted, Verifying and Unknown: the acquirer has been asked, or may have been.
-    pub(in crate::domain::payment) fn on_asked(&mut self, event: Event, times: &Times) -> Vec<Effect> {
+    pub(in crate::domain::payment) fn on_asked(
+        &mut self,
+        event: Event,
+        times: &Times,
+    ) -> Vec<Effect> {
         match event {
             Event::Answer {
                 operation: Operation::Reverse | Operation::Refund,

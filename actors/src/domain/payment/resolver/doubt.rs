@@ -58,7 +58,10 @@ impl Payment {
         answer: Answer,
         times: &Times,
     ) -> Vec<Effect> {
-        let is_ours = operation == Operation::Query && self.awaits(operation);
+        let since = self
+            .resolving
+            .map_or(times.now, |resolving| resolving.since);
+        let is_ours = operation == Operation::Query && self.awaits(operation, since);
         self.remember(times.now, operation, &answer);
         if !is_ours {
             return Vec::new();

@@ -99,16 +99,25 @@ impl Payment {
         }
     }
 
-    /// Whether an answer to this question is being waited for: its asking is the newest evidence.
-    pub(in crate::domain::payment) fn awaits(&self, operation: Operation) -> bool {
-        self.evidence
-            .last()
-            .is_some_and(|last| last.operation == operation && last.said.is_none())
+    /// Whether an answer to such a question, sent then or later, is being waited for. An answer to
+    /// an earlier one may tell how things stood before they were undone.
+    pub(in crate::domain::payment) fn awaits(
+        &self,
+        operation: Operation,
+        since: Timestamp,
+    ) -> bool {
+        let is_new = |sent_at: Option<Timestamp>| sent_at.is_some_and(|sent_at| sent_at >= since);
+        let mut open = self.evidence.iter().filter(|known| known.said.is_none());
+        open.any(|known| known.operation == operation && is_new(known.sent_at))
     }
 
     /// A restart ends the waiting for every answer.
     pub(in crate::domain::payment) fn ask_cut_off(&mut self, now: Timestamp) {
-        for open in self.evidence.iter_mut().filter(|known| known.said.is_none()) {
+        for open in self
+            .evidence
+            .iter_mut()
+            .filter(|known| known.said.is_none())
+        {
             open.answered("not heard: the controller was restarted", now);
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::{
         Notice, Operation, Payment, Reason, State, Verdict,
         machine::{Effect, Event, Timer, Times},
     },
+    timestamp::Timestamp,
 };
 
 /// Why the store pays back by itself.
@@ -46,7 +47,7 @@ impl Payment {
             Event::Answer {
                 operation: Operation::Query,
                 answer,
-            } if !self.may_reverse(times) && self.awaits(Operation::Query) => {
+            } if self.awaits(Operation::Query, self.latest_reversal(times)) => {
                 self.remember(times.now, Operation::Query, &answer);
                 match self.checked(answer) {
                     Ok(
@@ -94,7 +95,12 @@ impl Payment {
 
     /// Whether the acquirer still takes a reversal.
     pub(super) fn may_reverse(&self, times: &Times) -> bool {
-        self.elapsed_ms(times) <= times.acquirer.reverse_not_after_ms
+        times.now <= self.latest_reversal(times)
+    }
+
+    fn latest_reversal(&self, times: &Times) -> Timestamp {
+        let submitted = self.submitted_at.unwrap_or(self.opened_at);
+        submitted.plus_ms(times.acquirer.reverse_not_after_ms)
     }
 
     fn undo_now(&mut self, times: &Times) -> Vec<Effect> {
@@ -129,6 +135,7 @@ impl Payment {
 
     /// All of it, once, under an id that is the same after every restart.
     pub(in crate::domain) fn pay_back(&mut self, why: &str, times: &Times) -> Vec<Effect> {
+        self.replaced_by.clear();
         let id = RefundId::automatic(self.id);
         self.begin_automatic_refund(id, why, times)
     }

@@ -13,6 +13,7 @@ mod tests;
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU64,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -92,6 +93,10 @@ pub struct Uplink {
     pub window: usize,
     /// With work queued and no receipt for so long, the connection is made anew.
     pub watchdog: Duration,
+    /// Up to so much chance on top of every pause before a new connection.
+    pub reconnect_spread: Duration,
+    /// What a backlog may take of the line; `None`: no cap.
+    pub bytes_per_s: Option<NonZeroU64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -43,6 +43,7 @@ pub struct Metrics {
     outbox_depth: IntGauge,
     outbox_oldest_seconds: IntGauge,
     outbox_rebuilds: IntGauge,
+    outbox_parked: IntGauge,
     ignored: IntCounterVec,
     violations: IntCounterVec,
     signals_lost: IntCounter,
@@ -160,6 +161,7 @@ impl Metrics {
                 "store_outbox_oldest_seconds",
                 "Age of the oldest record that the head office has not receipted; 0 when there is none.",
             )?,
+            outbox_parked: make.gauge("store_outbox_parked", "Records in whose place a stub went to the head office.")?,
             outbox_rebuilds: make.gauge("store_outbox_rebuilds", "How often the link was thrown away and made anew.")?,
             ignored: make.counters("store_device_ignored_total", "Scans and cards no payment waited for.", &["device"])?,
             violations: make.counters("store_invariant_violations_total", "Broken rules: defects.", &["rule"])?,
@@ -254,6 +256,13 @@ impl Metrics {
                 return;
             }
             open.remove(&payment.id);
+            if payment
+                .ended_at
+                .is_some_and(|ended_at| ended_at != payment.changed_at)
+            {
+                // it ended before: a late approval or another payment for it is being looked into
+                return;
+            }
             let tender = payment.actual_tender().as_str();
             self.payments
                 .with_label_values(&[payment.state.as_str(), tender])
@@ -290,6 +299,8 @@ impl Metrics {
         self.outbox_oldest_seconds
             .set(signed(board.outbox.oldest_age_ms.unwrap_or(0) / 1_000));
         self.outbox_rebuilds.set(signed(board.outbox.rebuilds));
+        self.outbox_parked
+            .set(i64::try_from(board.outbox.parked).unwrap_or(i64::MAX));
         self.journal_stopped
             .set(i64::from(board.journal_stopped.is_some()));
     }

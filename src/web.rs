@@ -13,6 +13,8 @@ mod health;
 mod input;
 pub mod model;
 mod openapi;
+mod outbox_api;
+mod parked;
 mod payments;
 mod pictures;
 pub mod problem;
@@ -36,6 +38,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use openapi::description;
+pub use outbox_api::OutboxApi;
 pub use store_api::StoreApi;
 
 use crate::{
@@ -58,6 +61,7 @@ pub type MetricsPage = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 #[derive(Clone)]
 pub struct Parts {
     pub store: StoreApi,
+    pub outbox: OutboxApi,
     pub disk: Arc<dyn JournalDisk>,
     pub signals: Signals,
     pub clock: Arc<dyn WallClock>,
@@ -195,6 +199,11 @@ fn routes(config: &mut ServiceConfig) {
     );
     path("/v1/devices", vec![get().to(devices::list)]);
     path("/v1/outbox", vec![get().to(devices::outbox)]);
+    path("/v1/outbox/parked", vec![get().to(parked::list)]);
+    path(
+        "/v1/outbox/parked/{seq}/send",
+        vec![post().to(parked::send)],
+    );
     path("/v1/events", vec![get().to(events::feed)]);
     path("/healthz", vec![get().to(health::alive)]);
     path("/readyz", vec![get().to(health::ready)]);

@@ -156,10 +156,12 @@ fn uplink(
     };
     let mut mqtt = MqttConfig::new(uplink.broker.clone());
     mqtt.in_flight_max = u16::try_from(uplink.window).unwrap_or(mqtt.in_flight_max);
+    mqtt.reconnect_spread = uplink.reconnect_spread;
     let watchdog_ms = u64::try_from(uplink.watchdog.as_millis()).unwrap_or(u64::MAX);
     let settings = OutboxSettings {
         stuck_after_ms: watchdog_ms,
         resend_after_ms: (watchdog_ms / 4).max(500),
+        bytes_per_s: uplink.bytes_per_s,
         ..OutboxSettings::default()
     };
     let link = MqttUplink::start(mqtt, store, Arc::clone(entropy));

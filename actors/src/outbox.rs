@@ -4,33 +4,40 @@
 //! There is no queue of its own: the outbox *is* the journal above the head office's receipt. What
 //! was published and not receipted is published again after a reconnect, after too long a silence,
 //! and when the head office asks for it; the head office keeps each record once. `machine` decides,
-//! one method per state; `actor` reads, publishes and tells. Deliberately not here: MQTT, and any
-//! trust in an acknowledgement that is not the head office's own.
+//! one method per state; `parking` keeps what can't be shipped as it is; `actor` reads, publishes
+//! and tells. Deliberately not here: MQTT, and any trust in an acknowledgement that is not the head
+//! office's own.
 
 mod actor;
 mod machine;
+mod parking;
 
 #[cfg(test)]
 mod actor_tests;
 #[cfg(test)]
 mod machine_tests;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroU64, sync::Arc};
 
 use actix::Message;
 
 pub use actor::Outbox;
 pub use machine::State;
+pub use parking::{GetParked, ParkedRecord, SendParked, SendRefused};
 
 use crate::{
+    journal::Journal,
     ports::{Entropy, JournalDisk, Uplink, WallClock},
     signal::{OutboxStatus, Signals},
+    supervisor::Handle,
 };
 
 /// What the outbox needs of the world.
 #[derive(Clone)]
 pub struct OutboxDeps {
     pub disk: Arc<dyn JournalDisk>,
+    /// What is parked is written there.
+    pub journal: Handle<Journal>,
     pub uplink: Arc<dyn Uplink>,
     pub signals: Signals,
     pub clock: Arc<dyn WallClock>,
@@ -59,6 +66,9 @@ pub struct OutboxSettings {
     /// batch.
     pub drain_above: u64,
     pub drain_pause_ms: u64,
+    /// Bytes per second that a backlog may take of the line; what is written meanwhile goes first
+    /// and counts, but never waits. `None`: no cap.
+    pub bytes_per_s: Option<NonZeroU64>,
     /// A batch that is not receipted for so long makes the link slow: one small batch at a time.
     pub slow_after_ms: u64,
     /// After so long without a receipt, records are published again; each further time in vain
@@ -83,6 +93,7 @@ impl Default for OutboxSettings {
             window_records: 1_000,
             drain_above: 200,
             drain_pause_ms: 1,
+            bytes_per_s: None,
             slow_after_ms: 2_000,
             resend_after_ms: 5_000,
             stuck_after_ms: 20_000,

@@ -4,7 +4,7 @@
 //! this crate opens a file, a port or a socket. Every method's future may be dropped at any await;
 //! a caller puts its own time-out on it.
 
-use std::{fmt, future::Future, io, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, io, pin::Pin, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -185,6 +185,9 @@ impl PaymentFilter {
     }
 }
 
+/// Records that can't be shipped as they are, by sequence number, each with the reason.
+pub type Parked = BTreeMap<u64, String>;
+
 /// The journal's disk. One caller at a time appends: the journal actor.
 pub trait JournalDisk: Send + Sync {
     /// Where the chain stands on disk.
@@ -215,6 +218,9 @@ pub trait JournalDisk: Send + Sync {
 
     /// Payments that are not settled, for the recovery after a start.
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>>;
+
+    /// What the journal says is parked (`Body::Parked`), and not unparked since.
+    fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>>;
 
     /// The head office has committed everything up to here. A lower number than before changes
     /// nothing, one beyond the tip is refused. Written soon; if it is lost, some records are sent
@@ -317,6 +323,17 @@ pub enum UplinkEvent {
     Missing {
         after: u64,
     },
+    /// The head office can't take this record as it came.
+    Refused {
+        seq: u64,
+        why: String,
+    },
+    /// Of these records up to the receipt the head office holds stubs, and of no others: at most
+    /// so many that all fit.
+    Stubs {
+        through: u64,
+        seqs: Vec<u64>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -347,8 +364,10 @@ pub trait Uplink: Send + Sync {
     /// The link's events from now on; a new call ends the stream of the call before.
     fn events(&self) -> mpsc::Receiver<UplinkEvent>;
 
-    /// Hands a batch of consecutive records to the link; proves nothing.
-    fn publish_records(&self, records: &[Record]) -> Result<(), PublishRefused>;
+    /// Hands a batch of consecutive records to the link, a stub in the place of each that is
+    /// `parked`; proves nothing. Gives how many bytes go over the line.
+    fn publish_records(&self, records: &[Record], parked: &Parked)
+    -> Result<usize, PublishRefused>;
 
     fn publish_status(&self, status: &StoreStatus) -> Result<(), PublishRefused>;
 

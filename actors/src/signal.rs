@@ -107,6 +107,8 @@ pub struct OutboxStatus {
     pub rebuilds: u64,
     /// Receipts that went backwards or beyond what exists.
     pub receipts_ignored: u64,
+    /// Records in whose place a stub went to the head office.
+    pub parked: usize,
 }
 
 #[derive(Clone, Debug)]

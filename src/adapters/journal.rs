@@ -43,7 +43,7 @@ use store_actors::{
         payment::Payment,
         record::{Record, Tip},
     },
-    ports::{JournalDisk, JournalFailed, PaymentFilter, Reply},
+    ports::{JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
 };
 use tokio::{
     sync::oneshot,
@@ -332,6 +332,10 @@ impl JournalDisk for Journal {
 
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
         self.read(Shared::unsettled)
+    }
+
+    fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {
+        self.read(Shared::parked)
     }
 
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {

@@ -11,7 +11,7 @@ use crate::{
     logging,
     metrics::Metrics,
     shutdown::StopSignals,
-    web::{self, StoreApi},
+    web::{self, OutboxApi, StoreApi},
     wiring,
 };
 
@@ -34,6 +34,7 @@ async fn serve(config: Config) -> Result<(), Failed> {
         &config.api,
         web::Parts {
             store: StoreApi::of(&store.running.store),
+            outbox: OutboxApi::of(store.running.outbox.as_ref()),
             disk: Arc::clone(&store.journal) as Arc<dyn JournalDisk>,
             signals,
             clock: Arc::new(SystemClock),

@@ -1,6 +1,7 @@
 //! The sections of which there is one: store, API, journal, uplink, log.
 
 use std::{
+    num::NonZeroU64,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -107,6 +108,8 @@ pub(super) fn uplink(root: &mut Section<'_>, dir: &Path) -> Option<Uplink> {
         broker,
         window: section.usize_in("window", 1..=100),
         watchdog: section.duration_ms("watchdog_ms", 1_000..=600_000),
+        reconnect_spread: section.duration_ms("reconnect_spread_ms", 0..=600_000),
+        bytes_per_s: NonZeroU64::new(section.u64_in("bandwidth_kib_s", 0..=1_048_576) * 1_024),
     };
     enabled.then_some(uplink)
 }

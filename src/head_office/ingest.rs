@@ -16,7 +16,7 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use store_actors::{
     domain::ids::ChainId,
     ports::WallClock,
-    wire::uplink::{Channel, Receipt, StatusMessage, StoreRef, shared_filter},
+    wire::uplink::{Channel, Receipt, RefusedRecord, StatusMessage, StoreRef, shared_filter},
 };
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -252,6 +252,15 @@ impl Ingest {
                 through: standing.watermark,
                 at,
                 want: standing.want.clone(),
+                refused: standing
+                    .refused
+                    .iter()
+                    .map(|(seq, why)| RefusedRecord {
+                        seq: *seq,
+                        why: why.clone(),
+                    })
+                    .collect(),
+                stubs: standing.stubs.clone(),
             };
             match link.publish(store.topic(Channel::Receipt), receipt.encode()) {
                 Ok(()) => self.metrics.receipts.inc(),

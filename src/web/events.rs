@@ -231,6 +231,10 @@ fn of_record(record: &Record) -> Option<Bytes> {
             "supervision",
             &json!({ "device": device, "event": what }),
         ),
+        Body::Parked { record, why } => {
+            event(id, "parked", &json!({ "record": record, "why": why }))
+        }
+        Body::Unparked { record } => event(id, "unparked", &json!({ "record": record })),
     })
 }
 

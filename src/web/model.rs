@@ -5,12 +5,14 @@
 //! Nothing here could buy anything (SEC-1): there is no field for a code, a card number or a PIN.
 
 mod devices;
+mod parked;
 mod payment;
 mod unknown;
 
 pub use devices::{
     AcquirerModel, CounterModel, CountersModel, DeviceModel, DevicesModel, OutboxModel, TenderModel,
 };
+pub use parked::{ParkedListModel, ParkedModel};
 pub use payment::{PaymentModel, PaymentsModel, RefundModel};
 pub use unknown::UnknownModel;
 

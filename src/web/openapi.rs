@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{counters, devices, events, health, payments, pictures, refunds, unknown};
+use super::{counters, devices, events, health, parked, payments, pictures, refunds, unknown};
 
 /// The whole description.
 #[derive(Debug, OpenApi)]
@@ -17,7 +17,7 @@ use super::{counters, devices, events, health, payments, pictures, refunds, unkn
     paths(
         payments::create, payments::list, payments::show, payments::cancel, unknown::list,
         refunds::create, refunds::show, pictures::qr_svg, pictures::qr_png, counters::list,
-        pictures::scan_image, devices::list, devices::outbox, events::feed, health::alive,
+        pictures::scan_image, devices::list, devices::outbox, parked::list, parked::send, events::feed, health::alive,
         health::ready, health::metrics, document,
     ),
     tags(

@@ -34,6 +34,9 @@ pub enum Kind {
     NotReady,
     NotCancellable,
     PaidAlready,
+    NotParked,
+    StillTooLarge,
+    LinkDown,
     TooManyTries,
     NotRefundable,
     NotCollecting,
@@ -86,6 +89,17 @@ impl Kind {
                 409,
                 "not-cancellable",
                 "This payment can't be cancelled any more",
+            ),
+            Kind::NotParked => (404, "not-parked", "This record is not parked"),
+            Kind::StillTooLarge => (
+                409,
+                "still-too-large",
+                "The link takes no message as large as this record",
+            ),
+            Kind::LinkDown => (
+                503,
+                "link-down",
+                "The link to the head office is down or full",
             ),
             Kind::PaidAlready => (409, "paid-already", "This reference is paid"),
             Kind::TooManyTries => (
@@ -145,7 +159,7 @@ impl Kind {
 
     /// Asking again in a moment may help.
     const fn is_passing(self) -> bool {
-        matches!(self, Kind::NoAnswer | Kind::TooManyReaders)
+        matches!(self, Kind::NoAnswer | Kind::TooManyReaders | Kind::LinkDown)
     }
 }
 

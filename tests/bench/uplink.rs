@@ -48,7 +48,7 @@ use rumqttc::v5::{
     mqttbytes::{QoS, v5::Packet},
 };
 use shop::{Shop, broker_at, quick};
-use store_actors::{outbox::OutboxSettings, wire::uplink::encode_batch};
+use store_actors::{outbox::OutboxSettings, ports::Parked, wire::uplink::encode_batch};
 use tokio::{
     net::TcpStream,
     sync::oneshot::{self, error::TryRecvError},
@@ -165,7 +165,7 @@ async fn fill(port: u16, chain: &Chain) {
     let messages: Vec<Vec<u8>> = chain
         .records
         .iter()
-        .map(|record| encode_batch(&chain.store, std::slice::from_ref(record)))
+        .map(|record| encode_batch(&chain.store, std::slice::from_ref(record), &Parked::new()))
         .collect();
     let total = messages.len();
     let publish = tokio::spawn(async move {

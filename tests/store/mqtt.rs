@@ -4,6 +4,7 @@
 mod disk;
 mod drain;
 mod head_office;
+mod parking;
 mod proxy;
 mod shop;
 mod tls;

@@ -93,6 +93,15 @@ pub enum Body {
         device: String,
         event: String,
     },
+    /// A record can't be shipped as it is: from here on a stub goes in its place (OUT-2).
+    Parked {
+        record: u64,
+        why: String,
+    },
+    /// The head office holds that record after all.
+    Unparked {
+        record: u64,
+    },
 }
 
 impl Body {
@@ -103,6 +112,8 @@ impl Body {
             Body::Started { .. } => "started",
             Body::Stopped => "stopped",
             Body::Device { .. } => "device",
+            Body::Parked { .. } => "parked",
+            Body::Unparked { .. } => "unparked",
         }
     }
 }

@@ -19,7 +19,10 @@ use crate::{
         payment::{Payment, State},
         record::{Body, Record, Tip},
     },
-    ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed, PaymentFilter, Reply},
+    ports::{
+        GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed, Parked, PaymentFilter,
+        Reply,
+    },
 };
 
 /// The disk. Clones are the same disk.
@@ -264,6 +267,18 @@ impl JournalDisk for MemoryDisk {
         Box::pin(async move {
             self.read(|inner| inner.payments.values().filter(is_open).cloned().collect())
         })
+    }
+
+    fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {
+        let mut parked = Parked::new();
+        for record in self.durable() {
+            match record.decode_body() {
+                Ok(Body::Parked { record, why }) => drop(parked.insert(record, why)),
+                Ok(Body::Unparked { record }) => drop(parked.remove(&record)),
+                _ => {}
+            }
+        }
+        Box::pin(async move { Ok(parked) })
     }
 
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {

@@ -3,7 +3,10 @@
 //! One read is under way at a time, and every read begins by giving the thread to whoever else
 //! wants it, so that a drain of any length stands behind live payments (OUT-3).
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, StreamHandler, WrapFuture,
@@ -20,7 +23,7 @@ use crate::{
         record::Record,
         timestamp::Timestamp,
     },
-    ports::{ASK_TIMEOUT, JournalFailed, StoreStatus, UplinkEvent},
+    ports::{ASK_TIMEOUT, JournalFailed, Parked, StoreStatus, UplinkEvent},
     signal::{OutboxStatus, Signal},
     supervisor::Heartbeat,
 };
@@ -40,7 +43,7 @@ type Ctx = Context<Outbox>;
 
 /// Ships the journal to the head office. See the module.
 pub struct Outbox {
-    deps: OutboxDeps,
+    pub(super) deps: OutboxDeps,
     machine: Machine,
     reading: bool,
     /// The receipt being written to disk, and the one to write after it.
@@ -53,6 +56,11 @@ pub struct Outbox {
     shown: OutboxStatus,
     /// The journal failed at the last try: said once, not at every tick.
     unreadable: bool,
+    /// Not before it was read from the journal.
+    pub(super) parked: Option<Parked>,
+    pub(super) unparking: BTreeSet<u64>,
+    /// The backlog is held back for a moment.
+    held: bool,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -66,7 +74,12 @@ impl std::fmt::Debug for Outbox {
 impl Outbox {
     pub fn new(deps: OutboxDeps) -> Self {
         let at = moment(&deps);
-        let machine = Machine::new(deps.settings.clone(), deps.disk.receipted(), at);
+        let machine = Machine::new(
+            deps.settings.clone(),
+            deps.disk.receipted(),
+            BTreeSet::new(),
+            at,
+        );
         Self {
             deps,
             machine,
@@ -78,10 +91,13 @@ impl Outbox {
             status_at: None,
             shown: OutboxStatus::default(),
             unreadable: false,
+            parked: None,
+            unparking: BTreeSet::new(),
+            held: false,
         }
     }
 
-    fn feed(&mut self, event: Event, ctx: &mut Ctx) {
+    pub(super) fn feed(&mut self, event: Event, ctx: &mut Ctx) {
         let effects = self.machine.on(event, moment(&self.deps));
         for effect in effects {
             self.carry_out(effect, ctx);
@@ -109,12 +125,7 @@ impl Outbox {
                 self.show();
             }
             Effect::Ignored { through, beyond } => self.ignored(through, beyond),
-            Effect::Oversize(seq) => {
-                tracing::error!(
-                    seq,
-                    "the broker takes no packet as large as this one record"
-                );
-            }
+            Effect::Park { seq, why } => self.park(seq, why, ctx),
         }
     }
 
@@ -135,12 +146,13 @@ impl Outbox {
 
     // ---- out ---------------------------------------------------------------------------------
 
-    fn pump(&mut self, ctx: &mut Ctx) {
-        if self.reading {
+    pub(super) fn pump(&mut self, ctx: &mut Ctx) {
+        if self.reading || self.parked.is_none() {
             return;
         }
-        let Some(fetch) = self.machine.fetch() else {
-            return;
+        let now = Instant::now();
+        let Some(fetch) = self.machine.fetch(now) else {
+            return self.wait_for_the_line(now, ctx);
         };
         self.reading = true;
         let disk = self.deps.disk.clone();
@@ -162,21 +174,38 @@ impl Outbox {
         }));
     }
 
+    /// The cap on the line holds the backlog back: not until the next tick, only as long as it
+    /// must.
+    fn wait_for_the_line(&mut self, now: Instant, ctx: &mut Ctx) {
+        if let Some(pause) = self.machine.held_for(now)
+            && !self.held
+        {
+            self.held = true;
+            ctx.run_later(pause, |outbox, ctx| {
+                outbox.held = false;
+                outbox.pump(ctx);
+            });
+        }
+    }
+
     fn publish(&mut self, fetch: Fetch, records: &[Record], ctx: &mut Ctx) {
         self.unreadable = false;
         let (Some(first), Some(last)) = (records.first(), records.last()) else {
             return self.feed(Event::Unread, ctx);
         };
-        let moved = self.machine.next() != fetch.from || self.machine.state() == State::Offline;
+        let moved = !self.machine.is_next(fetch.from) || self.machine.state() == State::Offline;
         if moved || first.seq != fetch.from {
             return self.pump(ctx);
         }
-        let event = match self.deps.uplink.publish_records(records) {
-            Ok(()) => {
+        let none = Parked::new();
+        let parked = self.parked.as_ref().unwrap_or(&none);
+        let event = match self.deps.uplink.publish_records(records, parked) {
+            Ok(bytes) => {
                 self.remember_age(last.seq, first.at);
                 Event::Published {
                     first: first.seq,
                     through: last.seq,
+                    bytes,
                 }
             }
             Err(why) => Event::Refused {
@@ -333,6 +362,7 @@ impl Actor for Outbox {
 
     fn started(&mut self, ctx: &mut Ctx) {
         self.listen(ctx);
+        self.read_parked(ctx);
         ctx.add_stream(stream::unfold(self.deps.signals.listen(), next_poke));
         let tick = Duration::from_millis(self.deps.settings.tick_ms.max(1));
         ctx.run_interval(tick, Self::tick);
@@ -354,6 +384,10 @@ impl StreamHandler<UplinkEvent> for Outbox {
             }
             UplinkEvent::Receipt { through } => self.feed(Event::Receipt { through }, ctx),
             UplinkEvent::Missing { after } => self.feed(Event::Missing { after }, ctx),
+            UplinkEvent::Refused { seq, why } => {
+                self.feed(Event::HeadOfficeRefuses { seq, why }, ctx);
+            }
+            UplinkEvent::Stubs { through, seqs } => self.stubs_held(through, &seqs, ctx),
         }
     }
 

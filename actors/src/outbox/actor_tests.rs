@@ -24,10 +24,11 @@ use crate::{
         timestamp::Timestamp,
     },
     ports::{
-        Entropy, JournalDisk, JournalFailed, PaymentFilter, PublishRefused, Reply, StoreStatus,
-        Uplink, UplinkEvent, WallClock,
+        Entropy, JournalDisk, JournalFailed, Parked, PaymentFilter, PublishRefused, Reply,
+        StoreStatus, Uplink, UplinkEvent, WallClock,
     },
     signal::{OutboxStatus, Signal, Signals},
+    supervisor::Handle,
 };
 
 /// A journal in memory, as far as the outbox reads it.
@@ -86,6 +87,10 @@ impl JournalDisk for MemoryDisk {
                 .cloned()
                 .collect(),
         )
+    }
+
+    fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {
+        self.done(Parked::new())
     }
 
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
@@ -170,13 +175,13 @@ impl Uplink for MemoryUplink {
         rx
     }
 
-    fn publish_records(&self, records: &[Record]) -> Result<(), PublishRefused> {
+    fn publish_records(&self, records: &[Record], _: &Parked) -> Result<usize, PublishRefused> {
         if self.down.load(Ordering::SeqCst) {
             return Err(PublishRefused::Down);
         }
         self.published.lock().unwrap().push(records.len());
         if self.deaf.load(Ordering::SeqCst) {
-            return Ok(());
+            return Ok(0);
         }
         let mut held = self.held.lock().unwrap();
         for record in records {
@@ -187,7 +192,7 @@ impl Uplink for MemoryUplink {
         let through = held.len() as u64;
         drop(held);
         self.tell(UplinkEvent::Receipt { through });
-        Ok(())
+        Ok(0)
     }
 
     fn publish_status(&self, status: &StoreStatus) -> Result<(), PublishRefused> {
@@ -234,6 +239,7 @@ impl Shop {
         let signals = Signals::default();
         let deps = OutboxDeps {
             disk: disk.clone(),
+            journal: Handle::absent(),
             uplink: uplink.clone(),
             signals: signals.clone(),
             clock: Arc::new(FixedClock),
@@ -312,6 +318,7 @@ impl Shop {
     fn deps(&self) -> OutboxDeps {
         OutboxDeps {
             disk: self.disk.clone(),
+            journal: Handle::absent(),
             uplink: self.uplink.clone(),
             signals: self.signals.clone(),
             clock: Arc::new(FixedClock),

@@ -10,14 +10,25 @@
 //! | draining | a backlog goes out in small batches with pauses | the backlog is gone, … |
 //! | slow | receipts are late: one small batch at a time, sent again now and then | a receipt in time, none for long |
 //! | stuck | the link says it is up and nothing is receipted: it is rebuilt | a receipt |
+//!
+//! While a backlog goes out, what is written meanwhile overtakes it in a lane of its own (`lane`).
+//! A record that can't be shipped as it is, because the link takes no message so large or the head
+//! office refuses it twice, is parked: a stub goes in its place and the rest flows (OUT-2).
 
-use std::{collections::VecDeque, time::Duration};
+mod books;
+mod lane;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use crate::{ports::PublishRefused, signal::OutboxStatus};
 
 use super::OutboxSettings;
+use lane::Lane;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -40,7 +51,7 @@ impl State {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Up,
     Down,
@@ -55,6 +66,20 @@ pub(super) enum Event {
     Published {
         first: u64,
         through: u64,
+        /// What went over the line.
+        bytes: usize,
+    },
+    /// The head office can't take this record as it came.
+    HeadOfficeRefuses {
+        seq: u64,
+        why: String,
+    },
+    /// It is on disk that a stub goes in its place.
+    Parked {
+        seq: u64,
+    },
+    Unparked {
+        seq: u64,
     },
     Refused {
         why: PublishRefused,
@@ -85,8 +110,11 @@ pub(super) enum Effect {
         through: u64,
         beyond: bool,
     },
-    /// One record alone is larger than the link takes.
-    Oversize(u64),
+    /// This record can't be shipped as it is.
+    Park {
+        seq: u64,
+        why: String,
+    },
 }
 
 /// What to read next.
@@ -110,10 +138,10 @@ enum News {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Batch {
-    through: u64,
-    records: u64,
-    at: Instant,
+pub(super) struct Batch {
+    pub through: u64,
+    pub records: u64,
+    pub at: Instant,
 }
 
 /// Records in a batch while receipts are late.
@@ -144,10 +172,24 @@ pub(super) struct Machine {
     batch_records: usize,
     /// Nothing goes until something has changed.
     blocked: bool,
+    /// What overtakes the backlog.
+    lane: Option<Lane>,
+    /// Records in whose place a stub goes, and those that are about to be.
+    parked: BTreeSet<u64>,
+    parking: BTreeSet<u64>,
+    /// Records that the head office refused once, and when: perhaps they were torn on the way.
+    suspects: BTreeMap<u64, Instant>,
+    /// The line's cap is used up until then.
+    owed_until: Instant,
 }
 
 impl Machine {
-    pub(super) fn new(settings: OutboxSettings, receipted: u64, at: Moment) -> Self {
+    pub(super) fn new(
+        settings: OutboxSettings,
+        receipted: u64,
+        parked: BTreeSet<u64>,
+        at: Moment,
+    ) -> Self {
         let batch_records = settings.batch_records.max(1);
         Self {
             settings,
@@ -165,6 +207,11 @@ impl Machine {
             receipts_ignored: 0,
             batch_records,
             blocked: false,
+            lane: None,
+            parked,
+            parking: BTreeSet::new(),
+            suspects: BTreeMap::new(),
+            owed_until: at.now,
         }
     }
 
@@ -183,6 +230,10 @@ impl Machine {
             State::Slow => self.slow(news, at, &mut effects),
             State::Stuck => self.stuck(news, at, &mut effects),
         };
+        if self.state == State::Draining && self.depth() > self.settings.drain_above {
+            let begins = self.tip.saturating_add(1);
+            self.lane.get_or_insert_with(|| Lane::beginning_at(begins));
+        }
         effects
     }
 
@@ -256,154 +307,26 @@ impl Machine {
         }
     }
 
-    // ---- the books ---------------------------------------------------------------------------
-
-    fn take(&mut self, event: Event, now: Instant, effects: &mut Vec<Effect>) -> News {
-        match event {
-            Event::Up => {
-                self.rewind(self.receipted, now);
-                News::LinkUp
-            }
-            Event::Down => {
-                self.rewind(self.receipted, now);
-                News::LinkDown
-            }
-            Event::Receipt { through } => self.receipt(through, now, effects),
-            Event::Missing { after } => {
-                // asked again before an answer can have arrived: once is enough
-                let quiet = now.duration_since(self.rewound_at) >= self.resend_after();
-                if after < self.tip && (quiet || self.resends == 0) {
-                    self.resends += 1;
-                    self.rewind(after, now);
-                }
-                News::None
-            }
-            Event::Published { first, through } => {
-                let records = through.saturating_add(1).saturating_sub(first);
-                self.in_flight.push_back(Batch {
-                    through,
-                    records,
-                    at: now,
-                });
-                self.next = through.saturating_add(1);
-                News::None
-            }
-            Event::Refused {
-                why: PublishRefused::TooLarge,
-                records,
-            } => {
-                if records <= 1 {
-                    self.blocked = true;
-                    effects.push(Effect::Oversize(self.next));
-                }
-                self.batch_records = (records / 2).max(1);
-                News::None
-            }
-            Event::Refused {
-                why: PublishRefused::Busy,
-                ..
-            } => {
-                self.blocked = true;
-                News::Busy
-            }
-            Event::Refused {
-                why: PublishRefused::Down,
-                ..
-            }
-            | Event::Unread => {
-                self.blocked = true;
-                News::None
-            }
-            Event::Tick => {
-                self.blocked = false;
-                News::None
-            }
-            Event::Wrote => News::None,
-        }
-    }
-
-    fn receipt(&mut self, through: u64, now: Instant, effects: &mut Vec<Effect>) -> News {
-        if through > self.tip {
-            self.receipts_ignored += 1;
-            effects.push(Effect::Ignored {
-                through,
-                beyond: true,
-            });
-            return News::None;
-        }
-        let mut took = None;
-        while let Some(batch) = self
-            .in_flight
-            .pop_front_if(|batch| batch.through <= through)
-        {
-            took = Some(now.duration_since(batch.at));
-        }
-        if through < self.receipted {
-            self.receipts_ignored += 1;
-            effects.push(Effect::Ignored {
-                through,
-                beyond: false,
-            });
-        }
-        if through > self.receipted {
-            self.receipted = through;
-            self.next = self.next.max(through.saturating_add(1));
-            // part of a batch: it has been under way for so long at least
-            let age = |batch: &Batch| now.duration_since(batch.at);
-            took = took.or(Some(self.in_flight.front().map_or(Duration::ZERO, age)));
-            effects.push(Effect::Retire(through));
-        }
-        let Some(took) = took else { return News::None };
-        self.progress_at = now;
-        self.resends = 0;
-        self.rebuilds_in_vain = 0;
-        self.blocked = false;
-        self.batch_records = (self.batch_records * 2).min(self.settings.batch_records.max(1));
-        News::Receipted { took }
-    }
-
-    /// What was published above `after` counts as never sent.
-    fn rewind(&mut self, after: u64, now: Instant) {
-        self.in_flight.clear();
-        self.next = after.saturating_add(1);
-        self.rewound_at = now;
-        self.blocked = false;
-    }
-
-    fn resend_if_due(&mut self, now: Instant) {
-        let doublings = 2u32.saturating_pow(self.resends);
-        let wait = self
-            .resend_after()
-            .saturating_mul(doublings)
-            .min(self.stuck_after());
-        let Some(batch) = self.in_flight.front() else {
-            return;
-        };
-        if now.duration_since(self.progress_at.max(batch.at)) >= wait {
-            self.resends += 1;
-            self.rewind(self.receipted, now);
-        }
-    }
-
-    fn rebuild(&mut self, at: Moment, effects: &mut Vec<Effect>) {
-        let doublings = self.rebuilds_in_vain.min(REBUILD_DOUBLINGS_MAX);
-        let pause = self
-            .stuck_after()
-            .saturating_mul(2u32.saturating_pow(doublings));
-        self.rebuild_due = at.now + pause + pause * u32::from(at.chance) / 1_024;
-        self.rebuilds_in_vain += 1;
-        self.rebuilds += 1;
-        let why = format!(
-            "nothing receipted for {} s with {} records waiting",
-            self.silence(at.now).as_secs(),
-            self.depth()
-        );
-        effects.push(Effect::Rebuild(why));
-    }
-
     // ---- what the books say ------------------------------------------------------------------
 
-    pub(super) fn fetch(&self) -> Option<Fetch> {
+    /// How long the cap on the line holds the backlog back, if that is what it waits for.
+    pub(super) fn held_for(&self, now: Instant) -> Option<Duration> {
+        let is_backlog = !matches!(self.state, State::Offline | State::Online);
+        let owed = self.owed_until.saturating_duration_since(now);
+        (is_backlog && !owed.is_zero()).then_some(owed)
+    }
+
+    pub(super) fn fetch(&self, now: Instant) -> Option<Fetch> {
+        let in_lane = self.lane.as_ref().filter(|_| self.state == State::Draining);
+        if let Some(lane) = in_lane
+            && !self.blocked
+            && let Some(fetch) = lane.fetch(self.tip, self.batch_records)
+        {
+            return Some(fetch);
+        }
+        if self.held_for(now).is_some() {
+            return None;
+        }
         let mut pause = Duration::ZERO;
         let (batch, window) = match self.state {
             State::Offline => return None,
@@ -417,7 +340,11 @@ impl Machine {
             }
             State::Online => (self.batch_records, self.settings.window_records),
         };
-        let left = self.tip.saturating_add(1).saturating_sub(self.next);
+        let ends = self
+            .lane
+            .as_ref()
+            .map_or(self.tip, |lane| lane.from.saturating_sub(1));
+        let left = ends.saturating_add(1).saturating_sub(self.next);
         let under_way: u64 = self.in_flight.iter().map(|batch| batch.records).sum();
         let records = usize::try_from(left).unwrap_or(usize::MAX).min(batch);
         let under_way = usize::try_from(under_way).unwrap_or(usize::MAX);
@@ -433,8 +360,10 @@ impl Machine {
         self.state
     }
 
-    pub(super) const fn next(&self) -> u64 {
-        self.next
+    /// Whether records from here on are what goes next, in the backlog or in the lane.
+    pub(super) fn is_next(&self, from: u64) -> bool {
+        let in_lane = self.lane.as_ref().is_some_and(|lane| lane.next == from);
+        self.next == from || in_lane
     }
 
     pub(super) const fn receipted(&self) -> u64 {
@@ -446,7 +375,7 @@ impl Machine {
     }
 
     /// The status, but for the age, which is the actor's to know.
-    pub(super) const fn status(&self) -> OutboxStatus {
+    pub(super) fn status(&self) -> OutboxStatus {
         OutboxStatus {
             state: self.state.as_str(),
             last_seq: self.tip,
@@ -455,6 +384,7 @@ impl Machine {
             oldest_age_ms: None,
             rebuilds: self.rebuilds,
             receipts_ignored: self.receipts_ignored,
+            parked: self.parked.len(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Every transition, named by it; then properties over long random lives.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, num::NonZeroU64, time::Duration};
 
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -34,6 +34,7 @@ impl Bench {
         let machine = Machine::new(
             settings,
             0,
+            BTreeSet::new(),
             Moment {
                 now,
                 tip,
@@ -68,11 +69,12 @@ impl Bench {
     /// Publishes all that the machine wants to have published now; gives the ranges.
     fn publish(&mut self) -> Vec<(u64, u64)> {
         let mut sent = Vec::new();
-        while let Some(fetch) = self.machine.fetch() {
+        while let Some(fetch) = self.machine.fetch(self.now) {
             let through = fetch.from + fetch.records as u64 - 1;
             self.on(Event::Published {
                 first: fetch.from,
                 through,
+                bytes: 1_000 * fetch.records,
             });
             sent.push((fetch.from, through));
         }
@@ -134,7 +136,7 @@ fn offline_to_online_when_the_link_comes_up() {
 fn offline_to_draining_when_the_link_comes_up_with_a_backlog() {
     let mut bench = Bench::up(1_000);
     assert_eq!(bench.state(), State::Draining);
-    assert!(!bench.machine.fetch().unwrap().pause.is_zero());
+    assert!(!bench.machine.fetch(bench.now).unwrap().pause.is_zero());
     assert_eq!(
         bench.publish(),
         [(1, 100), (101, 200), (201, 300), (301, 400)]
@@ -401,7 +403,7 @@ fn a_batch_that_is_too_large_is_halved_until_it_goes() {
     let mut bench = Bench::up(100);
     let mut tried = Vec::new();
     loop {
-        let records = bench.machine.fetch().unwrap().records;
+        let records = bench.machine.fetch(bench.now).unwrap().records;
         tried.push(records);
         if records <= 12 {
             break;
@@ -413,10 +415,11 @@ fn a_batch_that_is_too_large_is_halved_until_it_goes() {
     bench.on(Event::Published {
         first: 1,
         through: 12,
+        bytes: 0,
     });
     bench.receipt(12);
     assert_eq!(
-        bench.machine.fetch().unwrap().records,
+        bench.machine.fetch(bench.now).unwrap().records,
         24,
         "and grows again"
     );
@@ -429,7 +432,10 @@ fn one_record_that_is_too_large_is_reported_and_tried_again_at_a_tick() {
         why: PublishRefused::TooLarge,
         records: 1,
     };
-    assert_eq!(bench.on(refused), [Effect::Oversize(1)]);
+    assert!(matches!(
+        bench.on(refused).as_slice(),
+        [Effect::Park { seq: 1, .. }]
+    ));
     assert_eq!(bench.publish(), []);
     bench.pass(1);
     assert_eq!(bench.publish(), [(1, 1)]);
@@ -526,4 +532,116 @@ proptest! {
         prop_assert_eq!(bench.machine.receipted(), bench.tip);
         prop_assert_eq!(bench.state(), State::Online);
     }
+}
+
+#[test]
+fn what_happens_during_a_drain_goes_ahead_of_the_backlog_and_is_receipted_with_it() {
+    let mut bench = Bench::up(1_000);
+    assert_eq!(bench.publish().last(), Some(&(301, 400)));
+    bench.write(3);
+    assert_eq!(
+        bench.publish(),
+        [(1_001, 1_003)],
+        "ahead, though the window is full"
+    );
+    bench.write(1);
+    assert_eq!(bench.publish(), [(1_004, 1_004)]);
+    assert_eq!(bench.receipt(400), [Effect::Retire(400)]);
+    assert_eq!(bench.publish().last(), Some(&(701, 800)));
+    bench.receipt(800);
+    assert_eq!(
+        bench.publish(),
+        [(801, 900), (901, 1_000)],
+        "the backlog ends where the lane began"
+    );
+    assert_eq!(bench.receipt(1_004), [Effect::Retire(1_004)]);
+    bench.write(2);
+    assert_eq!(
+        bench.publish(),
+        [(1_005, 1_006)],
+        "nothing twice, nothing left out"
+    );
+}
+
+#[test]
+fn a_link_lost_in_mid_drain_sends_the_lane_again_too() {
+    let mut bench = Bench::up(1_000);
+    bench.publish();
+    bench.write(5);
+    bench.publish();
+    bench.on(Event::Down);
+    bench.on(Event::Up);
+    let mut sent = 0;
+    while sent < 1_005 {
+        for (first, through) in bench.publish() {
+            assert_eq!(first, sent + 1);
+            sent = through;
+        }
+        bench.receipt(sent);
+    }
+    assert_eq!(bench.state(), State::Online);
+}
+
+#[test]
+fn a_cap_on_the_line_holds_the_backlog_back_and_never_what_happens_now() {
+    let mut bench = Bench::offline(1_000);
+    let settings = OutboxSettings {
+        bytes_per_s: NonZeroU64::new(50_000),
+        window_records: 400,
+        ..OutboxSettings::default()
+    };
+    let at = Moment {
+        now: bench.now,
+        tip: bench.tip,
+        chance: 0,
+    };
+    bench.machine = Machine::new(settings, 0, BTreeSet::new(), at);
+    bench.on(Event::Up);
+    // a batch of a hundred has 100,000 bytes here: two seconds of the line
+    assert_eq!(bench.publish(), [(1, 100)]);
+    bench.receipt(100);
+    assert_eq!(bench.publish(), []);
+    assert_eq!(
+        bench.machine.held_for(bench.now),
+        Some(Duration::from_secs(2))
+    );
+    bench.write(2);
+    assert_eq!(
+        bench.publish(),
+        [(1_001, 1_002)],
+        "a live payment waits for nobody"
+    );
+    bench.now += Duration::from_millis(2_040);
+    assert_eq!(bench.publish(), [(101, 200)], "what went ahead was counted");
+}
+
+#[test]
+fn a_record_that_is_refused_twice_is_parked_once() {
+    let refuses = |seq| Event::HeadOfficeRefuses {
+        seq,
+        why: "no".into(),
+    };
+    let mut bench = Bench::up(10);
+    bench.publish();
+    assert_eq!(bench.on(refuses(4)), []);
+    assert_eq!(bench.publish(), [(1, 10)], "perhaps the line was at fault");
+    assert_eq!(
+        bench.on(refuses(4)),
+        [],
+        "it may be about the first one still"
+    );
+    bench.now += Duration::from_secs(5);
+    let park = Effect::Park {
+        seq: 4,
+        why: "the head office: no".into(),
+    };
+    assert_eq!(bench.on(refuses(4)), [park]);
+    assert_eq!(bench.on(refuses(4)), [], "it is being written down");
+    assert_eq!(bench.on(refuses(99)), [], "there is no such record");
+    bench.on(Event::Parked { seq: 4 });
+    assert_eq!(bench.machine.status().parked, 1);
+    assert_eq!(bench.publish(), [(1, 10)], "now with its stub");
+    assert_eq!(bench.on(refuses(4)), []);
+    bench.on(Event::Unparked { seq: 4 });
+    assert_eq!(bench.machine.status().parked, 0);
 }

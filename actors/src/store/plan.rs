@@ -93,7 +93,7 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
         let handle = start_counter(&plan, counter, &journal, &acquirers, &supervision)?;
         counters.insert(counter.id.clone(), handle);
     }
-    let outbox = start_outbox(&plan, &supervision);
+    let outbox = start_outbox(&plan, &journal, &supervision);
     let clock_of = |acquirer: &AcquirerRoute| (acquirer.profile.id.clone(), acquirer.profile.clock);
     let deps = StoreDeps {
         counters,
@@ -209,10 +209,15 @@ fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerR
     plan.acquirers.iter().map(start).collect()
 }
 
-fn start_outbox(plan: &StorePlan, supervision: &Supervision) -> Option<Handle<Outbox>> {
+fn start_outbox(
+    plan: &StorePlan,
+    journal: &Handle<Journal>,
+    supervision: &Supervision,
+) -> Option<Handle<Outbox>> {
     let (uplink, settings) = plan.uplink.clone()?;
     let deps = OutboxDeps {
         disk: Arc::clone(&plan.disk),
+        journal: journal.clone(),
         uplink,
         signals: plan.signals.clone(),
         clock: Arc::clone(&plan.clock),

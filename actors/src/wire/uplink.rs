@@ -13,7 +13,8 @@ mod topic;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, BatchRefused, Poison, PoisonEvent, decode_batch, encode_batch};
+pub use batch::{Batch, BatchRefused, Poison, PoisonEvent, Stub, decode_batch, encode_batch};
+pub use message::RefusedRecord;
 pub use message::{MessageRefused, Receipt, StatusMessage};
 pub use topic::{Channel, StoreRef, parse_topic, shared_filter};
 

@@ -19,21 +19,29 @@ use super::plan::lookup_keys;
 pub(super) struct Item {
     pub record: Record,
     pub payment: Option<Arc<Payment>>,
+    /// A record that is parked from here on, with the reason, or not any more.
+    pub parking: Option<(u64, Option<String>)>,
 }
 
 impl Item {
     /// A body that this program does not know is kept as it is and changes nothing else: it must
     /// not stand in the way of what follows.
     pub(super) fn new(record: Record) -> Self {
-        let payment = match record.decode_body() {
-            Ok(Body::Payment { payment }) => Some(Arc::from(payment)),
-            Ok(_) => None,
+        let (mut payment, mut parking) = (None, None);
+        match record.decode_body() {
+            Ok(Body::Payment { payment: moved }) => payment = Some(Arc::from(moved)),
+            Ok(Body::Parked { record, why }) => parking = Some((record, Some(why))),
+            Ok(Body::Unparked { record }) => parking = Some((record, None)),
+            Ok(Body::Started { .. } | Body::Stopped | Body::Device { .. }) => {}
             Err(cause) => {
                 tracing::error!(seq = record.seq, %cause, "a record holds no known fact");
-                None
             }
-        };
-        Self { record, payment }
+        }
+        Self {
+            record,
+            payment,
+            parking,
+        }
     }
 }
 

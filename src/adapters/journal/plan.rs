@@ -70,6 +70,7 @@ impl Plan {
                 None => plan.changes.totals.remove(key.as_bytes()),
             }
         }
+        put_parked(chunk, store, &mut plan.changes)?;
         plan.changes.meta.insert("head", plan.head.encode());
         Ok(plan)
     }
@@ -103,6 +104,33 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// What is parked, as the chunk leaves it.
+fn put_parked(
+    chunk: &[Arc<Item>],
+    store: &Store,
+    changes: &mut Changes,
+) -> Result<(), StoreFailed> {
+    let mut news = chunk
+        .iter()
+        .filter_map(|item| item.parking.as_ref())
+        .peekable();
+    if news.peek().is_none() {
+        return Ok(());
+    }
+    let mut parked = store.parked()?;
+    for (record, why) in news {
+        match why {
+            Some(why) => parked.insert(*record, why.clone()),
+            None => parked.remove(record),
+        };
+    }
+    let value = serde_json::to_vec(&parked).map_err(|cause| {
+        StoreFailed::Damaged(format!("what is parked can't be written: {cause}"))
+    })?;
+    changes.meta.insert("parked", value);
+    Ok(())
 }
 
 fn put_records(chunk: &[Arc<Item>], changes: &mut Changes) {

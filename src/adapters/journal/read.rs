@@ -13,7 +13,7 @@ use store_actors::{
         record::Record,
         timestamp::Timestamp,
     },
-    ports::{JournalFailed, PaymentFilter},
+    ports::{JournalFailed, Parked, PaymentFilter},
 };
 
 use super::{
@@ -171,6 +171,11 @@ impl Shared {
         found.retain(|payment| !payment.is_settled());
         found.sort_by_key(|payment| payment.id);
         Ok(found)
+    }
+
+    pub(super) fn parked(&self) -> Read<Parked> {
+        self.wait_applied()?;
+        self.store.parked().map_err(unreadable)
     }
 
     pub(super) fn totals(&self, day: &str) -> Read<Vec<Total>> {

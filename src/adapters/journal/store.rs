@@ -24,10 +24,13 @@ use sled::{
     Batch, Db, IVec, Transactional, Tree,
     transaction::{ConflictableTransactionError, TransactionError},
 };
-use store_actors::domain::{
-    ids::PaymentId,
-    payment::Payment,
-    record::{Hash, Record, Tip},
+use store_actors::{
+    domain::{
+        ids::PaymentId,
+        payment::Payment,
+        record::{Hash, Record, Tip},
+    },
+    ports::Parked,
 };
 
 use super::{
@@ -174,6 +177,14 @@ impl Store {
     pub(super) fn sync(&self) -> Result<(), StoreFailed> {
         self.db.flush()?;
         Ok(self.file.sync_data()?)
+    }
+
+    pub(super) fn parked(&self) -> Result<Parked, StoreFailed> {
+        let Some(value) = self.meta.get("parked")? else {
+            return Ok(Parked::new());
+        };
+        serde_json::from_slice(&value)
+            .map_err(|cause| StoreFailed::Damaged(format!("what is parked can't be read: {cause}")))
     }
 
     pub(super) fn format(&self) -> Result<Option<u32>, StoreFailed> {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     payload::unpack,
-    uplink::{Line, Shared},
+    uplink::{Line, MqttConfig, Shared},
 };
 
 /// Receipts that the broker may send before we have acknowledged the first.
@@ -62,17 +62,24 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Doubled at each failure; half of it is chance, so that a chain's stores do not come all at once.
 fn pause(shared: &Shared, failures: u32) -> Duration {
-    let config = &shared.config;
+    let mut chance = [0; 4];
+    shared.entropy.fill(&mut chance);
+    pause_of(&shared.config, failures, chance)
+}
+
+/// Doubled at each failure; half of it is chance, and the spread on top is, so that a chain's
+/// stores do not come all at once.
+fn pause_of(config: &MqttConfig, failures: u32, chance: [u8; 4]) -> Duration {
     let doubled = config
         .reconnect_min
         .saturating_mul(2u32.saturating_pow(failures.min(16)));
-    let mut chance = [0];
-    shared.entropy.fill(&mut chance);
-    let [chance] = chance;
     let half = doubled.min(config.reconnect_max) / 2;
-    half + half * u32::from(chance) / 255
+    let [a, b, c, d] = chance;
+    let part = |of: Duration, chance: [u8; 2]| {
+        of.saturating_mul(u32::from(u16::from_be_bytes(chance))) / u32::from(u16::MAX)
+    };
+    half + part(half, [a, b]) + part(config.reconnect_spread, [c, d])
 }
 
 async fn connection(shared: &Shared) -> End {
@@ -216,6 +223,14 @@ async fn on_message(shared: &Shared, publish: &Publish) {
                     through: receipt.through,
                 })
                 .await;
+            for refused in receipt.refused {
+                let (seq, why) = (refused.seq, refused.why);
+                shared.tell(UplinkEvent::Refused { seq, why }).await;
+            }
+            if let Some(seqs) = receipt.stubs {
+                let through = receipt.through;
+                shared.tell(UplinkEvent::Stubs { through, seqs }).await;
+            }
             if !receipt.want.is_empty() {
                 shared
                     .tell(UplinkEvent::Missing {
@@ -237,5 +252,45 @@ fn on_acknowledged(ack: &PubAck) {
             tracing::debug!("MQTT: no head office is subscribed");
         }
         reason => tracing::warn!(?reason, "MQTT: the broker refused a message"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store_actors::ports::Entropy as _;
+
+    use super::*;
+    use crate::adapters::{clock::OsEntropy, mqtt::broker::Broker};
+
+    #[test]
+    fn a_thousand_stores_do_not_return_in_one_second() {
+        let config = MqttConfig::new(Broker {
+            host: "127.0.0.1".into(),
+            port: 1883,
+            tls: None,
+            login: None,
+            keep_alive: Duration::from_secs(5),
+            connection_timeout: Duration::from_secs(5),
+        });
+        let mut returns: Vec<Duration> = (0..1_000)
+            .map(|_| {
+                let mut chance = [0; 4];
+                OsEntropy.fill(&mut chance);
+                pause_of(&config, 1, chance)
+            })
+            .collect();
+        returns.sort();
+        let (first, last) = (returns[0], returns[999]);
+        assert!(last <= Duration::from_millis(11_000), "{last:?}");
+        let within = |begin: Duration| {
+            let end = begin + Duration::from_secs(1);
+            returns
+                .iter()
+                .filter(|at| **at >= begin && **at < end)
+                .count()
+        };
+        let busiest = returns.iter().map(|begin| within(*begin)).max().unwrap();
+        assert!(busiest < 200, "{busiest} of 1000 within one second");
+        assert!(last - first > Duration::from_secs(8));
     }
 }

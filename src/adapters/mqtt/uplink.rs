@@ -18,7 +18,7 @@ use rumqttc::v5::{
 };
 use store_actors::{
     domain::record::Record,
-    ports::{Entropy, PublishRefused, StoreStatus, Uplink, UplinkEvent},
+    ports::{Entropy, Parked, PublishRefused, StoreStatus, Uplink, UplinkEvent},
     wire::uplink::{
         CONTENT_ENCODING, CONTENT_TYPE_BATCH, CONTENT_TYPE_JSON, Channel, MESSAGE_BYTES_MAX,
         StatusMessage, StoreRef, encode_batch,
@@ -50,16 +50,20 @@ pub struct MqttConfig {
     /// Pause before the first new connection; each failure doubles it. Half of it is chance.
     pub reconnect_min: Duration,
     pub reconnect_max: Duration,
+    /// Up to so much chance on top of every pause, so that a chain's stores do not come back in one
+    /// second when their broker does.
+    pub reconnect_spread: Duration,
 }
 
 impl MqttConfig {
-    /// The usual behaviour: 20 in flight, 500 ms to 30 s between connections.
+    /// The usual behaviour: 20 in flight, 500 ms to 30 s between connections and up to 10 s on top.
     pub fn new(broker: Broker) -> Self {
         Self {
             broker,
             in_flight_max: 20,
             reconnect_min: Duration::from_millis(500),
             reconnect_max: Duration::from_secs(30),
+            reconnect_spread: Duration::from_secs(10),
         }
     }
 }
@@ -135,9 +139,13 @@ impl Uplink for MqttUplink {
         rx
     }
 
-    fn publish_records(&self, records: &[Record]) -> Result<(), PublishRefused> {
+    fn publish_records(
+        &self,
+        records: &[Record],
+        parked: &Parked,
+    ) -> Result<usize, PublishRefused> {
         let line = self.shared.line().ok_or(PublishRefused::Down)?;
-        let message = encode_batch(&self.shared.store, records);
+        let message = encode_batch(&self.shared.store, records, parked);
         line.publish(&self.shared.store, Channel::Records, message)
     }
 
@@ -168,6 +176,7 @@ impl Shared {
             report,
         };
         line.publish(&self.store, Channel::Status, message.encode())
+            .map(drop)
     }
 
     /// `false` if the outbox did not learn of it: it would wait for ever.
@@ -200,7 +209,7 @@ impl Line {
         store: &StoreRef,
         channel: Channel,
         message: Vec<u8>,
-    ) -> Result<(), PublishRefused> {
+    ) -> Result<usize, PublishRefused> {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(PublishRefused::TooLarge);
         }
@@ -224,9 +233,11 @@ impl Line {
             ..PublishProperties::default()
         };
         let (topic, qos) = (store.topic(channel), QoS::AtLeastOnce);
+        let bytes = packed.bytes.len() + topic.len();
         self.client
             .try_publish_with_properties(topic, qos, is_status, packed.bytes, properties)
-            .map_err(|_full| PublishRefused::Busy)
+            .map_err(|_full| PublishRefused::Busy)?;
+        Ok(bytes)
     }
 }
 

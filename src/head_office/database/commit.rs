@@ -6,6 +6,7 @@
 
 mod insert;
 mod project;
+mod stubs;
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -16,7 +17,7 @@ use store_actors::{
         record::{Body, Hash, Record},
         timestamp::Timestamp,
     },
-    wire::uplink::{Poison, StoreRef},
+    wire::uplink::{Poison, StoreRef, Stub},
 };
 
 use super::{
@@ -32,6 +33,8 @@ use super::{
 pub struct Arrival {
     pub store: StoreRef,
     pub records: Vec<Record>,
+    /// What came in the place of parked records.
+    pub stubs: Vec<Stub>,
     /// Sequence number claimed (0: none) and reason of what was no record.
     pub poison: Vec<(u64, String)>,
     /// SHA-256 of the message, unpacked.
@@ -47,6 +50,7 @@ impl Arrival {
         Self {
             store,
             records,
+            stubs: Vec::new(),
             poison,
             message: Hash(Sha256::digest(message).into()),
         }
@@ -58,6 +62,7 @@ impl Arrival {
         Self {
             store,
             records: Vec::new(),
+            stubs: Vec::new(),
             poison: vec![(0, reason)],
             message,
         }
@@ -71,6 +76,11 @@ pub struct Standing {
     /// What is missing between the watermark and the highest record held: inclusive ranges, the
     /// first ones.
     pub want: Vec<(u64, u64)>,
+    /// Records above the watermark that came and could not be taken.
+    pub refused: Vec<(u64, String)>,
+    /// Records up to the watermark of which only a stub is held, the first ones; `None`: more than
+    /// can be named.
+    pub stubs: Option<Vec<u64>>,
 }
 
 /// What a commit did.
@@ -146,23 +156,28 @@ impl Database {
             mut first,
             mut again,
         } = Sorted::of(arrivals);
+        let filled = stubs::fill(connection, row.id, &first, now).await?;
         let stored = insert::records(connection, row.id, &first, now).await?;
-        let (fresh, held): (Vec<_>, Vec<_>) = first
-            .drain(..)
-            .partition(|taken| stored.contains(&taken.record.seq));
+        let (fresh, held): (Vec<_>, Vec<_>) = first.drain(..).partition(|taken| {
+            stored.contains(&taken.record.seq) || filled.contains(&taken.record.seq)
+        });
         again.extend(held);
         let duplicates = insert::compare(connection, row.id, &again, now).await?;
         outcome.poison += project::payments(connection, row.id, &fresh, now).await?;
+        let arrived = arrivals.iter().flat_map(|arrival| &arrival.stubs);
+        let stubbed = stubs::insert(connection, row.id, arrived, now).await?;
         outcome.stored += fresh.len() as u64;
         outcome.duplicates += duplicates;
         outcome.conflicts += again.len() as u64 - duplicates;
 
         let mark = advance(connection, row.id, row.mark).await?;
         let highest = fresh.last().map_or(0, |taken| taken.record.seq);
-        let last_seq = row.last_seq.max(highest);
+        let highest_stub = stubbed.last().copied().unwrap_or(0);
+        let last_seq = row.last_seq.max(highest).max(highest_stub);
         let news = News {
             last_seq,
-            fresh: fresh.len() as u64,
+            // a stub that was filled was held before
+            fresh: (stored.len() + stubbed.len()) as u64,
             duplicates,
         };
         row.update(connection, &mark, &news, now).await?;
@@ -174,6 +189,8 @@ impl Database {
         Ok(Standing {
             watermark: mark.seq,
             want,
+            refused: stubs::refused(connection, row.id, mark.seq).await?,
+            stubs: stubs::held(connection, row.id, mark.seq).await?,
         })
     }
 }

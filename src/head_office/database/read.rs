@@ -32,6 +32,8 @@ pub struct StoreRow {
     pub conflicts: u64,
     /// Events that could not be taken as records, or not be read.
     pub poison: u64,
+    /// Records of which only a stub is held: parked at the store.
+    pub stubs: u64,
     /// The record at which the chain of hashes breaks; the watermark stays below it.
     pub broken_seq: Option<u64>,
     /// The last sequence number the store reported, sent or not.
@@ -55,6 +57,7 @@ struct StoreColumns {
     duplicates: i64,
     conflicts: i64,
     poison: i64,
+    stubs: i64,
     broken_seq: Option<i64>,
     reported_seq: i64,
     online: Option<i64>,
@@ -114,7 +117,8 @@ impl Database {
             "SELECT store, last_seq, watermark, held, duplicates, broken_seq, reported_seq, online, status, \
              status_at, heard_at, \
              (SELECT COUNT(*) FROM conflict WHERE conflict.store_id = store.id) AS conflicts, \
-             (SELECT COUNT(*) FROM poison WHERE poison.store_id = store.id) AS poison \
+             (SELECT COUNT(*) FROM poison WHERE poison.store_id = store.id) AS poison, \
+             (SELECT COUNT(*) FROM record WHERE record.store_id = store.id AND kind = 'stub') AS stubs \
              FROM store WHERE chain = $1 ORDER BY store",
         )
         .bind(chain.as_str())
@@ -235,6 +239,7 @@ impl StoreColumns {
             duplicates: unsigned(self.duplicates),
             conflicts: unsigned(self.conflicts),
             poison: unsigned(self.poison),
+            stubs: unsigned(self.stubs),
             broken_seq: self.broken_seq.map(unsigned),
             reported_seq: unsigned(self.reported_seq),
             online: self.online.map(|online| online != 0),

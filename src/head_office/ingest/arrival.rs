@@ -65,6 +65,8 @@ fn read_batch(store: StoreRef, bytes: &[u8]) -> Arrival {
                 .iter_mut()
                 .for_each(|poison| poison.seq = poison.seq.filter(|seq| fits(*seq)));
             let mut arrival = Arrival::new(store, records, &batch.poison, bytes);
+            arrival.stubs = batch.stubs;
+            arrival.stubs.retain(|stub| fits(stub.seq));
             let too_large = |_| (0, "its number is too large".to_owned());
             arrival.poison.extend(beyond.iter().map(too_large));
             arrival
@@ -81,6 +83,7 @@ mod tests {
             record::{Body, Hash, Record, Tip},
             timestamp::Timestamp,
         },
+        ports::Parked,
         wire::uplink::encode_batch,
     };
 
@@ -127,7 +130,7 @@ mod tests {
         let records: Vec<_> = (0..50)
             .map(|n| tip.append(at(n), &Body::Stopped).unwrap())
             .collect();
-        let arrival = records_of(encode_batch(&store(), &records));
+        let arrival = records_of(encode_batch(&store(), &records, &Parked::new()));
         assert_eq!(
             (arrival.store, arrival.records, arrival.poison),
             (store(), records, vec![])
@@ -154,7 +157,7 @@ mod tests {
             prev: Hash::default(),
             body: "{}".into(),
         };
-        let arrival = records_of(encode_batch(&store(), &[record]));
+        let arrival = records_of(encode_batch(&store(), &[record], &Parked::new()));
         assert_eq!(arrival.records, []);
         assert_eq!(arrival.poison, [(0, "its number is too large".to_owned())]);
     }

@@ -25,6 +25,7 @@ pub(super) fn halves(mut part: Vec<Arrival>, cause: &sqlx::Error) -> Vec<Vec<Arr
             let seq = arrival.records.pop().map_or(0, |record| record.seq);
             vec![vec![Arrival {
                 poison: vec![(seq, reason)],
+                stubs: Vec::new(),
                 ..arrival
             }]]
         }
@@ -32,6 +33,7 @@ pub(super) fn halves(mut part: Vec<Arrival>, cause: &sqlx::Error) -> Vec<Vec<Arr
             let later = arrival.records.split_off(records / 2);
             let later = Arrival {
                 records: later,
+                stubs: Vec::new(),
                 poison: Vec::new(),
                 ..arrival.clone()
             };
@@ -63,6 +65,7 @@ mod tests {
             records: (0..records)
                 .map(|_| tip.append(at, &Body::Stopped).unwrap())
                 .collect(),
+            stubs: Vec::new(),
             poison: poison.to_vec(),
             message: Hash::default(),
         }

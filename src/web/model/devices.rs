@@ -164,6 +164,8 @@ pub struct OutboxModel {
     pub oldest_age_ms: Option<u64>,
     /// How often the connection was thrown away and made anew.
     pub rebuilds: u64,
+    /// Records in whose place a stub went, see `/v1/outbox/parked`.
+    pub parked: usize,
 }
 
 impl From<&OutboxStatus> for OutboxModel {
@@ -175,6 +177,7 @@ impl From<&OutboxStatus> for OutboxModel {
             depth: status.depth,
             oldest_age_ms: status.oldest_age_ms,
             rebuilds: status.rebuilds,
+            parked: status.parked,
         }
     }
 }

@@ -28,9 +28,9 @@ pub struct UnknownModel {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Unresolved)]
 pub struct UnresolvedModel {
-    /// `outcome`: whether it went through. `late_approval`: whether money that turned up after the
-    /// end is still there. `refund`: whether that refund went through. `paid_twice`: whether another
-    /// payment for the same reference was paid too.
+    /// `outcome`: whether it went through. `late_approval`: whether money that turned up after
+    /// the end is still there. `refund`: whether that refund went through. `paid_twice`: whether
+    /// another payment for the same reference was paid too.
     pub what: &'static str,
     /// The refund in question.
     #[serde(skip_serializing_if = "Option::is_none")]

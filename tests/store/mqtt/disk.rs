@@ -10,9 +10,9 @@ use store_actors::{
     domain::{
         ids::{PaymentId, RefundId},
         payment::Payment,
-        record::{Record, Tip},
+        record::{Body, Record, Tip},
     },
-    ports::{JournalDisk, JournalFailed, PaymentFilter, Reply},
+    ports::{JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
 };
 
 #[derive(Debug, Default)]
@@ -73,6 +73,20 @@ impl JournalDisk for ListDisk {
                 .take_while(fits)
                 .cloned()
                 .collect()
+        }))
+    }
+
+    fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {
+        done(self.with(|records| {
+            let mut parked = Parked::new();
+            for record in records {
+                match record.decode_body() {
+                    Ok(Body::Parked { record, why }) => drop(parked.insert(record, why)),
+                    Ok(Body::Unparked { record }) => drop(parked.remove(&record)),
+                    _ => {}
+                }
+            }
+            parked
         }))
     }
 

@@ -179,6 +179,8 @@ fn receipt(store: &StoreRef, held: &Held) -> Option<(String, Receipt)> {
         through: held.through,
         at: Timestamp::from_unix_ms(0),
         want: want.into_iter().collect(),
+        refused: vec![],
+        stubs: None,
     };
     Some((store.topic(Channel::Receipt), receipt))
 }

@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, Addr};
 use store_actors::{
     domain::timestamp::Timestamp,
+    journal::{Journal, JournalDeps},
     outbox::{GetStatus, Outbox, OutboxDeps, OutboxSettings},
     ports::{Entropy, JournalDisk, WallClock},
     signal::{OutboxStatus, Signals},
+    supervisor::{ChildSpec, Supervision, Supervisor, SupervisorDeps},
 };
 use store_controller::adapters::mqtt::{MqttConfig, MqttUplink, broker::Broker};
 
@@ -17,6 +19,7 @@ use crate::support::{chain::Chain, eventually};
 pub struct Shop {
     pub disk: Arc<ListDisk>,
     pub outbox: Addr<Outbox>,
+    _supervision: Supervision,
 }
 
 struct Fixed;
@@ -49,6 +52,7 @@ pub fn quick(broker: Broker) -> MqttConfig {
     MqttConfig {
         reconnect_min: Duration::from_millis(50),
         reconnect_max: Duration::from_millis(500),
+        reconnect_spread: Duration::ZERO,
         ..MqttConfig::new(broker)
     }
 }
@@ -75,10 +79,25 @@ impl Shop {
 
     pub fn open_with(config: MqttConfig, settings: OutboxSettings, chain: &Chain) -> Self {
         let disk = Arc::new(ListDisk::new(chain.records.clone()));
+        let signals = Signals::default();
+        let supervision = Supervisor::start(SupervisorDeps {
+            signals: signals.clone(),
+            clock: Arc::new(Fixed),
+            entropy: Arc::new(Fixed),
+        });
+        let journal = JournalDeps {
+            disk: disk.clone(),
+            clock: Arc::new(Fixed),
+            signals: signals.clone(),
+        };
+        let journal = supervision.child(ChildSpec::new("journal"), move || {
+            Journal::new(journal.clone())
+        });
         let deps = OutboxDeps {
             disk: disk.clone(),
+            journal,
             uplink: Arc::new(link(config, chain)),
-            signals: Signals::default(),
+            signals,
             clock: Arc::new(Fixed),
             entropy: Arc::new(Fixed),
             settings,
@@ -86,6 +105,7 @@ impl Shop {
         Self {
             disk,
             outbox: Outbox::new(deps).start(),
+            _supervision: supervision,
         }
     }
 

@@ -31,20 +31,25 @@ impl Mosquitto {
         for _ in 0..PORT_ATTEMPTS {
             let port = free_port();
             let dir = tempfile::tempdir().unwrap();
-            // as root it would become another user, who may not read the folder
-            let config =
-                format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{lines}");
-            std::fs::write(dir.path().join("mosquitto.conf"), config).unwrap();
             let mut broker = Self {
                 port,
                 dir,
                 child: None,
             };
+            broker.configure(lines);
             if broker.restart().await {
                 return broker;
             }
         }
         panic!("mosquitto found no port to listen on");
+    }
+
+    /// Replaces its further lines of configuration, for its next start.
+    pub fn configure(&self, lines: &str) {
+        let port = self.port;
+        // as root it would become another user, who may not read the folder
+        let config = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{lines}");
+        std::fs::write(self.dir.path().join("mosquitto.conf"), config).unwrap();
     }
 
     pub fn url(&self) -> String {

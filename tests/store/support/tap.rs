@@ -17,6 +17,7 @@ use rumqttc::v5::{
 };
 use store_actors::{
     domain::record::Record,
+    ports::Parked,
     wire::uplink::{
         CONTENT_ENCODING, CONTENT_TYPE_BATCH, Channel, Receipt, StoreRef, encode_batch,
     },
@@ -79,7 +80,7 @@ impl Tap {
 
     /// Publishes records as one batch; the broker has them some time later.
     pub fn send(&mut self, store: &StoreRef, records: &[Record]) {
-        let packed = pack(encode_batch(store, records));
+        let packed = pack(encode_batch(store, records, &Parked::new()));
         let encoding = packed
             .encoding
             .map(|value| (CONTENT_ENCODING.to_owned(), value.to_owned()));

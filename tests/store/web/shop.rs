@@ -32,7 +32,7 @@ use store_controller::{
     adapters::clock::{OsEntropy, SystemClock},
     config::{Api, Config},
     metrics::Metrics,
-    web::{Parts, Stopper, StoreApi, serve},
+    web::{OutboxApi, Parts, Stopper, StoreApi, serve},
 };
 
 /// What the store knows, what it shall say next, and what it was asked.
@@ -281,6 +281,7 @@ impl Shop {
         actix_web::rt::spawn(async move { counting.run().await });
         let parts = Parts {
             store: StoreApi::of(&store),
+            outbox: OutboxApi::of(None),
             disk: Arc::new(disk.clone()),
             signals: signals.clone(),
             clock: Arc::new(SystemClock),

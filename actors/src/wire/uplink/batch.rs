@@ -1,9 +1,10 @@
 //! `up/records`: records as a CloudEvents batch, and back with every hash recomputed.
 //!
 //! A body that is not JSON can't happen, and if it does it must not stop the queue (OUT-2): it
-//! travels as `data_base64`, with its hash, and the head office parks it. On the way back each
-//! event is judged alone: a bad one is reported with what is known of it, never with its content
-//! (SEC-1).
+//! travels as `data_base64`, with its hash, and the head office parks it. A record that can't
+//! travel at all is replaced by a stub: the same event without its body, with `parkedreason`, so
+//! that the chain goes on and everybody knows what is missing. On the way back each event is judged
+//! alone: a bad one is reported with what is known of it, never with its content (SEC-1).
 
 use std::{borrow::Cow, fmt};
 
@@ -18,9 +19,13 @@ use crate::domain::{
 };
 
 use super::{BATCH_RECORDS_MAX, MESSAGE_BYTES_MAX, StoreRef};
+use crate::ports::Parked;
 
 const SPEC_VERSION: &str = "1.0";
 const KIND_UNKNOWN: &str = "unknown";
+
+/// Of the reason for a stub no more is kept.
+const REASON_CHARACTERS_MAX: usize = 256;
 
 /// One record as a CloudEvent. Attribute names are lower case by the specification (section 3.1).
 #[derive(Serialize, Deserialize)]
@@ -45,6 +50,19 @@ struct Event<'a> {
     data: Option<&'a RawValue>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     data_base64: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    parkedreason: Option<Cow<'a, str>>,
+}
+
+/// What came in a parked record's place: its link in the chain, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stub {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub prev: Hash,
+    /// As the store says; the next record proves it.
+    pub hash: Hash,
+    pub why: String,
 }
 
 /// What came of a batch: the records that prove themselves, in their order, and the events that
@@ -53,6 +71,7 @@ struct Event<'a> {
 pub struct Batch {
     pub store: StoreRef,
     pub records: Vec<Record>,
+    pub stubs: Vec<Stub>,
     pub poison: Vec<Poison>,
 }
 
@@ -94,15 +113,28 @@ pub enum BatchRefused {
     NotABatch(#[source] serde_json::Error),
 }
 
-/// The payload of `up/records`, not packed.
-pub fn encode_batch(store: &StoreRef, records: &[Record]) -> Vec<u8> {
+/// The payload of `up/records`, not packed, with a stub in the place of each record that is
+/// `parked`.
+pub fn encode_batch(store: &StoreRef, records: &[Record], parked: &Parked) -> Vec<u8> {
     let source = store.source();
-    let events: Vec<Event<'_>> = records
-        .iter()
-        .map(|r| to_event(store, &source, r))
-        .collect();
+    let mut events: Vec<Event<'_>> = Vec::with_capacity(records.len());
+    for record in records {
+        events.push(match parked.get(&record.seq) {
+            Some(why) => to_stub(store, &source, record, why),
+            None => to_event(store, &source, record),
+        });
+    }
     // can't fail: an event is text, numbers and JSON that was parsed
     serde_json::to_vec(&events).unwrap_or_default()
+}
+
+fn to_stub<'a>(store: &StoreRef, source: &'a str, record: &'a Record, why: &'a str) -> Event<'a> {
+    Event {
+        data: None,
+        data_base64: None,
+        parkedreason: Some(why.into()),
+        ..to_event(store, source, record)
+    }
 }
 
 fn to_event<'a>(store: &StoreRef, source: &'a str, record: &'a Record) -> Event<'a> {
@@ -131,6 +163,7 @@ fn to_event<'a>(store: &StoreRef, source: &'a str, record: &'a Record) -> Event<
         hash: record.hash(),
         data,
         data_base64: data.is_none().then(|| BASE64.encode(&record.body).into()),
+        parkedreason: None,
     }
 }
 
@@ -165,12 +198,14 @@ pub fn decode_batch(store: &StoreRef, bytes: &[u8]) -> Result<Batch, BatchRefuse
     let mut batch = Batch {
         store: store.clone(),
         records: Vec::new(),
+        stubs: Vec::new(),
         poison: Vec::new(),
     };
     let source = store.source();
     for (at, event) in events.into_iter().enumerate() {
         match to_record(store, &source, event) {
-            Ok(record) => batch.records.push(record),
+            Ok(Came::Record(record)) => batch.records.push(record),
+            Ok(Came::Stub(stub)) => batch.stubs.push(stub),
             Err(why) => batch.poison.push(Poison {
                 at,
                 seq: claimed_seq(event),
@@ -181,7 +216,12 @@ pub fn decode_batch(store: &StoreRef, bytes: &[u8]) -> Result<Batch, BatchRefuse
     Ok(batch)
 }
 
-fn to_record(store: &StoreRef, source: &str, event: &RawValue) -> Result<Record, PoisonEvent> {
+enum Came {
+    Record(Record),
+    Stub(Stub),
+}
+
+fn to_record(store: &StoreRef, source: &str, event: &RawValue) -> Result<Came, PoisonEvent> {
     let event: Event<'_> =
         serde_json::from_str(event.get()).map_err(|cause| PoisonEvent::NotAnEvent {
             column: cause.column(),
@@ -195,6 +235,15 @@ fn to_record(store: &StoreRef, source: &str, event: &RawValue) -> Result<Record,
     let seq: u64 = event.sequence.parse().map_err(|_| PoisonEvent::Sequence)?;
     if seq == 0 || event.id != id_of(store, seq) {
         return Err(PoisonEvent::Sequence);
+    }
+    if let (None, None, Some(why)) = (event.data, &event.data_base64, &event.parkedreason) {
+        return Ok(Came::Stub(Stub {
+            seq,
+            at: event.time,
+            prev: event.prevhash,
+            hash: event.hash,
+            why: why.chars().take(REASON_CHARACTERS_MAX).collect(),
+        }));
     }
     let body = match (event.data, event.data_base64) {
         (Some(raw), None) => raw.get().to_owned(),
@@ -216,7 +265,7 @@ fn to_record(store: &StoreRef, source: &str, event: &RawValue) -> Result<Record,
         body,
     };
     if record.hash() == event.hash {
-        Ok(record)
+        Ok(Came::Record(record))
     } else {
         Err(PoisonEvent::Hash)
     }

@@ -30,6 +30,19 @@ pub struct Receipt {
     /// `through + 1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub want: Vec<(u64, u64)>,
+    /// Records above `through` that came and can't be taken as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedRecord>,
+    /// Records up to `through` of which only a stub is held. Absent: the head office does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stubs: Option<Vec<u64>>,
+}
+
+/// A record that can't be taken as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedRecord {
+    pub seq: u64,
+    pub why: String,
 }
 
 /// `up/status`, retained. The last will is the same message, with `online: false` and no report.

@@ -16,7 +16,7 @@ use crate::{
         tender::Tender,
         timestamp::Timestamp,
     },
-    ports::StoreStatus,
+    ports::{Parked, StoreStatus},
 };
 
 const ASYNCAPI: &str = include_str!("../../../../config/uplink.asyncapi.json");
@@ -66,6 +66,10 @@ fn records() -> Vec<Record> {
         .collect()
 }
 
+fn encoded(store: &StoreRef, records: &[Record]) -> Vec<u8> {
+    encode_batch(store, records, &Parked::new())
+}
+
 fn status() -> StatusMessage {
     let report = StoreStatus {
         at: Timestamp::from_unix_ms(1_700_000_000_123),
@@ -89,6 +93,8 @@ fn receipt() -> Receipt {
         through: 5,
         at: Timestamp::from_unix_ms(1_700_000_000_456),
         want: vec![(6, 6), (8, 9)],
+        refused: vec![],
+        stubs: None,
     }
 }
 
@@ -114,7 +120,7 @@ fn assert_described(message: &str, payload: &[u8]) {
 /// The batch with one attribute of one event replaced (or taken out), all other text as it was.
 fn edited(event: usize, attribute: &str, json: Option<&str>) -> Vec<u8> {
     type Event = BTreeMap<String, Box<RawValue>>;
-    let batch = encode_batch(&store(), &records());
+    let batch = encoded(&store(), &records());
     let mut events: Vec<Event> = serde_json::from_slice(&batch).unwrap();
     match json {
         Some(json) => {
@@ -129,7 +135,7 @@ fn edited(event: usize, attribute: &str, json: Option<&str>) -> Vec<u8> {
 #[test]
 fn the_messages_are_the_golden_files() {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let batch = text(encode_batch(&store(), &records()));
+    let batch = text(encoded(&store(), &records()));
     assert_eq!(batch, include_str!("golden/records.json").trim_end());
     assert_eq!(
         text(status().encode()),
@@ -162,8 +168,8 @@ fn the_golden_files_are_read() {
 
 #[test]
 fn the_asyncapi_document_describes_the_messages() {
-    assert_described("recordBatch", &encode_batch(&store(), &records()));
-    assert_described("recordBatch", &encode_batch(&store(), &[not_json()]));
+    assert_described("recordBatch", &encoded(&store(), &records()));
+    assert_described("recordBatch", &encoded(&store(), &[not_json()]));
     assert_described("storeStatus", &status().encode());
     assert_described(
         "storeStatus",
@@ -178,6 +184,40 @@ fn the_asyncapi_document_describes_the_messages() {
         }
         .encode(),
     );
+}
+
+#[test]
+fn a_parked_record_travels_as_a_stub_that_keeps_the_chain() {
+    let sent = records();
+    let parked = Parked::from([(2, "too large".to_owned())]);
+    let bytes = encode_batch(&store(), &sent, &parked);
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert_eq!(text, include_str!("golden/stub.json").trim_end());
+    assert!(!text.contains("12.50"), "its content went along");
+    assert_described("recordBatch", &bytes);
+    let batch = decode_batch(&store(), &bytes).unwrap();
+    let kept: Vec<u64> = batch.records.iter().map(|record| record.seq).collect();
+    assert_eq!((kept, batch.poison), (vec![1, 3, 4], vec![]));
+    let stub = &batch.stubs[0];
+    assert_eq!((stub.seq, stub.why.as_str()), (2, "too large"));
+    assert_eq!(stub.prev, sent[0].hash());
+    assert_eq!(stub.hash, sent[2].prev);
+}
+
+#[test]
+fn a_receipt_names_what_is_refused_and_what_is_a_stub() {
+    let refused = RefusedRecord {
+        seq: 6,
+        why: "the database refuses it".into(),
+    };
+    let receipt = Receipt {
+        refused: vec![refused],
+        stubs: Some(vec![3]),
+        ..receipt()
+    };
+    let bytes = receipt.encode();
+    assert_described("receipt", &bytes);
+    assert_eq!(Receipt::decode(&bytes).unwrap(), receipt);
 }
 
 #[test]
@@ -208,7 +248,7 @@ fn a_body_survives_to_the_last_byte() {
         prev: Hash([3; 32]),
         body: odd.into(),
     };
-    let bytes = encode_batch(&store(), std::slice::from_ref(&record));
+    let bytes = encoded(&store(), std::slice::from_ref(&record));
     let batch = decode_batch(&store(), &bytes).unwrap();
     assert_eq!((batch.records, batch.poison), (vec![record], vec![]));
 }
@@ -227,7 +267,7 @@ fn a_body_that_is_not_json_travels_and_does_not_stop_its_neighbours() {
     for body in ["{half", "", "null", " {\"kind\":\"stopped\"}", "{}\n"] {
         let mut sent = records();
         sent[1].body = body.into();
-        let batch = decode_batch(&store(), &encode_batch(&store(), &sent)).unwrap();
+        let batch = decode_batch(&store(), &encoded(&store(), &sent)).unwrap();
         assert_eq!((batch.records, batch.poison), (sent, vec![]), "{body:?}");
     }
 }
@@ -299,7 +339,7 @@ fn another_stores_events_are_poison_on_this_topic() {
         store: "0043".parse::<StoreId>().unwrap(),
         ..store()
     };
-    let batch = decode_batch(&store(), &encode_batch(&other, &records())).unwrap();
+    let batch = decode_batch(&store(), &encoded(&other, &records())).unwrap();
     assert_eq!(batch.records, []);
     assert!(batch.poison.iter().all(|p| p.why == PoisonEvent::Source));
 }
@@ -371,7 +411,7 @@ proptest! {
             prev = record.hash();
             record
         }).collect();
-        let bytes = encode_batch(&store(), &chain);
+        let bytes = encoded(&store(), &chain);
         let batch = decode_batch(&store(), &bytes).unwrap();
         prop_assert_eq!((batch.records, batch.poison), (chain, vec![]));
     }
@@ -382,7 +422,7 @@ proptest! {
         let _ = Receipt::decode(garbage.as_bytes());
         let _ = StatusMessage::decode(garbage.as_bytes());
         let _ = parse_topic(&garbage);
-        let mut bytes = encode_batch(&store(), &records());
+        let mut bytes = encoded(&store(), &records());
         let at = at % bytes.len();
         bytes[at] = byte;
         if let Ok(batch) = decode_batch(&store(), &bytes) {

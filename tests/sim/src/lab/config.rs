@@ -48,6 +48,7 @@ enabled = true
 host = "{broker_host}"
 port = {broker_port}
 watchdog_ms = 5000
+reconnect_spread_ms = 0
 connection_timeout_ms = 2000
 
 [acquirers.sandbox]

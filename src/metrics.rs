@@ -20,6 +20,8 @@ use store_actors::{
 };
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::adapters::journal::Recovery;
+
 /// Seconds to a known outcome: from a tap to a customer who takes two minutes.
 const OUTCOME_BUCKETS: [f64; 10] = [0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0, 90.0, 180.0];
 const ANSWER_BUCKETS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
@@ -44,6 +46,10 @@ pub struct Metrics {
     outbox_oldest_seconds: IntGauge,
     outbox_rebuilds: IntGauge,
     outbox_parked: IntGauge,
+    disk_free: IntGauge,
+    disk_nearly_full: IntGauge,
+    journal_unapplied: IntGauge,
+    journal_found: IntGaugeVec,
     ignored: IntCounterVec,
     violations: IntCounterVec,
     signals_lost: IntCounter,
@@ -161,6 +167,17 @@ impl Metrics {
                 "store_outbox_oldest_seconds",
                 "Age of the oldest record that the head office has not receipted; 0 when there is none.",
             )?,
+            disk_free: make.gauge("store_disk_free_bytes", "Bytes free for the journal.")?,
+            disk_nearly_full: make.gauge("store_disk_nearly_full", "1: too little room, no new payments are taken.")?,
+            journal_unapplied: make.gauge(
+                "store_journal_unapplied_records",
+                "Records that are durable in the guard log and not yet in the store behind it.",
+            )?,
+            journal_found: make.gauges(
+                "store_journal_opening",
+                "What opening the journal found: unclean, replayed_records, cut_bytes, breaks, rebuilt, from_copy.",
+                &["what"],
+            )?,
             outbox_parked: make.gauge("store_outbox_parked", "Records in whose place a stub went to the head office.")?,
             outbox_rebuilds: make.gauge("store_outbox_rebuilds", "How often the link was thrown away and made anew.")?,
             ignored: make.counters("store_device_ignored_total", "Scans and cards no payment waited for.", &["device"])?,
@@ -190,6 +207,25 @@ impl Metrics {
         let mut page = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut page)?;
         Ok(String::from_utf8_lossy(&page).into_owned())
+    }
+
+    /// What opening the journal found; it stays until the next start.
+    pub fn journal_opened(&self, recovery: &Recovery) {
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        for (what, value) in [
+            ("unclean", i64::from(!recovery.was_clean)),
+            ("replayed_records", signed(recovery.replayed)),
+            ("cut_bytes", count(recovery.cut_bytes)),
+            ("breaks", count(recovery.breaks)),
+            ("rebuilt", i64::from(recovery.store_rebuilt.is_some())),
+            (
+                "store_from_copy",
+                i64::from(recovery.store_from_copy.is_some()),
+            ),
+        ] {
+            self.journal_found.with_label_values(&[what]).set(value);
+        }
     }
 
     fn count(&self, signal: &Signal) {
@@ -230,6 +266,7 @@ impl Metrics {
                     .inc();
             }
             Signal::JournalStopped { .. }
+            | Signal::DiskChanged(_)
             | Signal::DeviceChanged(_)
             | Signal::AcquirerChanged(_)
             | Signal::OutboxChanged(_)
@@ -301,6 +338,10 @@ impl Metrics {
         self.outbox_rebuilds.set(signed(board.outbox.rebuilds));
         self.outbox_parked
             .set(i64::try_from(board.outbox.parked).unwrap_or(i64::MAX));
+        self.disk_free
+            .set(signed(board.disk.free_bytes.unwrap_or(0)));
+        self.disk_nearly_full.set(i64::from(!board.disk.has_room));
+        self.journal_unapplied.set(signed(board.disk.unapplied));
         self.journal_stopped
             .set(i64::from(board.journal_stopped.is_some()));
     }

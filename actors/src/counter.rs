@@ -7,6 +7,7 @@
 //! is answered in `requests`. After a restart, of the program or of this actor alone, `recovery`
 //! takes up every unsettled payment from the journal.
 
+mod closing;
 mod collect;
 mod effects;
 mod late;
@@ -132,6 +133,7 @@ pub struct Counter {
     /// Not before the journal was read for what was under way.
     recovered: bool,
     journal_stopped: Option<String>,
+    disk_nearly_full: bool,
     lingering: Option<SpawnHandle>,
     /// The last words, for a terminal that comes back.
     shown: Option<(PaymentId, Notice)>,
@@ -153,6 +155,7 @@ impl Counter {
             at_stand: None,
             health,
             recovered: false,
+            disk_nearly_full: !board.disk.has_room,
             journal_stopped: board.journal_stopped,
             lingering: None,
             shown: None,
@@ -220,6 +223,7 @@ impl Counter {
         Stand {
             starting: !self.recovered,
             journal_stopped: self.journal_stopped.clone(),
+            disk_nearly_full: self.disk_nearly_full,
             at_stand: self.at_stand,
             terminal: self.presence(devices.terminal.is_some(), DeviceKind::Terminal),
             scanner: self.presence(devices.scanner.is_some(), DeviceKind::Scanner),
@@ -276,6 +280,7 @@ impl Actor for Counter {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.begin_recovery(ctx);
+        self.watch_storage(ctx);
         self.offer_amount_entry();
     }
 }

@@ -29,7 +29,7 @@ use tokio::{
 
 use crate::{
     domain::record::{Body, Tip},
-    ports::{JournalDisk, JournalFailed, WallClock},
+    ports::{DiskCondition, JournalDisk, JournalFailed, WallClock},
     signal::{Signal, Signals},
     supervisor::Heartbeat,
 };
@@ -46,6 +46,9 @@ pub const WAITING_MAX: usize = 4_096;
 
 /// Messages that may wait in front of the journal: its `ChildSpec::mailbox`.
 pub const MAILBOX: usize = 1_024;
+
+/// How often it is looked how the disk does: a minute's payments fit into what is kept free.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often in a row the disk may say that the chain stands elsewhere.
 const MISSTEPS_MAX: u32 = 3;
@@ -90,6 +93,8 @@ pub struct Journal {
     is_writing: bool,
     missteps: u32,
     stopped: Option<String>,
+    /// How the disk did at the last look.
+    shown: Option<DiskCondition>,
 }
 
 impl fmt::Debug for Journal {
@@ -121,6 +126,7 @@ impl Journal {
             is_writing: false,
             missteps: 0,
             stopped: None,
+            shown: None,
         }
     }
 
@@ -250,8 +256,41 @@ impl Journal {
     }
 }
 
+impl Journal {
+    /// A disk that has failed or is filling up is seen without waiting for the next payment.
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        if self.stopped.is_some() {
+            return;
+        }
+        let disk = self.deps.disk.clone();
+        let asked = async move { timeout(DISK_WITHIN, disk.condition()).await };
+        ctx.spawn(
+            asked
+                .into_actor(self)
+                .map(|answer, journal, _| match answer {
+                    Ok(Ok(condition)) => {
+                        let before = journal.shown.replace(condition);
+                        if before != Some(condition) {
+                            journal.deps.signals.emit(Signal::DiskChanged(condition));
+                        }
+                    }
+                    Ok(Err(JournalFailed::Stopped(why))) if journal.stopped.is_none() => {
+                        journal.stop(why, Vec::new());
+                    }
+                    // a slow disk has bounds of its own, where it is written to
+                    Ok(Err(_)) | Err(_) => {}
+                }),
+        );
+    }
+}
+
 impl Actor for Journal {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.watch(ctx);
+        ctx.run_interval(WATCH_INTERVAL, Self::watch);
+    }
 }
 
 impl Handler<Heartbeat> for Journal {

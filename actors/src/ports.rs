@@ -185,6 +185,27 @@ impl PaymentFilter {
     }
 }
 
+/// How the journal's disk does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskCondition {
+    /// There is room for new payments; without it those begun still end.
+    pub has_room: bool,
+    /// Bytes free for the journal, if it can be told.
+    pub free_bytes: Option<u64>,
+    /// Records that are durable and not yet in the store that is queried.
+    pub unapplied: u64,
+}
+
+impl Default for DiskCondition {
+    fn default() -> Self {
+        Self {
+            has_room: true,
+            free_bytes: None,
+            unapplied: 0,
+        }
+    }
+}
+
 /// Records that can't be shipped as they are, by sequence number, each with the reason.
 pub type Parked = BTreeMap<u64, String>;
 
@@ -192,6 +213,11 @@ pub type Parked = BTreeMap<u64, String>;
 pub trait JournalDisk: Send + Sync {
     /// Where the chain stands on disk.
     fn tip(&self) -> Tip;
+
+    /// How the disk does now. `Stopped` if it has failed.
+    fn condition(&self) -> Reply<'_, Result<DiskCondition, JournalFailed>> {
+        Box::pin(async { Ok(DiskCondition::default()) })
+    }
 
     /// Writes a group of consecutive records and ends only when all of them are on stable storage:
     /// all or none. At most `GROUP_RECORDS_MAX` and `GROUP_BYTES_MAX`. It is written even if nobody

@@ -18,6 +18,7 @@ use crate::domain::{
     payment::{Operation, Payment},
     timestamp::Timestamp,
 };
+use crate::ports::DiskCondition;
 
 /// What a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -138,6 +139,8 @@ pub enum Signal {
         records: usize,
         took_us: u64,
     },
+    /// Its disk does otherwise than before.
+    DiskChanged(DiskCondition),
     JournalStopped {
         why: String,
     },
@@ -155,6 +158,7 @@ pub struct Board {
     pub devices: BTreeMap<DeviceId, DeviceStatus>,
     pub acquirers: BTreeMap<AcquirerId, AcquirerStatus>,
     pub outbox: OutboxStatus,
+    pub disk: DiskCondition,
     /// Why the journal has stopped, if it has.
     pub journal_stopped: Option<String>,
 }
@@ -169,6 +173,7 @@ impl Board {
                 self.acquirers.insert(status.id.clone(), status.clone());
             }
             Signal::OutboxChanged(status) => self.outbox = status.clone(),
+            Signal::DiskChanged(condition) => self.disk = *condition,
             Signal::JournalStopped { why } => self.journal_stopped = Some(why.clone()),
             _ => {}
         }

@@ -43,7 +43,7 @@ use store_actors::{
         payment::Payment,
         record::{Record, Tip},
     },
-    ports::{JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
+    ports::{DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
 };
 use tokio::{
     sync::oneshot,
@@ -332,6 +332,20 @@ impl JournalDisk for Journal {
 
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
         self.read(Shared::unsettled)
+    }
+
+    fn condition(&self) -> Reply<'_, Result<DiskCondition, JournalFailed>> {
+        let min_free_bytes = self.min_free_bytes;
+        self.read(move |shared| {
+            shared.check_running()?;
+            let free_bytes = writer::free_bytes(shared.dir.root());
+            let progress = shared.progress();
+            Ok(DiskCondition {
+                has_room: free_bytes.is_none_or(|free| free >= min_free_bytes),
+                free_bytes,
+                unapplied: progress.durable.seq - progress.applied.tip.seq,
+            })
+        })
     }
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {

@@ -30,6 +30,7 @@ async fn serve(config: Config) -> Result<(), Failed> {
     let counting = Arc::clone(&metrics);
     actix::spawn(async move { counting.run().await });
     let store = wiring::open(&config, signals.clone())?;
+    metrics.journal_opened(store.journal.recovery());
     let bound = web::serve(
         &config.api,
         web::Parts {

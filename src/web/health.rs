@@ -57,6 +57,8 @@ pub(super) async fn ready(shared: Data<Shared>) -> HttpResponse {
         Err(_) => (Vec::new(), vec![Obstacle::Starting]),
     };
     let counters_ready = counters.iter().filter(|counter| is_open(counter)).count();
+    let has_room = shared.parts.signals.board().disk.has_room;
+    reasons.extend((!has_room).then_some(Obstacle::DiskNearlyFull));
     reasons.extend(stopped.map(|why| Obstacle::JournalStopped { why }));
     if counters_ready == 0 {
         for obstacle in counters

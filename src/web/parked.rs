@@ -30,8 +30,8 @@ pub(super) async fn list(shared: Data<Shared>) -> Result<HttpResponse, Problem> 
 
 /// Sends a parked record once more, as it is.
 ///
-/// Answers once it is handed to the line. It leaves the list when the head office says that it holds
-/// it.
+/// Answers once it is handed to the line. It leaves the list when the head office says that it
+/// holds it.
 #[utoipa::path(
     post, path = "/v1/outbox/parked/{seq}/send", tag = "outbox", operation_id = "sendParked",
     params(("seq" = u64, Path, description = "The record's sequence number", minimum = 1)),

@@ -193,7 +193,7 @@ pub struct Document {
 pub struct ObstacleModel {
     /// `starting`, `busy`, `no_scanner`, `no_reader`, `scanner_absent`, `reader_absent`,
     /// `terminal_absent`, `not_enabled`,
-    /// `acquirer_unreachable`, `journal_stopped`.
+    /// `acquirer_unreachable`, `journal_stopped`, `disk_nearly_full`.
     code: &'static str,
     words: Words,
     /// For whoever mends it.
@@ -226,6 +226,7 @@ impl From<&Obstacle> for ObstacleModel {
                 ("acquirer_unreachable", Some(format!("{acquirer}: {why}")))
             }
             Obstacle::JournalStopped { why } => ("journal_stopped", Some(why.clone())),
+            Obstacle::DiskNearlyFull => ("disk_nearly_full", None),
         };
         let payment = match obstacle {
             Obstacle::Busy { payment } => Some(payment.to_string()),

@@ -17,7 +17,7 @@ use store_actors::{
     },
     signal::{AcquirerStatus, DeviceKind, DeviceStatus, Health, OutboxStatus, Signal, Signals},
 };
-use store_controller::metrics::Metrics;
+use store_controller::{adapters::journal::Recovery, metrics::Metrics};
 
 use super::support::{chain, eventually};
 
@@ -149,6 +149,7 @@ fn signals_of_every_kind() -> Vec<Signal> {
 async fn the_metrics_page_is_sound_and_has_what_the_alerts_ask_for() {
     let signals = Signals::default();
     let metrics = Arc::new(Metrics::new(signals.clone()).unwrap());
+    metrics.journal_opened(&Recovery::default());
     let counting = Arc::clone(&metrics);
     let counting = tokio::spawn(async move { counting.run().await });
     let page = eventually("the signals to be counted", || async {

@@ -111,6 +111,8 @@ impl Counter {
             && self.at_stand == Some(*id)
         {
             self.command(*id, CommandKind::Show(notice.clone()));
+        } else if self.at_stand.is_none() && !self.takes_money() {
+            self.show_service();
         }
     }
 
@@ -126,13 +128,21 @@ impl Counter {
             ctx.cancel_future(before);
         }
         let pause = Duration::from_millis(self.deps.settings.linger_ms);
-        self.lingering = Some(ctx.run_later(pause, |this, _| this.offer_amount_entry()));
+        self.lingering = Some(ctx.run_later(pause, |this, _| {
+            if this.takes_money() {
+                this.offer_amount_entry();
+            } else if this.at_stand.is_none() {
+                this.show_service();
+            }
+        }));
     }
 
     pub(super) fn offer_amount_entry(&self) {
         if let Some((device, terminal)) = &self.deps.devices.terminal {
-            let offer =
-                self.deps.settings.terminal_entry && self.at_stand.is_none() && self.recovered;
+            let offer = self.deps.settings.terminal_entry
+                && self.at_stand.is_none()
+                && self.recovered
+                && self.takes_money();
             let message = OfferAmountEntry {
                 offer,
                 currency: self.deps.settings.currency,

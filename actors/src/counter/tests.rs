@@ -16,6 +16,7 @@ use crate::{
         payment::{
             Fingerprint, NoAnswer, Operation, Origin, Reason, State, Verdict, answer::RefundVerdict,
         },
+        readiness::Obstacle,
         record::Body,
         refund::{RefundRefused, RefundState},
     },
@@ -380,6 +381,50 @@ async fn a_stopped_journal_stops_the_taking_of_money() {
         shop.acquirer.heard_times(Operation::Charge),
         0,
         "nothing left the house"
+    );
+}
+
+#[actix::test]
+async fn a_disk_that_fills_up_stops_new_payments_before_it_is_full_and_those_begun_end() {
+    let shop = shop();
+    shop.ready().await;
+    let id = shop.open().await;
+    shop.disk.set_nearly_full(true);
+    until("it is seen", || {
+        (!shop.signals.board().disk.has_room).then_some(())
+    })
+    .await;
+    shop.scan(id, ALIPAY);
+    shop.reaches(id, State::Approved).await;
+    let refused = shop
+        .store
+        .ask(shop.open_message(None), BOUND)
+        .await
+        .unwrap();
+    let Err(Refused::NotReady(obstacles)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(obstacles, [Obstacle::DiskNearlyFull]);
+    shop.disk.set_nearly_full(false);
+    shop.ready().await;
+    shop.open().await;
+}
+
+#[actix::test]
+async fn a_disk_that_fails_is_seen_before_the_next_payment() {
+    let shop = shop();
+    shop.ready().await;
+    shop.disk.break_down("the disk is gone");
+    until("the journal stops by itself", || {
+        shop.signals.board().journal_stopped
+    })
+    .await;
+    let counter = shop.counter.clone();
+    let status = counter.ask(requests::GetStatus, BOUND).await.unwrap();
+    let says_so = |obstacle: &Obstacle| matches!(obstacle, Obstacle::JournalStopped { .. });
+    assert!(
+        status.tenders[0].obstacles.iter().any(says_so),
+        "{status:?}"
     );
 }
 

@@ -40,6 +40,8 @@ pub enum Obstacle {
     JournalStopped {
         why: String,
     },
+    /// Payments begun still end; no new ones.
+    DiskNearlyFull,
 }
 
 impl Obstacle {
@@ -78,6 +80,10 @@ impl Obstacle {
                 "系统存储故障，已停止收款，请联系维护人员",
                 "Storage has failed and payments are stopped: call support",
             ),
+            Obstacle::DiskNearlyFull => words(
+                "系统存储空间不足，已停止收款，请联系维护人员",
+                "The disk is nearly full and payments are stopped: call support",
+            ),
         }
     }
 }
@@ -106,6 +112,7 @@ pub struct Taker {
 pub struct Stand {
     pub starting: bool,
     pub journal_stopped: Option<String>,
+    pub disk_nearly_full: bool,
     pub at_stand: Option<super::ids::PaymentId>,
     pub terminal: Presence,
     pub scanner: Presence,
@@ -129,6 +136,7 @@ pub fn of_tender(stand: &Stand, tender: Tender, takers: &[Taker]) -> TenderReadi
             .clone()
             .map(|why| Obstacle::JournalStopped { why }),
     );
+    obstacles.extend(stand.disk_nearly_full.then_some(Obstacle::DiskNearlyFull));
     obstacles.extend(stand.at_stand.map(|payment| Obstacle::Busy { payment }));
     obstacles.extend(device_obstacle(stand, tender));
     obstacles.extend(acquirer_obstacle(takers));
@@ -186,6 +194,7 @@ mod tests {
         Stand {
             starting: false,
             journal_stopped: None,
+            disk_nearly_full: false,
             at_stand: None,
             terminal: Presence::Ready,
             scanner: Presence::Ready,

@@ -20,8 +20,8 @@ use crate::{
         record::{Body, Record, Tip},
     },
     ports::{
-        GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed, Parked, PaymentFilter,
-        Reply,
+        DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed, Parked,
+        PaymentFilter, Reply,
     },
 };
 
@@ -52,6 +52,11 @@ impl MemoryDisk {
     /// The next group fails so, unwritten. After `Stopped` all fail.
     pub fn fail_next(&self, failure: JournalFailed) {
         self.lock().failures.push_back(failure);
+    }
+
+    /// From now on it fails, though nothing is being written.
+    pub fn break_down(&self, why: &str) {
+        self.lock().stopped = Some(why.into());
     }
 
     pub fn set_nearly_full(&self, is_nearly_full: bool) {
@@ -267,6 +272,18 @@ impl JournalDisk for MemoryDisk {
         Box::pin(async move {
             self.read(|inner| inner.payments.values().filter(is_open).cloned().collect())
         })
+    }
+
+    fn condition(&self) -> Reply<'_, Result<DiskCondition, JournalFailed>> {
+        let inner = self.lock();
+        let condition = DiskCondition {
+            has_room: !inner.is_nearly_full,
+            ..DiskCondition::default()
+        };
+        let stopped = inner.stopped.clone();
+        Box::pin(
+            async move { stopped.map_or(Ok(condition), |why| Err(JournalFailed::Stopped(why))) },
+        )
     }
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {

@@ -122,11 +122,16 @@ fn opens_payment(group: &[Record]) -> bool {
 /// Whether the disk has more than `min_free_bytes` left. A disk that can't say has room: the write
 /// itself will tell.
 pub(super) fn has_room(dir: &Path, min_free_bytes: u64) -> bool {
+    free_bytes(dir).is_none_or(|free| free >= min_free_bytes)
+}
+
+/// `None` if the operating system does not say.
+pub(super) fn free_bytes(dir: &Path) -> Option<u64> {
     match statvfs(dir) {
-        Ok(disk) => disk.blocks_available().saturating_mul(disk.fragment_size()) >= min_free_bytes,
+        Ok(disk) => Some(disk.blocks_available().saturating_mul(disk.fragment_size())),
         Err(cause) => {
             tracing::warn!(%cause, "can't tell how much room the disk has");
-            true
+            None
         }
     }
 }

@@ -47,6 +47,10 @@ pub enum Notice {
     Refunded {
         money: Money,
     },
+    /// The store takes no money: its storage has failed or is nearly full. Of no payment.
+    OutOfService,
+    /// It does again.
+    InService,
 }
 
 /// What the terminal lets be heard.
@@ -111,6 +115,11 @@ impl Notice {
             ),
             Notice::Reversing => say("正在撤销", "Cancelling, no money will be kept"),
             Notice::Reversed => say("交易已撤销 未扣款", "Undone: you have not been charged"),
+            Notice::OutOfService => say(
+                "暂停收款 请联系店员",
+                "Out of service, please ask the staff",
+            ),
+            Notice::InService => say("欢迎光临", "Welcome"),
             Notice::Refunded { money } => say(&format!("退款成功 {money}"), "Refunded"),
         }
     }

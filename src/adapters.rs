@@ -7,4 +7,5 @@ pub mod mqtt;
 pub mod pcsc;
 pub mod picture;
 pub mod serial;
+pub mod signing;
 pub mod tcp;

@@ -58,6 +58,8 @@ pub struct Store {
     pub name: String,
     pub currency: Currency,
     pub country: Country,
+    /// The store's clock against UTC.
+    pub utc_offset_minutes: i32,
 }
 
 /// A country of ISO 3166.

@@ -10,6 +10,7 @@
 //! Workers are added by starting more processes with the same group and database. Deliberately not
 //! here: any memory of what was received, other than the database's.
 
+pub mod completeness;
 pub mod config;
 pub mod database;
 pub mod ingest;
@@ -17,13 +18,13 @@ pub mod link;
 pub mod metrics;
 pub mod web;
 
-use std::{hash::BuildHasher, io, net::TcpListener, path::Path, sync::Arc};
+use std::{hash::BuildHasher, io, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use store_actors::ports::WallClock;
+use store_actors::{domain::ids::ChainId, ports::WallClock};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info, warn};
 
 use self::{
     config::{Config, DatabaseConfig},
@@ -32,6 +33,9 @@ use self::{
     metrics::Metrics,
     web::Office,
 };
+
+/// How often it is looked for days of which everything has come.
+const JUDGE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why the head office can't run.
 #[derive(Debug, Error)]
@@ -77,6 +81,12 @@ pub async fn run(
     let handle = server.handle();
     let options = ingest_options(&config);
     info!(%address, client_id = %options.client_id, chain = %config.chain, "head office is open");
+    let judging = tokio::spawn(judge_days(
+        config.chain.clone(),
+        reader.clone(),
+        Arc::clone(&clock),
+        stop.clone(),
+    ));
     let ingest = Ingest {
         options,
         database: writer.clone(),
@@ -92,10 +102,45 @@ pub async fn run(
     stop.cancel();
     handle.stop(true).await;
     let _ = ingest.await;
+    let _ = judging.await;
     writer.close().await;
     reader.close().await;
     info!("head office is closed");
     served
+}
+
+/// Judges days as their records come in. Every process of the group does: it is done once.
+async fn judge_days(
+    chain: ChainId,
+    database: Database,
+    clock: Arc<dyn WallClock>,
+    stop: CancellationToken,
+) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(JUDGE_INTERVAL))
+        .await
+        .is_some()
+    {
+        match database.judge_days(&chain, clock.now()).await {
+            Ok((0, 0)) => {}
+            Ok((complete, 0)) => info!(complete, "days are complete"),
+            Ok((complete, refused)) => {
+                error!(
+                    complete,
+                    refused, "days are not as certified: see /v1/completeness"
+                );
+            }
+            Err(failed) => warn!(%failed, "days could not be judged; it is tried again"),
+        }
+    }
+}
+
+/// Opens the configured database, for a command.
+///
+/// # Errors
+/// It can't be reached, or its password file can't be read.
+pub async fn open_database(config: &Config) -> Result<Database, OfficeFailed> {
+    open(&config.database, 1).await
 }
 
 async fn open(config: &DatabaseConfig, connections: u32) -> Result<Database, OfficeFailed> {

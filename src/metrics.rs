@@ -377,6 +377,7 @@ mod tests {
             origin: Origin::Till,
             reference: None,
             fingerprint: None,
+            number: 0,
         };
         let mut payment = Payment::open(opening, Timestamp::from_unix_ms(0));
         payment.submitted_at = Some(Timestamp::from_unix_ms(0));

@@ -14,7 +14,7 @@ use store_actors::{
     outbox::OutboxSettings,
     ports::{Acquirer, AcquirerProfile, Entropy, JournalDisk, LineOpener, Uplink, WallClock},
     signal::Signals,
-    store::plan::{self, CounterPlan, Running, StorePlan},
+    store::plan::{self, CounterPlan, DaysPlan, Running, StorePlan},
     wire::{frame::Framing, uplink::StoreRef},
 };
 use thiserror::Error;
@@ -30,6 +30,7 @@ use crate::{
         mqtt::uplink::{MqttConfig, MqttUplink},
         pcsc::PcscReader,
         serial::SerialLine,
+        signing::{SigningRefused, StoreKey},
         tcp::TcpLine,
     },
     config::{self, Config, Driver, Line},
@@ -46,15 +47,14 @@ pub enum WiringFailed {
     Acquirer { id: String, source: SandboxRefused },
     #[error("counter {id}: no thread for its card reader")]
     Reader { id: String, source: io::Error },
+    #[error("the store's key")]
+    StoreKey(#[from] SigningRefused),
     #[error("a name is refused")]
     Name(#[from] IdRefused),
 }
 
 /// How long the last words of a payment stay on the terminal.
 const LINGER_MS: u64 = 1_500;
-
-/// Business days of China end at midnight there.
-const DAY_OFFSET_MINUTES: i32 = 480;
 
 /// The open store and what must be closed behind it.
 pub struct OpenStore {
@@ -68,7 +68,7 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let journal = Arc::new(Journal::open(JournalConfig {
         min_free_bytes: config.journal.min_free_bytes,
-        day_offset_minutes: DAY_OFFSET_MINUTES,
+        day_offset_minutes: config.store.utc_offset_minutes,
         guard_retention: config.journal.guard_retention,
         await_receipts: config.uplink.is_some(),
         ..JournalConfig::new(&config.journal.dir)
@@ -93,6 +93,11 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
         entropy,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         was_clean: journal.was_clean(),
+        days: Some(DaysPlan {
+            store: config.store.store.clone(),
+            offset_minutes: config.store.utc_offset_minutes,
+            signer: Arc::new(StoreKey::open(&config.journal.dir.join("store.key"))?),
+        }),
     })?;
     Ok(OpenStore { running, journal })
 }
@@ -205,6 +210,7 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
             })?;
             let settings = NfcSettings {
                 country: config.store.country.numeric,
+                utc_offset_min: i16::try_from(config.store.utc_offset_minutes).unwrap_or(0),
                 ..NfcSettings::default()
             };
             Some((

@@ -130,6 +130,8 @@ pub struct Counter {
     live: BTreeMap<PaymentId, Live>,
     at_stand: Option<PaymentId>,
     health: BTreeMap<DeviceKind, Health>,
+    /// The number of the next payment; none before the journal was read.
+    next_number: Option<u64>,
     /// Not before the journal was read for what was under way.
     recovered: bool,
     journal_stopped: Option<String>,
@@ -154,6 +156,7 @@ impl Counter {
             live: BTreeMap::new(),
             at_stand: None,
             health,
+            next_number: None,
             recovered: false,
             disk_nearly_full: !board.disk.has_room,
             journal_stopped: board.journal_stopped,
@@ -221,7 +224,7 @@ impl Counter {
     fn stand(&self) -> Stand {
         let devices = &self.deps.devices;
         Stand {
-            starting: !self.recovered,
+            starting: !self.recovered || self.next_number.is_none(),
             journal_stopped: self.journal_stopped.clone(),
             disk_nearly_full: self.disk_nearly_full,
             at_stand: self.at_stand,

@@ -3,7 +3,9 @@
 //! Everything here is a pure function of its arguments: no actor, no clock, no I/O, no randomness.
 //! What waits lives in actors, what touches the world lives in the shell's adapters.
 
+pub mod certificate;
 pub mod code;
+pub mod day;
 pub mod double;
 pub mod ids;
 pub mod invariant;

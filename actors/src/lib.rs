@@ -2,6 +2,7 @@
 
 pub mod acquirer;
 pub mod counter;
+pub mod day_close;
 pub mod device;
 pub mod domain;
 pub mod journal;

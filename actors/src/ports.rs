@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     domain::{
+        certificate::SignedCertificate,
         code::CustomerCode,
         ids::{AcquirerId, CounterId, PaymentId, RefundId},
         money::{Currency, Money},
@@ -41,6 +42,13 @@ pub trait WallClock: Send + Sync {
 /// tests.
 pub trait Entropy: Send + Sync {
     fn fill(&self, out: &mut [u8]);
+}
+
+/// The store's own key: Ed25519 (RFC 8032). The private half stays with the adapter.
+pub trait Signer: Send + Sync {
+    fn public_key(&self) -> [u8; 32];
+
+    fn sign(&self, text: &[u8]) -> [u8; 64];
 }
 
 // ---- lines: serial ports and TCP
@@ -244,6 +252,12 @@ pub trait JournalDisk: Send + Sync {
 
     /// Payments that are not settled, for the recovery after a start.
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>>;
+
+    /// The last number that this counter gave to a payment; 0 before the first.
+    fn last_number(&self, counter: &CounterId) -> Reply<'_, Result<u64, JournalFailed>>;
+
+    /// The certificate of the day closed last.
+    fn last_closed(&self) -> Reply<'_, Result<Option<SignedCertificate>, JournalFailed>>;
 
     /// What the journal says is parked (`Body::Parked`), and not unparked since.
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>>;

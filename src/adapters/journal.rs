@@ -39,7 +39,8 @@ use std::{
 
 use store_actors::{
     domain::{
-        ids::{PaymentId, RefundId},
+        certificate::SignedCertificate,
+        ids::{CounterId, PaymentId, RefundId},
         payment::Payment,
         record::{Record, Tip},
     },
@@ -346,6 +347,15 @@ impl JournalDisk for Journal {
                 unapplied: progress.durable.seq - progress.applied.tip.seq,
             })
         })
+    }
+
+    fn last_number(&self, counter: &CounterId) -> Reply<'_, Result<u64, JournalFailed>> {
+        let counter = counter.clone();
+        self.read(move |shared| shared.last_number(&counter))
+    }
+
+    fn last_closed(&self) -> Reply<'_, Result<Option<SignedCertificate>, JournalFailed>> {
+        self.read(Shared::last_closed)
     }
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {

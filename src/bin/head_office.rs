@@ -1,13 +1,22 @@
 //! The head office's program: arguments in, exit code out.
 
-use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    error::Error, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc,
+};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use store_actors::{
+    domain::{day::Day, ids::StoreId},
+    ports::WallClock as _,
+    wire::uplink::StoreRef,
+};
 use store_controller::{
     adapters::clock::SystemClock,
     head_office::{
         self,
+        completeness::Completeness,
         config::{Config, DATABASE_URLS, LogConfig, database_url},
+        database::unhex,
     },
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,9 +34,12 @@ Examples:
   head-office run --config /etc/head-office.toml
   head-office run --broker mqtt://127.0.0.1:1883 --database sqlite:office.db
   head-office run --listen 127.0.0.1:8701 --database postgres://office@db.example/office
+  head-office completeness --day 2026-11-22
+  head-office completeness --day 2026-11-22 --store 0017 --json
+  head-office trust --store 0017 --key 5f0c…
   curl http://127.0.0.1:8700/v1/stores
 
-Exit codes: 0 ended as asked, 1 failed, 2 wrong arguments."
+Exit codes: 0 ended as asked (completeness: complete), 1 failed (not complete), 2 wrong arguments."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -38,32 +50,73 @@ struct Arguments {
 enum Command {
     /// Run until SIGTERM or Ctrl-C. Each further process with the same group is a further worker.
     Run {
-        /// Configuration; without it the built-in one (config/head-office.toml, all keys
-        /// explained).
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
         /// Address of the HTTP API, instead of the configured one; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
         /// Broker, instead of the configured one: mqtt://HOST:PORT, or mqtts:// for TLS.
         #[arg(long, value_name = "URL")]
         broker: Option<String>,
-        /// Database, instead of the configured one: sqlite:FILE or postgres://USER@HOST/DATABASE.
-        #[arg(long, value_name = "URL")]
-        database: Option<String>,
+    },
+    /// Say whether a business day is complete, and what is missing of it: by store and counter.
+    Completeness {
+        #[command(flatten)]
+        place: Place,
+        /// The business day, e.g. 2026-11-22.
+        #[arg(long, value_name = "DAY", value_parser = |text: &str| Day::parse(text).ok_or("not a day, e.g. 2026-11-22"))]
+        day: Day,
+        /// This store alone.
+        #[arg(long, value_name = "STORE")]
+        store: Option<StoreId>,
+        /// As JSON, like GET /v1/completeness.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Trust another key of a store, after its machine was replaced. Its refused days are judged
+    /// again.
+    Trust {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_name = "STORE")]
+        store: StoreId,
+        /// The public key, 64 hexadecimal characters, as the refused certificate names it.
+        #[arg(long, value_name = "KEY")]
+        key: String,
     },
 }
 
+#[derive(Debug, Args)]
+struct Place {
+    /// Configuration; without it the built-in one (config/head-office.toml, all keys explained).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Database, instead of the configured one: sqlite:FILE or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "URL", value_parser = known_database)]
+    database: Option<String>,
+}
+
 fn main() -> ExitCode {
-    let Command::Run {
-        config,
-        listen,
-        broker,
-        database,
-    } = Arguments::parse().command;
-    let mut config = match Config::load(config.as_deref()) {
+    match Arguments::parse().command {
+        Command::Run {
+            place,
+            listen,
+            broker,
+        } => begin(place, listen, broker),
+        Command::Completeness {
+            place,
+            day,
+            store,
+            json,
+        } => ended(completeness(place, day, store, json)),
+        Command::Trust { place, store, key } => ended(trust(place, store, key)),
+    }
+}
+
+fn begin(place: Place, listen: Option<SocketAddr>, broker: Option<String>) -> ExitCode {
+    let mut config = match place.config() {
         Ok(config) => config,
-        Err(refused) => return failed(&refused, 1),
+        Err(refused) => return failed(&*refused, 1),
     };
     config.listen = listen.unwrap_or(config.listen);
     if let Some(url) = broker
@@ -71,17 +124,84 @@ fn main() -> ExitCode {
     {
         return failed(&refused, 2);
     }
-    if let Some(text) = database {
-        let Some(url) = database_url(&text, "".as_ref()) else {
-            return said(&format!("--database {text}: allowed: {DATABASE_URLS}"), 2);
-        };
-        config.database.url = url;
-    }
     begin_log(&config.log);
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&*error, 1),
     }
+}
+
+impl Place {
+    fn config(&self) -> Result<Config, Box<dyn Error>> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(url) = &self.database {
+            config.database.url.clone_from(url);
+        }
+        Ok(config)
+    }
+}
+
+fn known_database(text: &str) -> Result<String, String> {
+    database_url(text, "".as_ref()).ok_or_else(|| format!("allowed: {DATABASE_URLS}"))
+}
+
+fn ended(outcome: Result<bool, Box<dyn Error>>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => failed(&*error, 1),
+    }
+}
+
+/// Whether the day is complete.
+#[tokio::main]
+async fn completeness(
+    place: Place,
+    day: Day,
+    store: Option<StoreId>,
+    json: bool,
+) -> Result<bool, Box<dyn Error>> {
+    let config = place.config()?;
+    let database = head_office::open_database(&config).await?;
+    let stores = database
+        .completeness(&config.chain, day, store.as_ref())
+        .await?;
+    if let Some(store) = store.filter(|_| stores.is_empty()) {
+        return Err(format!("no store {store} has reported here").into());
+    }
+    let found = Completeness::of(day, &stores);
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
+    } else {
+        for line in found.lines() {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(found.complete)
+}
+
+#[tokio::main]
+async fn trust(place: Place, store: StoreId, key: String) -> Result<bool, Box<dyn Error>> {
+    if unhex(&key).is_none_or(|bytes| bytes.len() != 32) {
+        return Err("--key must be an Ed25519 public key: 64 hexadecimal characters".into());
+    }
+    let config = place.config()?;
+    let database = head_office::open_database(&config).await?;
+    let named = StoreRef {
+        chain: config.chain,
+        store,
+    };
+    let key = key.to_ascii_lowercase();
+    if !database.trust(&named, &key, SystemClock.now()).await? {
+        return Err(format!("no store {} has reported here", named.store).into());
+    }
+    writeln!(
+        std::io::stdout(),
+        "store {}: trusted key {key}",
+        named.store
+    )?;
+    Ok(true)
 }
 
 #[tokio::main]

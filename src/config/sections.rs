@@ -39,6 +39,7 @@ pub(super) fn store(root: &mut Section<'_>) -> Option<Store> {
     let chain = section.parsed("chain", name_of_32, |text| text.parse().ok());
     let store = section.parsed("store", name_of_32, |text| text.parse().ok());
     let name = words(&mut section, "name");
+    let utc_offset_minutes = section.i64_in("utc_offset_minutes", -720..=840);
     let currencies: Vec<_> = Currency::ALL
         .iter()
         .map(|currency| currency.alpha())
@@ -58,6 +59,7 @@ pub(super) fn store(root: &mut Section<'_>) -> Option<Store> {
         name,
         currency: currency?,
         country: country?,
+        utc_offset_minutes: i32::try_from(utc_offset_minutes).unwrap_or(0),
     })
 }
 

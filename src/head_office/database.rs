@@ -7,6 +7,7 @@
 
 mod advance;
 mod commit;
+mod days;
 mod read;
 mod status;
 mod store_row;
@@ -14,6 +15,7 @@ mod store_row;
 use std::{path::Path, time::Duration};
 
 pub use commit::{Arrival, Outcome, Standing};
+pub use days::{CounterMissing, StoreDay, Verdict, unhex};
 pub use read::{Page, PaymentQuery, PaymentRow, RecordRow, StoreRow};
 use sqlx::{
     AnyPool, AssertSqlSafe,

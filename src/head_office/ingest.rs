@@ -18,7 +18,7 @@ use store_actors::{
     ports::WallClock,
     wire::uplink::{Channel, Receipt, RefusedRecord, StatusMessage, StoreRef, shared_filter},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -29,6 +29,9 @@ use super::{
     metrics::Metrics,
 };
 use crate::adapters::mqtt::broker::Broker;
+
+/// How often stores are asked for what they have not sent by themselves.
+const ASK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Attempts at a transaction that met another writer.
 const BUSY_ATTEMPTS: u32 = 5;
@@ -110,8 +113,17 @@ impl Ingest {
             format!("chain/{chain}/store/+/{}", Channel::Status.as_str()),
         ];
         let mut link = Link::open(broker, client_id, *receive_maximum, filters)?;
+        let mut asking = tokio::time::interval(ASK_INTERVAL);
+        asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            match link.next().await {
+            let event = tokio::select! {
+                event = link.next() => event,
+                _ = asking.tick() => {
+                    self.ask_for_missing(&link).await?;
+                    continue;
+                }
+            };
+            match event {
                 LinkEvent::Up => {
                     info!(broker = %broker.host, port = broker.port, %client_id, "connected and subscribed");
                     self.metrics.broker_up.set(1);
@@ -124,6 +136,28 @@ impl Ingest {
                 return Ok(());
             }
         }
+    }
+
+    /// A store that believes that everything is here and is wrong sends nothing by itself: it is
+    /// told. This database may be an older one than the one that sent the receipts.
+    async fn ask_for_missing(&self, link: &Link) -> Result<(), DatabaseFailed> {
+        let now = self.clock.now();
+        let lagging = self.database.lagging(&self.options.chain, now);
+        for lag in self.within(lagging).await? {
+            let receipt = Receipt {
+                store: lag.store.store.clone(),
+                through: lag.watermark,
+                at: now,
+                want: vec![(lag.watermark + 1, lag.last_known)],
+                refused: Vec::new(),
+                stubs: None,
+            };
+            let topic = lag.store.topic(Channel::Receipt);
+            if link.publish(topic, receipt.encode()).is_ok() {
+                info!(store = %lag.store, watermark = lag.watermark, last_known = lag.last_known, "asked for what is missing");
+            }
+        }
+        Ok(())
     }
 
     async fn ping(&self) -> Result<(), DatabaseFailed> {

@@ -16,8 +16,9 @@ use serde::Serialize;
 use store_actors::{domain::ids::ChainId, ports::WallClock, wire::uplink::StoreRef};
 use tokio::time::timeout;
 
-use self::query::{GapsQuery, PaymentsQuery, RecordsQuery};
+use self::query::{CompletenessQuery, GapsQuery, PaymentsQuery, RecordsQuery};
 use super::{
+    completeness::Completeness,
     database::{Database, DatabaseFailed},
     metrics::Metrics,
 };
@@ -63,6 +64,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(wrong_query)
         .service(stores)
         .service(payments)
+        .service(completeness)
         .service(gaps)
         .service(records)
         .service(healthz)
@@ -119,6 +121,24 @@ async fn payments(
         .await
         .map_err(failed)?;
     Ok(HttpResponse::Ok().json(page.ok_or_else(|| unknown(&name))?))
+}
+
+/// How complete a business day is: `day`, and perhaps one `store`.
+#[get("/v1/completeness")]
+async fn completeness(
+    office: Data<Office>,
+    query: Query<CompletenessQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (day, store) = query.read()?;
+    let days = office
+        .database
+        .completeness(&office.chain, day, store.as_ref())
+        .await
+        .map_err(failed)?;
+    if let Some(store) = store.filter(|_| days.is_empty()) {
+        return Err(unknown(store.as_str()));
+    }
+    Ok(HttpResponse::Ok().json(Completeness::of(day, &days)))
 }
 
 #[derive(Serialize)]

@@ -112,6 +112,26 @@ impl<'d> Section<'d> {
             })
     }
 
+    /// As `u64_in`, below zero as well.
+    pub fn i64_in(&mut self, key: &str, range: RangeInclusive<i64>) -> i64 {
+        let (low, high) = (*range.start(), *range.end());
+        let Some(value) = self.value(key) else {
+            return low;
+        };
+        let Some(integer) = value.as_integer() else {
+            self.wrong_type(key, value, &format!("a whole number from {low} to {high}"));
+            return low;
+        };
+        let number = i64::from_str_radix(integer.as_str(), integer.radix());
+        number
+            .ok()
+            .filter(|number| range.contains(number))
+            .unwrap_or_else(|| {
+                self.fault(key, format!("is {integer}; allowed: {low} to {high}"));
+                low
+            })
+    }
+
     pub fn usize_in(&mut self, key: &str, range: RangeInclusive<u64>) -> usize {
         usize::try_from(self.u64_in(key, range)).unwrap_or(usize::MAX)
     }

@@ -234,6 +234,9 @@ fn of_record(record: &Record) -> Option<Bytes> {
         Body::Parked { record, why } => {
             event(id, "parked", &json!({ "record": record, "why": why }))
         }
+        Body::DayClosed { certificate } => {
+            event(id, "day_closed", &json!({ "day": certificate.day }))
+        }
         Body::Unparked { record } => event(id, "unparked", &json!({ "record": record })),
     })
 }

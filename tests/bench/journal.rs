@@ -128,6 +128,7 @@ fn payment(writer: usize, n: usize) -> Payment {
         origin: Origin::Till,
         reference: Some(format!("{writer}-{:0>210}", n / STATES.len())),
         fingerprint: None,
+        number: 0,
     };
     let mut payment = Payment::open(opening, now);
     payment.state = STATES.into_iter().cycle().nth(n % STATES.len()).unwrap();

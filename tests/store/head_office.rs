@@ -1,6 +1,7 @@
 //! The head office: its database in every situation, and the real program between real servers.
 
 mod database;
+mod days;
 mod program;
 mod secure;
 mod workers;

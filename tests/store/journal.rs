@@ -60,6 +60,7 @@ fn payment(now: Timestamp, writer: u8, n: u32) -> Payment {
         origin: Origin::Till,
         reference: Some("x".repeat(usize::from(writer) * 20)),
         fingerprint: None,
+        number: 0,
     };
     Payment::open(opening, now)
 }

@@ -6,6 +6,6 @@ mod drain;
 mod head_office;
 mod parking;
 mod proxy;
-mod shop;
+pub mod shop;
 mod tls;
 mod wire;

@@ -25,6 +25,7 @@ impl Counter {
     pub(super) fn begin_recovery(&mut self, ctx: &mut Context<Self>) {
         let (journal, disk) = (self.deps.journal.clone(), self.deps.disk.clone());
         let event = "counter started".to_owned();
+        let counter = self.deps.id.clone();
         let started = Body::Device {
             device: format!("counter {}", self.deps.id),
             event,
@@ -33,14 +34,21 @@ impl Counter {
             // answered after all that a former incarnation had handed in, so that nothing of it is
             // missed
             append_until_known(journal, started).await?;
-            disk.unsettled().await
+            let last_number = disk.last_number(&counter).await?;
+            Ok((last_number, disk.unsettled().await?))
         };
-        ctx.spawn(read.into_actor(self).map(|unsettled, this, ctx| {
-            this.recovered = this.adopt(unsettled, 0, ctx);
-            if this.recovered {
-                this.offer_amount_entry();
-            }
-        }));
+        ctx.spawn(read.into_actor(self).map(
+            |read: Result<(u64, Vec<Payment>), JournalFailed>, this, ctx| {
+                let unsettled = read.map(|(last_number, unsettled)| {
+                    this.next_number = Some(last_number + 1);
+                    unsettled
+                });
+                this.recovered = this.adopt(unsettled, 0, ctx);
+                if this.recovered {
+                    this.offer_amount_entry();
+                }
+            },
+        ));
         ctx.run_interval(SWEEP_INTERVAL, |this, ctx| {
             let disk = this.deps.disk.clone();
             let read = async move { disk.unsettled().await };

@@ -12,6 +12,7 @@ use crate::{
         payment::{
             Effect, Event, Fingerprint, Opening, Origin, Payment, Reason, State, Transition,
         },
+        readiness::Obstacle,
         tender::{Presented, Tender},
     },
     ports::Instrument,
@@ -82,6 +83,9 @@ impl Counter {
         if !readiness.ready {
             return Err(Refused::NotReady(readiness.obstacles));
         }
+        let Some(number) = self.next_number else {
+            return Err(Refused::NotReady(vec![Obstacle::Starting]));
+        };
         let id = begin.id.unwrap_or_else(|| self.new_payment_id());
         let opening = Opening {
             id,
@@ -91,6 +95,7 @@ impl Counter {
             origin: begin.origin,
             reference: begin.reference,
             fingerprint: begin.fingerprint,
+            number,
         };
         let mut live = Live::new(Payment::open(opening, self.deps.clock.now()));
         live.waiting

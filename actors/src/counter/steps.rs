@@ -118,6 +118,11 @@ impl Counter {
             return self.not_written(id, failed, waiter);
         }
         live.payment = transition.payment;
+        if live.payment.counter == self.deps.id {
+            // used up once it is on disk, and not before: the stand holds one opening at a time
+            let next = live.payment.number + 1;
+            self.next_number = self.next_number.map(|known| known.max(next));
+        }
         answer(waiter, Ok(live.payment.clone()));
         if !live.payment.state.holds_stand() && self.at_stand == Some(id) {
             self.at_stand = None;

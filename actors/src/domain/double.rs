@@ -132,6 +132,7 @@ mod tests {
             origin: Origin::Till,
             reference: Some("B1".into()),
             fingerprint: None,
+            number: 0,
         };
         let mut payment = Payment::open(opening, Timestamp::from_unix_ms(0));
         payment.state = state;

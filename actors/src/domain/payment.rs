@@ -165,6 +165,9 @@ pub const REFUNDS_MAX: usize = 32;
 pub struct Payment {
     pub id: PaymentId,
     pub counter: CounterId,
+    /// The counter's own number, from 1 without gaps; 0 in records of before it was kept.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub number: u64,
     pub money: Money,
     pub tender: Tender,
     pub origin: Origin,
@@ -218,6 +221,7 @@ pub struct Opening {
     pub origin: Origin,
     pub reference: Option<String>,
     pub fingerprint: Option<Fingerprint>,
+    pub number: u64,
 }
 
 impl Payment {
@@ -225,6 +229,7 @@ impl Payment {
         Self {
             id: opening.id,
             counter: opening.counter,
+            number: opening.number,
             money: opening.money,
             tender: opening.tender,
             origin: opening.origin,
@@ -271,4 +276,9 @@ impl Payment {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }

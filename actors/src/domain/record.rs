@@ -22,7 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{payment::Payment, timestamp::Timestamp};
+use super::{certificate::SignedCertificate, payment::Payment, timestamp::Timestamp};
 
 pub const VERSION: u8 = 1;
 
@@ -98,6 +98,10 @@ pub enum Body {
         record: u64,
         why: String,
     },
+    /// A business day has ended: what it held.
+    DayClosed {
+        certificate: Box<SignedCertificate>,
+    },
     /// The head office holds that record after all.
     Unparked {
         record: u64,
@@ -114,6 +118,7 @@ impl Body {
             Body::Device { .. } => "device",
             Body::Parked { .. } => "parked",
             Body::Unparked { .. } => "unparked",
+            Body::DayClosed { .. } => "day_closed",
         }
     }
 }

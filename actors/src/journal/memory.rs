@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     domain::{
-        ids::{PaymentId, RefundId},
+        certificate::SignedCertificate,
+        ids::{CounterId, PaymentId, RefundId},
         payment::{Payment, State},
         record::{Body, Record, Tip},
     },
@@ -52,6 +53,15 @@ impl MemoryDisk {
     /// The next group fails so, unwritten. After `Stopped` all fail.
     pub fn fail_next(&self, failure: JournalFailed) {
         self.lock().failures.push_back(failure);
+    }
+
+    fn durable_payments(&self) -> impl Iterator<Item = Payment> {
+        self.durable()
+            .into_iter()
+            .filter_map(|record| match record.decode_body() {
+                Ok(Body::Payment { payment }) => Some(*payment),
+                _ => None,
+            })
     }
 
     /// From now on it fails, though nothing is being written.
@@ -284,6 +294,25 @@ impl JournalDisk for MemoryDisk {
         Box::pin(
             async move { stopped.map_or(Ok(condition), |why| Err(JournalFailed::Stopped(why))) },
         )
+    }
+
+    fn last_number(&self, counter: &CounterId) -> Reply<'_, Result<u64, JournalFailed>> {
+        let payments = self.durable_payments();
+        let own = payments.filter(|payment| payment.counter == *counter);
+        let last = own.map(|payment| payment.number).max().unwrap_or(0);
+        Box::pin(async move { Ok(last) })
+    }
+
+    fn last_closed(&self) -> Reply<'_, Result<Option<SignedCertificate>, JournalFailed>> {
+        let mut closed =
+            self.durable()
+                .into_iter()
+                .filter_map(|record| match record.decode_body() {
+                    Ok(Body::DayClosed { certificate }) => Some(*certificate),
+                    _ => None,
+                });
+        let last = closed.next_back();
+        Box::pin(async move { Ok(last) })
     }
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {

@@ -103,6 +103,7 @@ fn payment(n: u8, state: State) -> Payment {
         origin: Origin::Till,
         reference: None,
         fingerprint: None,
+        number: 0,
     };
     let mut payment = Payment::open(opening, now);
     payment.state = state;

@@ -15,6 +15,7 @@ use super::{Store, StoreDeps, requests::GetCounters};
 use crate::{
     acquirer::{AcquirerDeps, AcquirerDesk},
     counter::{AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, Devices},
+    day_close::{DayClose, DayCloseDeps},
     device::{
         DeviceDeps, Fact, FactSink,
         nfc::{NfcDeps, NfcReader, NfcSettings},
@@ -22,12 +23,12 @@ use crate::{
         terminal::{Terminal, TerminalDeps, TerminalSettings},
     },
     domain::{
-        ids::{CounterId, DeviceId, IdRefused},
+        ids::{CounterId, DeviceId, IdRefused, StoreId},
         record::Body,
     },
     journal::{Append, Journal, JournalDeps},
     outbox::{Outbox, OutboxDeps, OutboxSettings, StoreFacts},
-    ports::{Acquirer, CardReader, Entropy, JournalDisk, LineOpener, Uplink, WallClock},
+    ports::{Acquirer, CardReader, Entropy, JournalDisk, LineOpener, Signer, Uplink, WallClock},
     signal::{Signal, Signals},
     supervisor::{ChildSpec, Handle, Restarts, Supervision, Supervisor, SupervisorDeps},
 };
@@ -47,6 +48,15 @@ pub struct StorePlan {
     pub version: String,
     /// Whether the run before ended in order.
     pub was_clean: bool,
+    pub days: Option<DaysPlan>,
+}
+
+/// How business days are closed.
+pub struct DaysPlan {
+    pub store: StoreId,
+    /// From UTC to the clock whose midnight ends the day.
+    pub offset_minutes: i32,
+    pub signer: Arc<dyn Signer>,
 }
 
 pub struct CounterPlan {
@@ -93,6 +103,7 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
         let handle = start_counter(&plan, counter, &journal, &acquirers, &supervision)?;
         counters.insert(counter.id.clone(), handle);
     }
+    start_day_close(&plan, &journal, &supervision);
     let outbox = start_outbox(&plan, &journal, &supervision);
     let clock_of = |acquirer: &AcquirerRoute| (acquirer.profile.id.clone(), acquirer.profile.clock);
     let deps = StoreDeps {
@@ -187,6 +198,23 @@ fn start_journal(plan: &StorePlan, supervision: &Supervision) -> Handle<Journal>
         }
     });
     journal
+}
+
+fn start_day_close(plan: &StorePlan, journal: &Handle<Journal>, supervision: &Supervision) {
+    let Some(days) = &plan.days else {
+        return;
+    };
+    let deps = DayCloseDeps {
+        store: days.store.clone(),
+        offset_minutes: days.offset_minutes,
+        disk: Arc::clone(&plan.disk),
+        journal: journal.clone(),
+        signer: Arc::clone(&days.signer),
+        clock: Arc::clone(&plan.clock),
+    };
+    supervision.child(ChildSpec::new("day close"), move || {
+        DayClose::new(deps.clone())
+    });
 }
 
 fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerRoute> {

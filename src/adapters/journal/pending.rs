@@ -7,6 +7,7 @@ use std::{
 };
 
 use store_actors::domain::{
+    certificate::SignedCertificate,
     ids::PaymentId,
     payment::Payment,
     record::{Body, Record},
@@ -21,17 +22,19 @@ pub(super) struct Item {
     pub payment: Option<Arc<Payment>>,
     /// A record that is parked from here on, with the reason, or not any more.
     pub parking: Option<(u64, Option<String>)>,
+    pub closed: Option<SignedCertificate>,
 }
 
 impl Item {
     /// A body that this program does not know is kept as it is and changes nothing else: it must
     /// not stand in the way of what follows.
     pub(super) fn new(record: Record) -> Self {
-        let (mut payment, mut parking) = (None, None);
+        let (mut payment, mut parking, mut closed) = (None, None, None);
         match record.decode_body() {
             Ok(Body::Payment { payment: moved }) => payment = Some(Arc::from(moved)),
             Ok(Body::Parked { record, why }) => parking = Some((record, Some(why))),
             Ok(Body::Unparked { record }) => parking = Some((record, None)),
+            Ok(Body::DayClosed { certificate }) => closed = Some(*certificate),
             Ok(Body::Started { .. } | Body::Stopped | Body::Device { .. }) => {}
             Err(cause) => {
                 tracing::error!(seq = record.seq, %cause, "a record holds no known fact");
@@ -41,6 +44,7 @@ impl Item {
             record,
             payment,
             parking,
+            closed,
         }
     }
 }

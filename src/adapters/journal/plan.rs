@@ -11,7 +11,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use store_actors::domain::{
     ids::{PaymentId, RefundId},
-    payment::Payment,
+    payment::{Payment, State},
     record::Tip,
 };
 
@@ -71,6 +71,10 @@ impl Plan {
             }
         }
         put_parked(chunk, store, &mut plan.changes)?;
+        put_numbers(chunk, store, &mut plan.changes)?;
+        if let Some(closed) = chunk.iter().rev().find_map(|item| item.closed.as_ref()) {
+            plan.changes.meta.insert("day_closed", json(closed)?);
+        }
         plan.changes.meta.insert("head", plan.head.encode());
         Ok(plan)
     }
@@ -126,11 +130,35 @@ fn put_parked(
             None => parked.remove(record),
         };
     }
-    let value = serde_json::to_vec(&parked).map_err(|cause| {
-        StoreFailed::Damaged(format!("what is parked can't be written: {cause}"))
-    })?;
-    changes.meta.insert("parked", value);
+    changes.meta.insert("parked", json(&parked)?);
     Ok(())
+}
+
+/// The last number that each counter gave.
+fn put_numbers(
+    chunk: &[Arc<Item>],
+    store: &Store,
+    changes: &mut Changes,
+) -> Result<(), StoreFailed> {
+    let moved = chunk.iter().filter_map(|item| item.payment.as_deref());
+    let mut opened = moved
+        .filter(|payment| payment.state == State::Opened)
+        .peekable();
+    if opened.peek().is_none() {
+        return Ok(());
+    }
+    let mut numbers = store.numbers()?;
+    for payment in opened {
+        let last = numbers.entry(payment.counter.to_string()).or_default();
+        *last = payment.number.max(*last);
+    }
+    changes.meta.insert("numbers", json(&numbers)?);
+    Ok(())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, StoreFailed> {
+    serde_json::to_vec(value)
+        .map_err(|cause| StoreFailed::Damaged(format!("it can't be written: {cause}")))
 }
 
 fn put_records(chunk: &[Arc<Item>], changes: &mut Changes) {

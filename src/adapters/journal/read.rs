@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use sled::IVec;
 use store_actors::{
     domain::{
-        ids::{PaymentId, RefundId},
+        certificate::SignedCertificate,
+        ids::{CounterId, PaymentId, RefundId},
         payment::Payment,
         record::Record,
         timestamp::Timestamp,
@@ -171,6 +172,17 @@ impl Shared {
         found.retain(|payment| !payment.is_settled());
         found.sort_by_key(|payment| payment.id);
         Ok(found)
+    }
+
+    pub(super) fn last_number(&self, counter: &CounterId) -> Read<u64> {
+        self.wait_applied()?;
+        let numbers = self.store.numbers().map_err(unreadable)?;
+        Ok(numbers.get(counter.as_str()).copied().unwrap_or(0))
+    }
+
+    pub(super) fn last_closed(&self) -> Read<Option<SignedCertificate>> {
+        self.wait_applied()?;
+        self.store.last_closed().map_err(unreadable)
     }
 
     pub(super) fn parked(&self) -> Read<Parked> {

@@ -15,17 +15,20 @@
 //! | `meta` | `head`, `format`, `day_offset`, `begins_after` | see `Head`; 4 bytes each; 8 bytes |
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
+use serde::de::DeserializeOwned;
 use sled::{
     Batch, Db, IVec, Transactional, Tree,
     transaction::{ConflictableTransactionError, TransactionError},
 };
 use store_actors::{
     domain::{
+        certificate::SignedCertificate,
         ids::PaymentId,
         payment::Payment,
         record::{Hash, Record, Tip},
@@ -180,11 +183,23 @@ impl Store {
     }
 
     pub(super) fn parked(&self) -> Result<Parked, StoreFailed> {
-        let Some(value) = self.meta.get("parked")? else {
-            return Ok(Parked::new());
-        };
-        serde_json::from_slice(&value)
-            .map_err(|cause| StoreFailed::Damaged(format!("what is parked can't be read: {cause}")))
+        Ok(self.meta_json("parked")?.unwrap_or_default())
+    }
+
+    /// The last number that each counter gave.
+    pub(super) fn numbers(&self) -> Result<BTreeMap<String, u64>, StoreFailed> {
+        Ok(self.meta_json("numbers")?.unwrap_or_default())
+    }
+
+    pub(super) fn last_closed(&self) -> Result<Option<SignedCertificate>, StoreFailed> {
+        self.meta_json("day_closed")
+    }
+
+    fn meta_json<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreFailed> {
+        let value = self.meta.get(key)?;
+        let read = value.map(|value| serde_json::from_slice(&value));
+        read.transpose()
+            .map_err(|cause| StoreFailed::Damaged(format!("{key} can't be read: {cause}")))
     }
 
     pub(super) fn format(&self) -> Result<Option<u32>, StoreFailed> {

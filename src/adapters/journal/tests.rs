@@ -69,6 +69,7 @@ fn payment(n: u32, state: State) -> Payment {
     let mut random = [0; 10];
     random[..4].copy_from_slice(&n.wrapping_mul(2_654_435_761).to_be_bytes());
     let opening = Opening {
+        number: 0,
         id: PaymentId::new(now, random),
         counter: format!("{:02}", n % 8).parse().unwrap(),
         money: Money::from_minor_units(u64::from(n % 5_000) + 1, Currency::Cny).unwrap(),

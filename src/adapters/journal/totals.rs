@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use store_actors::domain::{payment::Payment, refund::RefundState, timestamp::Timestamp};
+use store_actors::domain::{day::Day, payment::Payment, refund::RefundState};
 
 use super::{failed::StoreFailed, store::Store};
 
@@ -44,7 +44,7 @@ impl Difference {
         let tender = payment.actual_tender().as_str();
         let currency = payment.money.currency();
         let mut add = |at, state: &str, minor_units| {
-            let day = business_day(at, day_offset_minutes);
+            let day = Day::of(at, day_offset_minutes);
             let (count, sum) = self
                 .0
                 .entry(format!("{day}/{currency}/{tender}/{state}"))
@@ -123,14 +123,6 @@ pub(super) fn of_day(store: &Store, day: &str) -> Result<Vec<Total>, StoreFailed
         })
     });
     lines.collect()
-}
-
-fn business_day(at: Timestamp, offset_minutes: i32) -> String {
-    let ms = at
-        .unix_ms()
-        .saturating_add(i64::from(offset_minutes) * 60_000);
-    let text = Timestamp::from_unix_ms(ms).to_string();
-    text.split('T').next().unwrap_or_default().to_owned()
 }
 
 fn encode(count: u64, sum: u64) -> [u8; 16] {

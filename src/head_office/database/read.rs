@@ -66,6 +66,21 @@ struct StoreColumns {
     heard_at: i64,
 }
 
+/// A store of which something is missing and nothing has come for a while.
+#[derive(Clone, Debug)]
+pub struct Lag {
+    pub store: StoreRef,
+    pub watermark: u64,
+    /// The last record that the store is known to have written.
+    pub last_known: u64,
+}
+
+/// How long a store may be silent before it is asked.
+const SILENT_MS: i64 = 5_000;
+
+/// Stores asked in one go.
+const LAGGING_MAX: i64 = 200;
+
 /// One payment's latest snapshot.
 #[derive(Debug, Serialize)]
 pub struct PaymentRow {
@@ -127,8 +142,42 @@ impl Database {
         Ok(rows.into_iter().map(|row| row.shown(now)).collect())
     }
 
+    /// Stores that are connected, silent, and have written more than is held here without a gap.
+    pub async fn lagging(
+        &self,
+        chain: &ChainId,
+        now: Timestamp,
+    ) -> Result<Vec<Lag>, DatabaseFailed> {
+        let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+            "SELECT store, watermark, last_seq, reported_seq FROM store WHERE chain = $1 AND online = 1 \
+             AND heard_at < $2 AND (watermark < last_seq OR watermark < reported_seq) \
+             AND broken_seq IS NULL ORDER BY store LIMIT $3",
+        )
+        .bind(chain.as_str())
+        .bind(now.unix_ms() - SILENT_MS)
+        .bind(LAGGING_MAX)
+        .fetch_all(&self.pool)
+        .await?;
+        let lags = rows
+            .into_iter()
+            .filter_map(|(store, watermark, last, reported)| {
+                Some(Lag {
+                    store: StoreRef {
+                        chain: chain.clone(),
+                        store: store.parse().ok()?,
+                    },
+                    watermark: unsigned(watermark),
+                    last_known: unsigned(last.max(reported)),
+                })
+            });
+        Ok(lags.collect())
+    }
+
     /// The store's row number and watermark; `None` for a store nobody heard of.
-    async fn store_id(&self, store: &StoreRef) -> Result<Option<(i64, u64)>, DatabaseFailed> {
+    pub(super) async fn store_id(
+        &self,
+        store: &StoreRef,
+    ) -> Result<Option<(i64, u64)>, DatabaseFailed> {
         let row: Option<(i64, i64)> =
             sqlx::query_as("SELECT id, watermark FROM store WHERE chain = $1 AND store = $2")
                 .bind(store.chain.as_str())

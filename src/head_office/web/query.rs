@@ -1,7 +1,7 @@
 //! Query parameters. Unknown ones are refused: a mistyped filter must not return everything.
 
 use serde::Deserialize;
-use store_actors::domain::{payment::State, timestamp::Timestamp};
+use store_actors::domain::{day::Day, ids::StoreId, payment::State, timestamp::Timestamp};
 
 use crate::{head_office::database::PaymentQuery, problem::Problem};
 
@@ -28,6 +28,26 @@ pub(super) struct GapsQuery {
 pub(super) struct RecordsQuery {
     from: Option<u64>,
     limit: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CompletenessQuery {
+    day: String,
+    store: Option<String>,
+}
+
+impl CompletenessQuery {
+    pub(super) fn read(&self) -> Result<(Day, Option<StoreId>), Problem> {
+        let day = Day::parse(&self.day)
+            .ok_or_else(|| Problem::bad_request("day must be a date, e.g. 2026-11-22"))?;
+        let store = parsed(
+            &self.store,
+            |text| text.parse().ok(),
+            || "store must be the id of a store".to_owned(),
+        )?;
+        Ok((day, store))
+    }
 }
 
 impl PaymentsQuery {

@@ -18,6 +18,8 @@ pub struct PaymentModel {
     /// 32 hexadecimal characters; also the order number at the acquirer.
     pub id: String,
     pub counter: String,
+    /// The counter's own number of it, from 1 without gaps.
+    pub number: u64,
     pub amount: String,
     pub currency: String,
     /// As asked for; `presented` says what it was.
@@ -177,6 +179,7 @@ impl From<&Payment> for PaymentModel {
         Self {
             id: payment.id.to_string(),
             counter: payment.counter.to_string(),
+            number: payment.number,
             amount: amount(payment.money),
             currency: payment.money.currency().to_string(),
             tender: payment.tender.into(),

@@ -100,6 +100,7 @@ pub fn payment(number: u64, state: State) -> Payment {
         origin: Origin::Till,
         reference: Some(format!("basket {number} \0 茶")),
         fingerprint: None,
+        number,
     };
     let mut payment = Payment::open(opening, opened_at);
     payment.state = state;

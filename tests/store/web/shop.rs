@@ -202,6 +202,7 @@ pub fn payment(number: u64, change: impl FnOnce(&mut Opening)) -> Payment {
         origin: Origin::Till,
         reference: None,
         fingerprint: None,
+        number: 0,
     };
     change(&mut opening);
     Payment::open(opening, now().plus_ms(number))

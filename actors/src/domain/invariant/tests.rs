@@ -21,6 +21,7 @@ fn payment(state: State) -> Payment {
         origin: Origin::Till,
         reference: None,
         fingerprint: None,
+        number: 0,
     };
     let mut payment = Payment::open(opening, Timestamp::from_unix_ms(0));
     payment.state = state;

@@ -31,6 +31,7 @@ fn opened(tender: Tender) -> Payment {
         origin: Origin::Till,
         reference: None,
         fingerprint: None,
+        number: 0,
     };
     Payment::open(opening, Timestamp::from_unix_ms(0))
 }

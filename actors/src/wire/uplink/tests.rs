@@ -38,6 +38,7 @@ fn payment() -> Payment {
         origin: Origin::Till,
         reference: Some("basket \"7\" 茶".into()),
         fingerprint: None,
+        number: 0,
     };
     Payment::open(opening, now)
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use sqlx::{AnyConnection, AssertSqlSafe};
-use store_actors::domain::{payment::Payment, record::Body, timestamp::Timestamp};
+use store_actors::domain::{
+    certificate::SignedCertificate, payment::Payment, record::Body, timestamp::Timestamp,
+};
 
 use super::{
     Taken, big,
@@ -29,6 +31,9 @@ pub(super) async fn payments(
             Some(Body::Payment { payment }) => {
                 latest.insert(payment.id.to_string(), (record.seq, payment));
             }
+            Some(Body::DayClosed { certificate }) => {
+                day_closed(connection, store_id, record.seq, certificate).await?;
+            }
             Some(_) => {}
             None => {
                 insert::poison(connection, store_id, record.seq, UNREAD, hash, now).await?;
@@ -50,11 +55,11 @@ async fn upsert(
 ) -> Result<(), sqlx::Error> {
     let sql = format!(
         "INSERT INTO payment (store_id, id, seq, counter, state, tender, amount, currency, opened_at, changed_at, \
-         snapshot) VALUES {} ON CONFLICT (store_id, id) DO UPDATE SET seq = excluded.seq, \
+         snapshot, number) VALUES {} ON CONFLICT (store_id, id) DO UPDATE SET seq = excluded.seq, \
          counter = excluded.counter, state = excluded.state, tender = excluded.tender, amount = excluded.amount, \
          currency = excluded.currency, opened_at = excluded.opened_at, changed_at = excluded.changed_at, \
-         snapshot = excluded.snapshot WHERE excluded.seq > payment.seq",
-        values(rows.len(), 11)
+         snapshot = excluded.snapshot, number = excluded.number WHERE excluded.seq > payment.seq",
+        values(rows.len(), 12)
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for (id, (seq, payment)) in rows {
@@ -69,8 +74,36 @@ async fn upsert(
             .bind(payment.money.currency().to_string())
             .bind(payment.opened_at.unix_ms())
             .bind(payment.changed_at.unix_ms())
-            .bind(serde_json::to_vec(payment).unwrap_or_default());
+            .bind(serde_json::to_vec(payment).unwrap_or_default())
+            .bind(big(payment.number));
     }
     query.execute(connection).await?;
+    Ok(())
+}
+
+/// A certificate that can't be read counts nothing, and is refused when the day is judged.
+async fn day_closed(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    seq: u64,
+    signed: &SignedCertificate,
+) -> Result<(), sqlx::Error> {
+    let read = signed.read();
+    let range = read.map(|certificate| (certificate.first_seq, certificate.last_seq));
+    let (first_seq, last_seq) = range.unwrap_or((seq, seq));
+    sqlx::query(
+        "INSERT INTO day_close (store_id, day, seq, first_seq, last_seq, text, signature, signing_key) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+    )
+    .bind(store_id)
+    .bind(signed.day.to_string())
+    .bind(big(seq))
+    .bind(big(first_seq))
+    .bind(big(last_seq))
+    .bind(signed.text.replace('\0', " "))
+    .bind(signed.signature.replace('\0', " "))
+    .bind(signed.key.replace('\0', " "))
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -8,10 +8,11 @@ NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql 
 NEED_POWER := $(NEED) e2fsprogs mount util-linux
 CUTS := 40
 KILLS := 200
+SEED := 1
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench powercut kills peers need-% fmt
+.PHONY: help lab test check bench powercut kills storm peers need-% fmt
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,10 @@ bench: need-test ## measure beside peers, as ratios
 powercut: need-power ## cut the power of the journal's disk under load, CUTS times (needs root)
 	cargo build --workspace --bins
 	$(SUDO) target/debug/lab --payments $$(( $(CUTS) * 50 )) --counters 8 --cuts $(CUTS) --no-readers $(ARGS)
+
+storm: need-lab ## replay the storm of one SEED and tell its story
+	cargo build --workspace --bins
+	target/debug/storm --seed $(SEED) $(ARGS)
 
 kills: need-lab ## kill -9 the controller under load, KILLS times
 	cargo build --workspace --bins

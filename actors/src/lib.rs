@@ -6,6 +6,7 @@ pub mod day_close;
 pub mod device;
 pub mod domain;
 pub mod journal;
+pub mod mutants;
 pub mod outbox;
 pub mod ports;
 pub mod signal;

@@ -11,12 +11,13 @@ use crate::{
     domain::{
         ids::{PaymentId, RefundId},
         payment::{
-            Answer, Effect, Event, NoAnswer, Notice, Operation, Payment, Timer,
+            Answer, Answered, Effect, Event, NoAnswer, Notice, Operation, Payment, Timer,
             answer::RefundVerdict,
         },
         slip,
         tender::Tender,
     },
+    mutants::{self, Mutant},
     ports::{Charge, Instrument},
     supervisor::{AskFailed, Handle},
 };
@@ -203,7 +204,9 @@ impl Counter {
         let desk = self.desk_of(id);
         self.answered_by(id, Operation::Charge, ctx, async move {
             let (desk, bound) = desk?;
+            let again = mutants::is_planted(Mutant::RetryWithNewId).then(|| charge.clone());
             match desk.ask(AskCharge(charge), bound).await {
+                Ok(Err(NoAnswer::TimedOut)) if again.is_some() => retried(again, desk, bound).await,
                 Ok(answer) => answer,
                 // not delivered: nothing was begun, so nothing left the house
                 Err(failed @ (AskFailed::Absent | AskFailed::Full)) => {
@@ -280,6 +283,18 @@ impl Counter {
             + Duration::from_secs(5);
         Ok((route.desk.clone(), bound))
     }
+}
+
+/// The bug of `Mutant::RetryWithNewId`.
+async fn retried(charge: Option<Charge>, desk: Handle<AcquirerDesk>, bound: Duration) -> Answer {
+    let mut charge = charge.ok_or(NoAnswer::TimedOut)?;
+    let order = charge.order;
+    let mut bytes = order.to_bytes();
+    bytes.reverse();
+    charge.order = PaymentId::from_bytes(bytes);
+    let asked = desk.ask(AskCharge(charge), bound).await;
+    let answer = asked.unwrap_or_else(|failed| Err(NoAnswer::Internal(failed.to_string())));
+    answer.map(|answered| Answered { order, ..answered })
 }
 
 /// A device that is away is told again when it is back (`collect`); nothing waits for it here.

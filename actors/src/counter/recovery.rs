@@ -12,6 +12,7 @@ use crate::{
         payment::{Event, Payment},
         record::Body,
     },
+    mutants::{self, Mutant},
     ports::JournalFailed,
 };
 
@@ -40,7 +41,10 @@ impl Counter {
         ctx.spawn(read.into_actor(self).map(
             |read: Result<(u64, Vec<Payment>), JournalFailed>, this, ctx| {
                 let unsettled = read.map(|(last_number, unsettled)| {
-                    this.next_number = Some(last_number + 1);
+                    this.next_number = match mutants::is_planted(Mutant::SequenceReused) {
+                        true => Some(1),
+                        false => Some(last_number + 1),
+                    };
                     unsettled
                 });
                 this.recovered = this.adopt(unsettled, 0, ctx);

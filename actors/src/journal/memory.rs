@@ -33,6 +33,8 @@ pub struct MemoryDisk(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     records: Vec<Record>,
+    /// So many were there from the beginning.
+    found: usize,
     /// Up to which record, and from when on, it is durable.
     syncs: Vec<(usize, Instant)>,
     payments: BTreeMap<PaymentId, Payment>,
@@ -77,7 +79,7 @@ impl MemoryDisk {
     pub fn group_sizes(&self) -> Vec<usize> {
         let inner = self.lock();
         let ends = inner.syncs.iter().map(|(end, _)| *end);
-        let starts = std::iter::once(0).chain(ends.clone());
+        let starts = std::iter::once(inner.found).chain(ends.clone());
         ends.zip(starts).map(|(end, start)| end - start).collect()
     }
 
@@ -95,19 +97,18 @@ impl MemoryDisk {
     /// The disk as a process finds it after a crash at this moment: what was not synced is lost, or
     /// by luck is there.
     pub fn after_crash(&self, unsynced_is_lost: bool) -> MemoryDisk {
+        self.after_torn_crash(if unsynced_is_lost { 0 } else { usize::MAX })
+    }
+
+    /// The same, with so many of the records that were not synced, the first ones.
+    pub fn after_torn_crash(&self, kept: usize) -> MemoryDisk {
         let inner = self.lock();
-        let len = if unsynced_is_lost {
-            inner.durable_len()
-        } else {
-            inner.records.len()
-        };
+        let len = inner.durable_len().saturating_add(kept);
         let records: Vec<Record> = inner.records.iter().take(len).cloned().collect();
-        let syncs = vec![(len, Instant::now())];
-        let receipted = inner.receipted;
         MemoryDisk(Arc::new(Mutex::new(Inner {
+            found: records.len(),
             records,
-            syncs,
-            receipted,
+            receipted: inner.receipted,
             ..Inner::default()
         })))
     }
@@ -142,7 +143,7 @@ impl Inner {
     fn durable_len(&self) -> usize {
         let now = Instant::now();
         let durable = self.syncs.iter().rev().find(|(_, at)| *at <= now);
-        durable.map_or(0, |(end, _)| *end)
+        durable.map_or(self.found, |(end, _)| *end)
     }
 
     fn tip(&self) -> Tip {

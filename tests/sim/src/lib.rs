@@ -4,3 +4,4 @@
 pub mod acquirer;
 pub mod device;
 pub mod lab;
+pub mod storm;

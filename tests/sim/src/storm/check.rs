@@ -1,0 +1,153 @@
+//! After the storm: every rule of the house, against the provider's ledger, the head office and
+//! what the tills were told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use store_actors::domain::{
+    ids::{CounterId, PaymentId},
+    invariant::{self, Booked},
+    money::Money,
+    payment::Payment,
+    record::{Body, Record},
+    refund::RefundState,
+};
+
+use super::{fate::Annals, ledger::Ledger, office::Office, till::Notes};
+
+/// Compares everything with everything.
+pub fn everything(
+    records: &[Record],
+    ledger: &Ledger,
+    office: &Office,
+    notes: &Notes,
+    annals: &Annals,
+) {
+    annals.check(invariant::is_chained(records));
+    let books = latest(records);
+    money(&books, ledger, annals);
+    told(&books, notes, annals);
+    numbers(&books, annals);
+    keys(&books, annals);
+    head_office(records, office, annals);
+}
+
+/// The latest state of each payment.
+pub fn latest(records: &[Record]) -> BTreeMap<PaymentId, Payment> {
+    let bodies = records
+        .iter()
+        .filter_map(|record| record.decode_body().ok());
+    let payments = bodies.filter_map(|body| match body {
+        Body::Payment { payment } => Some((payment.id, *payment)),
+        _ => None,
+    });
+    payments.collect()
+}
+
+fn money(books: &BTreeMap<PaymentId, Payment>, ledger: &Ledger, annals: &Annals) {
+    for payment in books.values() {
+        annals.check(invariant::ended_or_listed(payment, &BTreeSet::new()));
+        let zero = Money::zero(payment.money.currency());
+        let done = payment.refunds.iter();
+        let done = done.filter(|refund| refund.state == RefundState::Refunded);
+        let refunded = done
+            .map(|refund| refund.money)
+            .try_fold(zero, Money::checked_add);
+        let order = ledger.orders().get(&payment.id);
+        let units = order.map_or(0, |order| order.holds_units());
+        let holds = u64::try_from(units)
+            .ok()
+            .and_then(|units| Money::from_minor_units(units, payment.money.currency()).ok());
+        let (Some(holds), Ok(refunded)) = (holds, refunded) else {
+            annals.broken(format!("PAY-1: {} holds {units}", payment.id));
+            continue;
+        };
+        let booked = Booked {
+            state: payment.state,
+            money: payment.money,
+            refunded,
+        };
+        let charges = order.map_or(0, |order| order.charges);
+        if let Err(violation) = invariant::moved_at_most_once(booked, charges, holds) {
+            annals.broken(format!("PAY-1: {}: {}", payment.id, violation.what));
+        }
+    }
+    let mut baskets: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for (id, order) in ledger.orders() {
+        if order.charges > 0 && !books.contains_key(id) {
+            annals.broken(format!("PAY-2: order {id} was charged and is in no book"));
+        }
+        if let Some(basket) = &order.basket {
+            let (held, price) = baskets.entry(basket).or_default();
+            *held += order.holds_units();
+            let money = order.money.map_or(0, Money::minor_units);
+            *price = i64::try_from(money).unwrap_or(0);
+        }
+    }
+    for (basket, (held, price)) in baskets {
+        if held > price {
+            annals.broken(format!("basket {basket} was paid {held} and costs {price}"));
+        }
+    }
+}
+
+fn told(books: &BTreeMap<PaymentId, Payment>, notes: &Notes, annals: &Annals) {
+    for (key, id) in &notes.opened {
+        if !books.contains_key(id) {
+            annals.broken(format!("JRN-1: {key} was acknowledged as {id} and is lost"));
+        }
+    }
+    for (id, state) in &notes.ended {
+        let booked = books.get(id).map(|payment| payment.state);
+        if booked != Some(*state) {
+            let booked = booked.map_or("lost", |booked| booked.as_str());
+            annals.broken(format!(
+                "JRN-1: {id} was told {} and is {booked}",
+                state.as_str()
+            ));
+        }
+    }
+}
+
+/// Each counter's own numbers: from 1, without gaps, each once.
+fn numbers(books: &BTreeMap<PaymentId, Payment>, annals: &Annals) {
+    let mut used: BTreeMap<&CounterId, Vec<u64>> = BTreeMap::new();
+    for payment in books.values() {
+        used.entry(&payment.counter)
+            .or_default()
+            .push(payment.number);
+    }
+    for (counter, mut numbers) in used {
+        numbers.sort_unstable();
+        let expected: Vec<u64> = (1..=numbers.len() as u64).collect();
+        if numbers != expected {
+            annals.broken(format!("JRN-2: counter {counter} numbered {numbers:?}"));
+        }
+    }
+}
+
+fn keys(books: &BTreeMap<PaymentId, Payment>, annals: &Annals) {
+    let mut used: BTreeMap<&str, PaymentId> = BTreeMap::new();
+    for payment in books.values() {
+        let Some(fingerprint) = &payment.fingerprint else {
+            continue;
+        };
+        if let Some(other) = used.insert(&fingerprint.key, payment.id) {
+            let (key, id) = (&fingerprint.key, payment.id);
+            annals.broken(format!("key {key} began both {other} and {id}"));
+        }
+    }
+}
+
+fn head_office(records: &[Record], office: &Office, annals: &Annals) {
+    let held = office.records();
+    let seqs: Vec<u64> = held.iter().map(|record| record.seq).collect();
+    annals.check(invariant::held_exactly_once(records.len() as u64, &seqs));
+    for (ours, theirs) in records.iter().zip(&held) {
+        if ours != theirs {
+            annals.broken(format!(
+                "OUT-1: the head office holds another record {}",
+                theirs.seq
+            ));
+        }
+    }
+}

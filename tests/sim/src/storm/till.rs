@@ -1,0 +1,212 @@
+//! Tills and their customers: each basket is paid, or not; a till that hears nothing asks again
+//! with the same key, and one whose payment is unknown may try the basket elsewhere.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use store_actors::{
+    domain::{
+        ids::{CounterId, PaymentId},
+        money::{Currency, Money},
+        payment::{Fingerprint, Origin, Payment, State},
+        tender::Tender,
+    },
+    store::{
+        Store,
+        requests::{CancelPayment, GetPayment, OpenPayment, RefundPayment, Refused},
+    },
+    supervisor::Handle,
+};
+use tokio::time::{Instant, sleep};
+
+use super::{dice::Dice, fate::Fate, scanner::StormScanner};
+
+const ASK: Duration = Duration::from_secs(20);
+
+/// How long a till stays with one payment.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// What the tills remember: they do not crash with the store.
+#[derive(Clone, Debug, Default)]
+pub struct Memory(Arc<Mutex<Notes>>);
+
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Payments that the store acknowledged, by idempotency key.
+    pub opened: BTreeMap<String, PaymentId>,
+    /// Final states that the store told.
+    pub ended: BTreeMap<PaymentId, State>,
+    next_basket: BTreeMap<CounterId, u64>,
+}
+
+impl Memory {
+    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Clone)]
+pub struct Till {
+    pub counter: CounterId,
+    /// The counter next to it.
+    pub elsewhere: CounterId,
+    pub baskets: u64,
+    pub store: Handle<Store>,
+    pub scanner: StormScanner,
+    pub memory: Memory,
+    pub fate: Fate,
+    pub dice: Dice,
+}
+
+impl Till {
+    /// All baskets that are left.
+    pub async fn work(self) {
+        loop {
+            let basket = {
+                let mut notes = self.memory.notes();
+                let next = notes.next_basket.entry(self.counter.clone()).or_insert(1);
+                *next
+            };
+            if basket > self.baskets {
+                return;
+            }
+            sleep(self.dice.ms(50, 4_000)).await;
+            self.basket(basket).await;
+            let mut notes = self.memory.notes();
+            notes.next_basket.insert(self.counter.clone(), basket + 1);
+        }
+    }
+
+    async fn basket(&self, basket: u64) {
+        let reference = format!("B{}-{basket}", self.counter);
+        let amount = 100 + basket * 7;
+        let key = format!("K{}-{basket}", self.counter);
+        let Some(id) = self.open(&self.counter, &key, &reference, amount).await else {
+            return;
+        };
+        let payment = self.follow(id).await;
+        let is_unknown = payment.is_none_or(|payment| payment.is_unknown());
+        if is_unknown && self.dice.percent(60) {
+            let key = format!("{key}-again");
+            if let Some(again) = self.open(&self.elsewhere, &key, &reference, amount).await {
+                self.fate
+                    .tell(|| format!("till: {again} is in the place of {id}"));
+                self.follow(again).await;
+            }
+        }
+    }
+
+    /// Asks until it is known whether the payment has begun; always with the same key.
+    async fn open(
+        &self,
+        counter: &CounterId,
+        key: &str,
+        reference: &str,
+        amount: u64,
+    ) -> Option<PaymentId> {
+        let tender = match amount % 3 {
+            0 => Tender::MerchantQr,
+            _ => Tender::CustomerCode,
+        };
+        let open = OpenPayment {
+            counter: counter.clone(),
+            money: Money::from_minor_units(amount, Currency::Cny).ok()?,
+            tender,
+            origin: Origin::Till,
+            reference: Some(reference.into()),
+            fingerprint: Some(Fingerprint {
+                key: key.into(),
+                body: format!("{reference} {amount}"),
+            }),
+        };
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            match self.store.ask(open.clone(), ASK).await {
+                Ok(Ok(opened)) => {
+                    let id = opened.payment.id;
+                    self.fate.tell(|| format!("till: {key} is {id}"));
+                    let before = self.memory.notes().opened.insert(key.into(), id);
+                    if let Some(before) = before.filter(|before| *before != id) {
+                        self.fate
+                            .annals()
+                            .broken(format!("{key} was {before} and is {id}"));
+                    }
+                    return Some(id);
+                }
+                Ok(Err(Refused::PaidAlready(_) | Refused::KeyReused)) => return None,
+                _ => sleep(self.dice.ms(200, 2_000)).await,
+            }
+        }
+        None
+    }
+
+    /// Shows the code while it is asked for, until the end or the till's patience.
+    async fn follow(&self, id: PaymentId) -> Option<Payment> {
+        let until = Instant::now() + PATIENCE;
+        let cancels_at = self
+            .dice
+            .percent(15)
+            .then(|| Instant::now() + self.dice.ms(100, 30_000));
+        let mut payment = None;
+        let mut has_cancelled = false;
+        while Instant::now() < until {
+            sleep(self.dice.ms(150, 1_500)).await;
+            let Ok(Ok(seen)) = self.store.ask(GetPayment(id), ASK).await else {
+                continue;
+            };
+            if seen.state == State::Collecting && seen.tender == Tender::CustomerCode {
+                self.scanner.scan(&self.code()).await;
+            }
+            let is_final = seen.state.is_final();
+            payment = Some(seen.clone());
+            if is_final {
+                self.ended(&seen).await;
+                break;
+            }
+            if !has_cancelled && cancels_at.is_some_and(|at| Instant::now() >= at) {
+                has_cancelled = true;
+                self.fate.tell(|| format!("till: cancels {id}"));
+                // what comes of it is seen by asking
+                let _ = self.store.ask(CancelPayment(id), ASK).await;
+            }
+            if seen.state == State::Reversing && self.dice.percent(30) {
+                break;
+            }
+        }
+        payment
+    }
+
+    async fn ended(&self, payment: &Payment) {
+        let told = self.memory.notes().ended.insert(payment.id, payment.state);
+        if let Some(before) = told.filter(|before| *before != payment.state) {
+            self.fate.annals().broken(format!(
+                "{} was told {} and is {}",
+                payment.id,
+                before.as_str(),
+                payment.state.as_str()
+            ));
+        }
+        if payment.state == State::Approved && self.dice.percent(15) {
+            let refund = RefundPayment {
+                payment: payment.id,
+                money: payment.money,
+                reason: None,
+                fingerprint: Some(Fingerprint {
+                    key: format!("R{}", payment.id),
+                    body: "all".into(),
+                }),
+            };
+            self.fate.tell(|| format!("till: refunds {}", payment.id));
+            // a refund that the till did not hear of is the store's business all the same
+            let _ = self.store.ask(refund, ASK).await;
+        }
+    }
+
+    /// A new payment code each time: 28 and sixteen digits more are Alipay's.
+    fn code(&self) -> String {
+        format!("28{:016}", self.dice.below(10_000_000_000_000_000))
+    }
+}

@@ -17,7 +17,7 @@ use crate::support::{DEADLINE, eventually};
 /// A reader of the feed.
 struct Reader {
     response: reqwest::Response,
-    buffer: String,
+    buffer: Vec<u8>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -38,7 +38,7 @@ impl Reader {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut reader = Self {
             response,
-            buffer: String::new(),
+            buffer: Vec::new(),
         };
         // the board comes first, the outbox last of it
         while reader.next().await.unwrap().name != "outbox" {}
@@ -48,9 +48,10 @@ impl Reader {
     /// The next event; `None` at the end of the feed.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some((block, rest)) = self.buffer.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.buffer = rest;
+            // a chunk may end in the middle of a character, a block can't
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+                let block: Vec<u8> = self.buffer.drain(..end + 2).take(end).collect();
+                let block = String::from_utf8(block).unwrap();
                 if !block.starts_with(':') {
                     return Some(parse(&block));
                 }
@@ -58,7 +59,7 @@ impl Reader {
             }
             let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk());
             let chunk = chunk.await.expect("the feed says nothing").ok().flatten()?;
-            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
+            self.buffer.extend_from_slice(&chunk);
         }
     }
 

@@ -1,8 +1,8 @@
 //! An acquirer's actor: the one way to an acquirer's driver.
 //!
 //! It puts the last time-out on every question, keeps questions of background work from crowding
-//! out live ones, and knows whether the acquirer can be reached, from answers and from a probe that
-//! does not wait for sales. It decides nothing: what an answer means is the payment's business.
+//! out live ones, and judges whether the acquirer can be reached (`domain/link`), from a probe that
+//! does not wait for sales and from questions that got nowhere. It decides nothing: what an answer means is the payment's business.
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     domain::{
         ids::{PaymentId, RefundId},
+        link::{Link, Sample, Trouble},
         money::Money,
         payment::{Answer, NoAnswer, Operation, answer::RefundVerdict},
         timestamp::Timestamp,
@@ -34,9 +35,6 @@ const BACKGROUND_AT_ONCE: usize = 16;
 
 /// Beyond the driver's own time-out, for its connection and its scheduling.
 const MARGIN: Duration = Duration::from_secs(2);
-
-/// So many failures in a row, and the acquirer counts as unreachable.
-const FAILURES_TO_UNREACHABLE: u32 = 2;
 
 #[derive(Clone)]
 pub struct AcquirerDeps {
@@ -70,7 +68,7 @@ pub struct AcquirerDesk {
     deps: AcquirerDeps,
     live: Arc<Semaphore>,
     background: Arc<Semaphore>,
-    failures: u32,
+    link: Link,
 }
 
 impl AcquirerDesk {
@@ -79,31 +77,42 @@ impl AcquirerDesk {
             Semaphore::new(LIVE_AT_ONCE),
             Semaphore::new(BACKGROUND_AT_ONCE),
         );
+        let mut link = Link::new(deps.port.profile().link);
+        if !deps.status.borrow().reachable {
+            link.was_down();
+        }
         Self {
             deps,
             live: Arc::new(live),
             background: Arc::new(background),
-            failures: 0,
+            link,
         }
     }
 
-    /// Whether anything came back at all: a refusal is a sign of life.
-    fn heard(&mut self, failure: Option<&NoAnswer>) {
-        self.failures = if failure.is_some() {
-            self.failures.saturating_add(1)
-        } else {
-            0
-        };
-        let reachable = self.failures < FAILURES_TO_UNREACHABLE;
+    /// One sample of the link, from a probe or from a question that got nowhere.
+    fn sampled(&mut self, sample: Sample, why: Option<&NoAnswer>) {
+        self.link.sampled(sample);
+        let reachable = self.link.is_up();
         if reachable == self.deps.status.borrow().reachable {
             return;
         }
+        let slow = || {
+            let slow = self.link.trouble() == Some(Trouble::Slow);
+            slow.then(|| {
+                format!(
+                    "answers take longer than {} ms",
+                    self.deps.port.profile().link.slow_ms
+                )
+            })
+        };
+        let why = why.map(ToString::to_string).or_else(slow);
         let status = AcquirerStatus {
             id: self.deps.port.profile().id.clone(),
             reachable,
-            why: failure.map(ToString::to_string),
+            why: why.filter(|_| !reachable),
             since: self.now(),
         };
+        tracing::info!(acquirer = %status.id, reachable, why = ?status.why, "the link is judged anew");
         self.deps.status.send_replace(status.clone());
         self.deps.signals.emit(Signal::AcquirerChanged(status));
     }
@@ -115,16 +124,22 @@ impl AcquirerDesk {
     fn probe(&self, ctx: &mut Context<Self>) {
         let port = Arc::clone(&self.deps.port);
         let limit = self.limit();
+        let begun = Instant::now();
         let asked = async move {
             timeout(limit, port.probe())
                 .await
                 .unwrap_or(Err(NoAnswer::TimedOut))
         };
-        ctx.spawn(
-            asked
-                .into_actor(self)
-                .map(|probed, this, _| this.heard(probed.as_ref().err())),
-        );
+        ctx.spawn(asked.into_actor(self).map(move |probed, this, _| {
+            let sample = match &probed {
+                // a refusal is a sign of life
+                Err(failure) if is_about_the_link(failure) => Sample::Lost,
+                _ => Sample::Answered {
+                    took_ms: elapsed_ms(begun),
+                },
+            };
+            this.sampled(sample, probed.as_ref().err());
+        }));
     }
 
     fn limit(&self) -> Duration {
@@ -151,21 +166,25 @@ impl AcquirerDesk {
                 .unwrap_or(Err(NoAnswer::TimedOut))
         };
         Box::pin(asked.into_actor(self).map(move |answer, this, _| {
-            this.heard(
-                answer
-                    .as_ref()
-                    .err()
-                    .filter(|failure| is_about_the_link(failure)),
-            );
+            // an answer says nothing of the link that the probe does not say better
+            if let Err(failure) = &answer
+                && is_about_the_link(failure)
+            {
+                this.sampled(Sample::Lost, Some(failure));
+            }
             this.deps.signals.emit(Signal::AcquirerAnswered {
                 acquirer: this.deps.port.profile().id.clone(),
                 operation,
                 outcome: answer.as_ref().map_or_else(no_answer_word, word),
-                took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                took_ms: elapsed_ms(begun),
             });
             answer
         }))
     }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether a missing answer says anything about the way to the acquirer.
@@ -211,6 +230,11 @@ impl Handler<Heartbeat> for AcquirerDesk {
 #[rtype(result = "Answer")]
 pub struct AskCharge(pub Charge);
 
+/// As `AskCharge`, for a card that was accepted offline: behind the live ones.
+#[derive(Debug, Message)]
+#[rtype(result = "Answer")]
+pub struct AskForward(pub Charge);
+
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Answer")]
 pub struct AskQuery(pub PaymentId);
@@ -235,6 +259,20 @@ impl Handler<AskCharge> for AcquirerDesk {
         self.ask(
             Operation::Charge,
             &self.live,
+            |a| a.verdict.label(),
+            async move { port.charge(charge).await },
+        )
+    }
+}
+
+impl Handler<AskForward> for AcquirerDesk {
+    type Result = ResponseActFuture<Self, Answer>;
+
+    fn handle(&mut self, AskForward(charge): AskForward, _: &mut Context<Self>) -> Self::Result {
+        let port = Arc::clone(&self.deps.port);
+        self.ask(
+            Operation::Charge,
+            &self.background,
             |a| a.verdict.label(),
             async move { port.charge(charge).await },
         )

@@ -11,6 +11,7 @@ mod closing;
 mod collect;
 mod effects;
 mod late;
+mod offline;
 mod recovery;
 pub mod requests;
 pub mod status;
@@ -32,6 +33,7 @@ use crate::{
     domain::{
         ids::{CounterId, DeviceId, PaymentId, RefundId},
         money::{Currency, Money},
+        offline::budget::Share,
         payment::{Event, Notice, Payment, Timer},
         readiness::{self, Presence, Stand, Taker, TenderReadiness},
         tender::{Scheme, Tender},
@@ -43,6 +45,7 @@ use crate::{
     supervisor::{Handle, Heartbeat},
     wire::emv::CardRead,
 };
+pub use offline::OfflineDeps;
 pub use status::CounterStatus;
 
 /// How a counter behaves.
@@ -86,6 +89,7 @@ pub struct CounterDeps {
     pub disk: Arc<dyn JournalDisk>,
     /// In order of preference.
     pub acquirers: Vec<AcquirerRoute>,
+    pub offline: OfflineDeps,
     pub devices: Devices,
     /// Given to one counter of the store, with all that the configuration has: it also takes up the
     /// payments of counters that are no longer configured.
@@ -109,6 +113,8 @@ struct Live {
     /// A transition is on its way to the disk; events wait behind it.
     writing: bool,
     waiting: VecDeque<(Event, Option<Waiter>)>,
+    /// One who waits for what comes of forwarding it.
+    forwarding: Option<Waiter>,
 }
 
 impl Live {
@@ -120,6 +126,7 @@ impl Live {
             timers: HashMap::new(),
             writing: false,
             waiting: VecDeque::new(),
+            forwarding: None,
         }
     }
 }
@@ -137,6 +144,9 @@ pub struct Counter {
     journal_stopped: Option<String>,
     disk_nearly_full: bool,
     lingering: Option<SpawnHandle>,
+    /// What this counter was lent of the offline budget, and the payment on its way into it.
+    lease: Share,
+    accepting: Option<(PaymentId, Share)>,
     /// The last words, for a terminal that comes back.
     shown: Option<(PaymentId, Notice)>,
 }
@@ -161,6 +171,8 @@ impl Counter {
             disk_nearly_full: !board.disk.has_room,
             journal_stopped: board.journal_stopped,
             lingering: None,
+            lease: Share::default(),
+            accepting: None,
             shown: None,
         }
     }
@@ -247,7 +259,7 @@ impl Counter {
             .fitting(tender, None, self.deps.settings.currency)
             .map(taker)
             .collect();
-        readiness::of_tender(&self.stand(), tender, &takers)
+        readiness::of_tender(&self.stand(), tender, &takers, self.offline_closed())
     }
 
     fn status(&self) -> CounterStatus {

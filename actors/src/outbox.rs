@@ -10,6 +10,7 @@
 
 mod actor;
 mod machine;
+mod offline_total;
 mod parking;
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ use crate::{
         certificate::SignedCertificate,
         code::CustomerCode,
         ids::{AcquirerId, CounterId, PaymentId, RefundId},
+        link::LinkRules,
         money::{Currency, Money},
+        offline::{CardToken, OfflineTotal},
         payment::{AcquirerClock, Answer, NoAnswer, Payment, State, answer::RefundVerdict},
         record::{Record, Tip},
         tender::{Scheme, Tender},
@@ -262,6 +264,9 @@ pub trait JournalDisk: Send + Sync {
     /// What the journal says is parked (`Body::Parked`), and not unparked since.
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>>;
 
+    /// The offline budget that the head office set last (`Body::OfflineTotalSet`).
+    fn offline_total(&self) -> Reply<'_, Result<Option<OfflineTotal>, JournalFailed>>;
+
     /// The head office has committed everything up to here. A lower number than before changes
     /// nothing, one beyond the tip is refused. Written soon; if it is lost, some records are sent
     /// once more.
@@ -284,6 +289,8 @@ pub struct AcquirerProfile {
     pub clock: AcquirerClock,
     /// How often it is probed, independent of sales.
     pub probe_interval: Duration,
+    /// When the way to it counts as down, and as up again.
+    pub link: LinkRules,
 }
 
 /// What pays.
@@ -346,6 +353,36 @@ pub trait Acquirer: Send + Sync {
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
 }
 
+// ---- cards that are charged later
+
+#[derive(Debug, Error)]
+pub enum VaultFailed {
+    #[error("the vault can't be read or written: {0}")]
+    Io(String),
+    /// Torn, altered, or sealed under another key.
+    #[error("what was kept of the card can't be opened")]
+    Unreadable,
+}
+
+/// Where cards that were accepted offline are kept until they are charged: sealed, outside the
+/// journal, and destroyed afterwards. Nothing else holds a card number (SEC-1).
+pub trait CardVault: Send + Sync {
+    /// The same card gives the same token, and nobody without the vault's key can make one.
+    fn token(&self, card: &CardRead) -> CardToken;
+
+    /// Ends when the card is on stable storage.
+    fn keep(&self, payment: PaymentId, card: &CardRead) -> Reply<'_, Result<(), VaultFailed>>;
+
+    /// `None` if nothing is kept for this payment.
+    fn read(&self, payment: PaymentId) -> Reply<'_, Result<Option<CardRead>, VaultFailed>>;
+
+    /// Repeatable.
+    fn destroy(&self, payment: PaymentId) -> Reply<'_, Result<(), VaultFailed>>;
+
+    /// For which payments something is kept.
+    fn kept(&self) -> Reply<'_, Result<Vec<PaymentId>, VaultFailed>>;
+}
+
 // ---- the head office
 
 /// What comes from the head office's side.
@@ -374,6 +411,8 @@ pub enum UplinkEvent {
         through: u64,
         seqs: Vec<u64>,
     },
+    /// What the store may accept offline from now on.
+    OfflineTotal(OfflineTotal),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 use crate::domain::{
     ids::{AcquirerId, CounterId, DeviceId},
     invariant::Violation,
+    offline::budget::OfflineStatus,
     payment::{Operation, Payment},
     timestamp::Timestamp,
 };
@@ -135,6 +136,7 @@ pub enum Signal {
         took_ms: u64,
     },
     OutboxChanged(OutboxStatus),
+    OfflineChanged(OfflineStatus),
     JournalWrote {
         records: usize,
         took_us: u64,
@@ -158,6 +160,8 @@ pub struct Board {
     pub devices: BTreeMap<DeviceId, DeviceStatus>,
     pub acquirers: BTreeMap<AcquirerId, AcquirerStatus>,
     pub outbox: OutboxStatus,
+    /// None where no card is accepted offline.
+    pub offline: Option<OfflineStatus>,
     pub disk: DiskCondition,
     /// Why the journal has stopped, if it has.
     pub journal_stopped: Option<String>,
@@ -173,6 +177,7 @@ impl Board {
                 self.acquirers.insert(status.id.clone(), status.clone());
             }
             Signal::OutboxChanged(status) => self.outbox = status.clone(),
+            Signal::OfflineChanged(status) => self.offline = Some(status.clone()),
             Signal::DiskChanged(condition) => self.disk = *condition,
             Signal::JournalStopped { why } => self.journal_stopped = Some(why.clone()),
             _ => {}

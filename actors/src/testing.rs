@@ -2,24 +2,32 @@
 //! does as it is told.
 
 use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use crate::{
     domain::{
         ids::{PaymentId, RefundId},
+        link::LinkRules,
         money::{Currency, Money},
+        offline::CardToken,
         payment::{
             AcquirerClock, Answer, Answered, NoAnswer, Operation, Verdict, answer::RefundVerdict,
         },
         tender::{Scheme, Tender},
         timestamp::Timestamp,
     },
-    ports::{Acquirer, AcquirerProfile, Charge, Entropy, Reply, WallClock},
+    ports::{Acquirer, AcquirerProfile, CardVault, Charge, Entropy, Reply, VaultFailed, WallClock},
+    wire::emv::CardRead,
 };
 
 /// Wall-clock time that moves with tokio's clock: pausing the one pauses the other.
@@ -65,6 +73,52 @@ impl Entropy for SeededEntropy {
     }
 }
 
+/// A vault that keeps cards in memory and seals nothing. Clones are the same.
+#[derive(Clone, Default)]
+pub struct MemoryVault(Arc<Mutex<BTreeMap<PaymentId, Zeroizing<Vec<u8>>>>>);
+
+impl MemoryVault {
+    fn cards(&self) -> MutexGuard<'_, BTreeMap<PaymentId, Zeroizing<Vec<u8>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CardVault for MemoryVault {
+    fn token(&self, card: &CardRead) -> CardToken {
+        let digest = Sha256::digest(card.pan.expose());
+        let mut token = [0; 16];
+        token
+            .iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = from);
+        CardToken(token)
+    }
+
+    fn keep(&self, payment: PaymentId, card: &CardRead) -> Reply<'_, Result<(), VaultFailed>> {
+        self.cards().insert(payment, card.to_kept());
+        Box::pin(async { Ok(()) })
+    }
+
+    fn read(&self, payment: PaymentId) -> Reply<'_, Result<Option<CardRead>, VaultFailed>> {
+        let kept = self
+            .cards()
+            .get(&payment)
+            .map(|bytes| CardRead::from_kept(bytes));
+        let read = kept.transpose().map_err(|_| VaultFailed::Unreadable);
+        Box::pin(async { read })
+    }
+
+    fn destroy(&self, payment: PaymentId) -> Reply<'_, Result<(), VaultFailed>> {
+        self.cards().remove(&payment);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn kept(&self) -> Reply<'_, Result<Vec<PaymentId>, VaultFailed>> {
+        let kept = self.cards().keys().copied().collect();
+        Box::pin(async { Ok(kept) })
+    }
+}
+
 /// What the acquirer does at its next question of one kind.
 #[derive(Clone, Debug)]
 pub enum Told {
@@ -87,6 +141,8 @@ struct Script {
 pub struct ScriptedAcquirer {
     profile: AcquirerProfile,
     script: Mutex<Script>,
+    is_cut_off: AtomicBool,
+    probe_takes: Mutex<Duration>,
     /// Called at each charge, before it is answered.
     pub at_charge: Box<dyn Fn(&Charge) + Send + Sync>,
 }
@@ -108,10 +164,13 @@ impl Default for ScriptedAcquirer {
             currencies: vec![Currency::Cny],
             clock: AcquirerClock::USUAL,
             probe_interval: Duration::from_secs(5),
+            link: LinkRules::USUAL,
         };
         Self {
             profile,
             script: Mutex::default(),
+            is_cut_off: AtomicBool::new(false),
+            probe_takes: Mutex::default(),
             at_charge: Box::new(|_| {}),
         }
     }
@@ -141,6 +200,26 @@ impl ScriptedAcquirer {
             .iter()
             .filter(|(heard, _)| *heard == operation)
             .count()
+    }
+
+    /// The way to it is cut, or free again: probes and charges don't leave the house.
+    pub fn cut_off(&self, is_cut_off: bool) {
+        self.is_cut_off.store(is_cut_off, Ordering::SeqCst);
+    }
+
+    /// From now on a probe takes so long.
+    pub fn slow_down(&self, by: Duration) {
+        *self
+            .probe_takes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
+    fn way_out(&self) -> Result<(), NoAnswer> {
+        match self.is_cut_off.load(Ordering::SeqCst) {
+            true => Err(NoAnswer::NotSent("no route to host".into())),
+            false => Ok(()),
+        }
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -195,6 +274,7 @@ impl Acquirer for ScriptedAcquirer {
     fn charge(&self, charge: Charge) -> Reply<'_, Answer> {
         (self.at_charge)(&charge);
         Box::pin(async move {
+            self.way_out()?;
             self.answer(Operation::Charge, charge.order, approved(charge.money))
                 .await
         })
@@ -228,7 +308,14 @@ impl Acquirer for ScriptedAcquirer {
     }
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
-        Box::pin(async { Ok(()) })
+        let takes = *self
+            .probe_takes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Box::pin(async move {
+            tokio::time::sleep(takes).await;
+            self.way_out()
+        })
     }
 }
 

@@ -5,9 +5,7 @@
 //! trust anew (`head-office trust`).
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +15,9 @@ use ring::{
 };
 use store_actors::ports::Signer;
 use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::private_file;
 
 #[derive(Debug, Error)]
 pub enum SigningRefused {
@@ -47,39 +48,17 @@ impl StoreKey {
             file: file.to_owned(),
             source,
         };
-        let pkcs8 = match fs::read(file) {
-            Ok(pkcs8) => pkcs8,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-                    .map_err(|_| SigningRefused::NoRandomness)?;
-                write(file, made.as_ref()).map_err(failed)?;
-                made.as_ref().to_vec()
-            }
-            Err(cause) => return Err(failed(cause)),
+        let made = || {
+            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok()?;
+            Some(Zeroizing::new(made.as_ref().to_vec()))
         };
+        let pkcs8 = private_file::read_or_make(file, made)
+            .map_err(failed)?
+            .ok_or(SigningRefused::NoRandomness)?;
         let key = Ed25519KeyPair::from_pkcs8(&pkcs8);
         key.map(Self)
             .map_err(|_| SigningRefused::NotAKey(file.to_owned()))
     }
-}
-
-/// Beside it first, so that no half of a key is ever found.
-fn write(file: &Path, pkcs8: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension("new");
-    let mut options = OpenOptions::new();
-    let mut out = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
-    out.write_all(pkcs8)?;
-    out.sync_all()?;
-    fs::rename(&beside, file)?;
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 impl Signer for StoreKey {
@@ -104,7 +83,7 @@ impl Signer for StoreKey {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use ring::signature::{ED25519, UnparsedPublicKey};
 

@@ -60,8 +60,9 @@ async fn silence_is_told_as_silence_within_the_acquirers_own_time() {
 }
 
 #[actix::test]
-async fn it_is_unreachable_after_two_silences_and_back_at_the_first_word() {
+async fn it_is_unreachable_after_two_silences_and_back_after_three_good_probes() {
     let bench = bench();
+    let begun = Instant::now();
     for _ in 0..2 {
         assert!(bench.status.borrow().reachable);
         bench
@@ -90,7 +91,63 @@ async fn it_is_unreachable_after_two_silences_and_back_at_the_first_word() {
         .unwrap()
         .unwrap();
     assert_eq!(answered.order, ORDER);
-    assert!(bench.status.borrow().reachable);
+    assert!(!bench.status.borrow().reachable, "one word opens nothing");
+    let reachable = || bench.status.borrow().reachable.then_some(());
+    until("it is back", reachable).await;
+    let probes = begun.elapsed().as_millis() / 5_000;
+    assert!(
+        (2..=3).contains(&probes),
+        "after {probes} pauses between probes"
+    );
+    assert_eq!(bench.status.borrow().why, None);
+}
+
+#[actix::test]
+async fn the_probe_alone_finds_a_dead_and_a_slow_way_without_sales() {
+    let bench = bench();
+    bench.port.cut_off(true);
+    let judged = |up: bool| {
+        let status = bench.status.clone();
+        move || (status.borrow().reachable == up).then(|| status.borrow().why.clone())
+    };
+    let why = until("it is down", judged(false)).await;
+    assert_eq!(why.as_deref(), Some("could not be sent: no route to host"));
+    bench.port.cut_off(false);
+    until("it is up", judged(true)).await;
+    bench.port.slow_down(Duration::from_millis(4_500));
+    let why = until("it is too slow", judged(false)).await;
+    assert_eq!(why.as_deref(), Some("answers take longer than 4000 ms"));
+    bench.port.slow_down(Duration::ZERO);
+    until("it is up", judged(true)).await;
+    assert_eq!(bench.port.heard_times(Operation::Charge), 0);
+}
+
+#[actix::test]
+async fn a_restarted_desk_does_not_take_a_dead_link_for_a_living_one() {
+    let bench = bench();
+    bench.port.cut_off(true);
+    let status = bench.status.clone();
+    until("it is down", || (!status.borrow().reachable).then_some(())).await;
+    bench.desk.try_send(Panic).unwrap();
+    let restarted = || (bench.desk.is_present()).then_some(());
+    until("the desk is back", restarted).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(!status.borrow().reachable);
+    bench.port.cut_off(false);
+    until("it is up", || status.borrow().reachable.then_some(())).await;
+}
+
+/// Kills the desk by a panic, as a defect would.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Panic;
+
+impl Handler<Panic> for AcquirerDesk {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Context<Self>) {
+        panic!("a defect in a handler");
+    }
 }
 
 #[actix::test]

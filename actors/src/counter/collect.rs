@@ -98,7 +98,7 @@ impl Handler<Fact> for Counter {
 }
 
 impl Counter {
-    fn is_collecting(&self, id: PaymentId) -> bool {
+    pub(super) fn is_collecting(&self, id: PaymentId) -> bool {
         let collecting =
             |live: &super::Live| live.payment.state == State::Collecting && !live.writing;
         self.at_stand == Some(id) && self.live.get(&id).is_some_and(collecting)
@@ -126,6 +126,9 @@ impl Counter {
             return Some(Err(CodeRefused::SchemeNotTaken));
         };
         let acquirer = route.profile.id.clone();
+        if self.is_cut_off(Tender::CustomerCode, Some(code.scheme)) {
+            return Some(Err(CodeRefused::NoNetwork));
+        }
         let presented = Presented::code(code.scheme);
         self.live.get_mut(&id)?.instrument = Some(Instrument::Code(code));
         self.step(
@@ -150,11 +153,18 @@ impl Counter {
             return false;
         }
         let pin_above = self.deps.settings.pin_above;
-        let Some(live) = self.live.get_mut(&id).filter(|live| live.card.is_none()) else {
+        let Some(live) = self.live.get(&id).filter(|live| live.card.is_none()) else {
             return false;
         };
         let money = live.payment.money;
         let needs_pin = pin_above.is_some_and(|limit| money.exceeds(limit).unwrap_or(false));
+        if self.is_cut_off(Tender::Card, Some(card.scheme)) {
+            self.accept_offline(id, card, needs_pin, ctx);
+            return true;
+        }
+        let Some(live) = self.live.get_mut(&id) else {
+            return false;
+        };
         live.card = Some(card);
         if needs_pin {
             self.command(id, CommandKind::AskPin { money });

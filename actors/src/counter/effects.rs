@@ -39,6 +39,8 @@ impl Counter {
                 Effect::Query => self.ask(id, Operation::Query, ctx),
                 Effect::Reverse => self.ask(id, Operation::Reverse, ctx),
                 Effect::Refund(refund) => self.refund(id, refund, ctx),
+                Effect::Forward => self.forward(id, ctx),
+                Effect::ForgetCard => self.forget_card(id, ctx),
                 Effect::LookForDoubles => self.look_for_doubles(id, ctx),
                 Effect::Show(notice) => self.show(id, notice),
                 Effect::Schedule(timer, after_ms) => self.schedule(id, timer, after_ms, ctx),
@@ -89,7 +91,11 @@ impl Counter {
     /// Shows a payment's words, unless the stand is another's by now.
     pub(super) fn show(&mut self, id: PaymentId, notice: Notice) {
         let is_refund = matches!(notice, Notice::Refunded { .. });
-        let has_slip = is_refund || matches!(notice, Notice::Approved { .. });
+        let is_taken = matches!(
+            notice,
+            Notice::Approved { .. } | Notice::AcceptedOffline { .. }
+        );
+        let has_slip = is_refund || is_taken;
         let is_anothers = self.at_stand.is_some_and(|held| held != id);
         if !is_anothers {
             self.shown = Some((id, notice.clone()));
@@ -272,7 +278,10 @@ impl Counter {
 
     /// The desk of the payment's acquirer, and how long an answer may take there: the driver's own
     /// time-out, waiting for a place, and margins.
-    fn desk_of(&self, id: PaymentId) -> Result<(Handle<AcquirerDesk>, Duration), NoAnswer> {
+    pub(super) fn desk_of(
+        &self,
+        id: PaymentId,
+    ) -> Result<(Handle<AcquirerDesk>, Duration), NoAnswer> {
         let payment: Option<&Payment> = self.live.get(&id).map(|live| &live.payment);
         let Some(route) = payment.and_then(|payment| self.route_of(payment)) else {
             return Err(NoAnswer::Internal(

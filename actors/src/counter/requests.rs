@@ -7,8 +7,9 @@ use super::{Counter, CounterStatus, Live, Waiter, steps::answer};
 use crate::{
     domain::{
         code::Secret,
-        ids::{PaymentId, RefundId},
+        ids::{AcquirerId, PaymentId, RefundId},
         money::Money,
+        offline::budget::Share,
         payment::{
             Effect, Event, Fingerprint, Opening, Origin, Payment, Reason, State, Transition,
         },
@@ -60,6 +61,20 @@ pub struct BeginRefund {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<PaymentId, Refused>")]
 pub struct Present(pub Secret);
+
+/// The turn of a payment that was accepted offline has come. Answers when the acquirer has, or did
+/// not.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Payment, Refused>")]
+pub struct Forward {
+    pub payment: PaymentId,
+    pub acquirer: AcquirerId,
+}
+
+/// Give back what you don't need of the offline budget; answers with what you keep.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Share")]
+pub struct GiveBack;
 
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "CounterStatus")]
@@ -129,7 +144,9 @@ impl Counter {
 }
 
 /// The answer of a step that may take until the journal has spoken.
-async fn heard(stepped: oneshot::Receiver<Result<Payment, Refused>>) -> Result<Payment, Refused> {
+pub(super) async fn heard(
+    stepped: oneshot::Receiver<Result<Payment, Refused>>,
+) -> Result<Payment, Refused> {
     stepped
         .await
         .unwrap_or_else(|_| Err(Refused::NoAnswer("the counter".into())))

@@ -26,6 +26,7 @@ impl CounterStatus {
         let starting = |tender| TenderReadiness {
             tender,
             ready: false,
+            offline: false,
             obstacles: vec![Obstacle::Starting],
         };
         Self {

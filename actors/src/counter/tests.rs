@@ -1,6 +1,7 @@
 //! A counter with a journal, an acquirer and a store in front of it, on paused time; devices' facts
 //! are sent by hand.
 
+mod offline;
 mod unknown;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use crate::{
     device::{Fact, FactKind},
     domain::{
         code::Secret,
+        offline::OfflineLimits,
         payment::{
             Fingerprint, NoAnswer, Operation, Origin, Reason, State, Verdict, answer::RefundVerdict,
         },
@@ -21,6 +23,7 @@ use crate::{
         refund::{RefundRefused, RefundState},
     },
     journal::{Append, Journal, JournalDeps, memory::MemoryDisk},
+    offline::{Counters, Forwarder, ForwarderDeps, Lender, LenderDeps},
     ports::{Acquirer, JournalFailed},
     signal::Signal,
     store::{
@@ -28,7 +31,7 @@ use crate::{
         requests::{CancelPayment, GetCounters, OpenPayment, RefundPayment},
     },
     supervisor::{ChildSpec, Supervision, Supervisor, SupervisorDeps},
-    testing::{ScriptedAcquirer, SeededEntropy, TestClock, Told, approved, until},
+    testing::{MemoryVault, ScriptedAcquirer, SeededEntropy, TestClock, Told, approved, until},
 };
 
 const BOUND: Duration = Duration::from_secs(30);
@@ -54,15 +57,24 @@ struct Shop {
     journal: Handle<Journal>,
     store: Handle<Store>,
     signals: Signals,
+    vault: MemoryVault,
     _supervision: Supervision,
+}
+
+/// Who lends the offline budget.
+enum Lending {
+    Nobody,
+    Lender(OfflineLimits),
+    /// Whoever lends can't be reached.
+    Away(OfflineLimits),
 }
 
 fn shop() -> Shop {
     tokio::time::pause();
-    shop_on(MemoryDisk::default())
+    shop_on(MemoryDisk::default(), Lending::Nobody)
 }
 
-fn shop_on(disk: MemoryDisk) -> Shop {
+fn shop_on(disk: MemoryDisk, lending: Lending) -> Shop {
     let signals = Signals::default();
     let clock: Arc<dyn WallClock> = Arc::new(TestClock::default());
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
@@ -82,11 +94,11 @@ fn shop_on(disk: MemoryDisk) -> Shop {
                 Body::Payment { payment } if payment.id == charge.order => Some(payment),
                 _ => None,
             });
-        assert_eq!(
-            intent.map(|payment| payment.state),
-            Some(State::Submitted),
-            "PAY-2"
-        );
+        let is_on_disk = |payment: Box<Payment>| {
+            payment.state == State::Submitted
+                || payment.state.is_accepted_offline() && payment.resolving.is_some()
+        };
+        assert_eq!(intent.map(is_on_disk), Some(true), "PAY-2");
     });
     let acquirer = Arc::new(acquirer);
     let journal_deps = JournalDeps {
@@ -102,7 +114,43 @@ fn shop_on(disk: MemoryDisk) -> Shop {
     let desk = supervision.child(ChildSpec::new("scripted"), move || {
         AcquirerDesk::new(desk_deps.clone())
     });
+    let vault = MemoryVault::default();
+    let counters = Counters::default();
+    let lending = match lending {
+        Lending::Nobody => None,
+        Lending::Away(limits) => Some((limits, Handle::absent())),
+        Lending::Lender(limits) => {
+            let deps = LenderDeps::new(
+                limits.clone(),
+                Arc::new(disk.clone()),
+                Arc::new(vault.clone()),
+                counters.clone(),
+                signals.clone(),
+                clock.clone(),
+            );
+            let spec = ChildSpec::new("lender");
+            let lender = supervision.child(spec, move || Lender::new(deps.clone()));
+            Some((limits, lender))
+        }
+    };
+    let routes = vec![AcquirerRoute {
+        profile: acquirer.profile().clone(),
+        desk,
+        status,
+    }];
+    let forwarder = ForwarderDeps {
+        disk: Arc::new(disk.clone()),
+        counters: counters.clone(),
+        acquirers: routes.clone(),
+    };
+    supervision.child(ChildSpec::new("forwarder"), move || {
+        Forwarder::new(forwarder.clone())
+    });
     let deps = CounterDeps {
+        offline: OfflineDeps {
+            vault: Arc::new(vault.clone()),
+            lending,
+        },
         id: "01".parse().unwrap(),
         settings: CounterSettings {
             currency: Currency::Cny,
@@ -114,14 +162,11 @@ fn shop_on(disk: MemoryDisk) -> Shop {
         },
         journal: journal.clone(),
         disk: Arc::new(disk.clone()),
-        acquirers: vec![AcquirerRoute {
-            profile: acquirer.profile().clone(),
-            desk,
-            status,
-        }],
+        acquirers: routes,
         fosters: Some(BTreeSet::from(["01".parse().unwrap()])),
         devices: Devices {
             scanner: Some(("01-scanner".parse().unwrap(), Handle::absent())),
+            reader: Some(("01-nfc".parse().unwrap(), Handle::absent())),
             ..Devices::default()
         },
         signals: signals.clone(),
@@ -130,9 +175,10 @@ fn shop_on(disk: MemoryDisk) -> Shop {
     };
     let (clock, entropy) = (deps.clock.clone(), entropy);
     let counter = supervision.child(ChildSpec::new("01"), move || Counter::new(deps.clone()));
-    let counters = BTreeMap::from([("01".parse().unwrap(), counter.clone())]);
+    let all = BTreeMap::from([("01".parse().unwrap(), counter.clone())]);
+    counters.are(all.clone());
     let store_deps = StoreDeps {
-        counters,
+        counters: all,
         disk: Arc::new(disk.clone()),
         acquirers: BTreeMap::from([(acquirer.profile().id.clone(), acquirer.profile().clock)]),
         clock,
@@ -148,6 +194,7 @@ fn shop_on(disk: MemoryDisk) -> Shop {
         journal,
         store,
         signals,
+        vault,
         _supervision: supervision,
     }
 }
@@ -454,7 +501,7 @@ async fn a_restart_takes_up_what_the_journal_says_was_under_way() {
     let submitted = before.open().await;
     before.scan(submitted, ALIPAY);
     before.reaches(submitted, State::Submitted).await;
-    let after = shop_on(before.disk.after_crash(true));
+    let after = shop_on(before.disk.after_crash(true), Lending::Nobody);
     // this acquirer has never heard of the order: it is undone, not forgotten
     after.reaches(submitted, State::Reversed).await;
     let states: Vec<State> = after

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ids::PaymentId,
-    payment::{Effect, Payment, State, Timer, machine::Times},
+    payment::{Effect, Payment, Timer, machine::Times},
     timestamp::Timestamp,
 };
 
@@ -50,7 +50,7 @@ impl Replacement {
     /// How it stands, by what the journal says of it.
     pub fn standing(self, known: Option<&Payment>, now: Timestamp) -> Standing {
         match known {
-            Some(payment) if payment.state == State::Approved => Standing::Paid(self.payment),
+            Some(payment) if payment.state.is_paid() => Standing::Paid(self.payment),
             Some(payment) if payment.state.is_final() && !payment.is_in_doubt() => Standing::Gone,
             None if now.since_ms(self.at) >= NEVER_BEGUN_AFTER_MS => Standing::Gone,
             _ => Standing::Open,
@@ -64,14 +64,23 @@ impl Payment {
         !self.state.is_final() || self.is_in_doubt()
     }
 
+    /// Whether the till has been told that the basket is paid.
+    pub fn counts_as_paid(&self) -> bool {
+        self.state.is_paid() || self.state.is_accepted_offline()
+    }
+
     /// Paid, while it is not known whether those that replaced it are.
     pub fn is_perhaps_double(&self) -> bool {
-        self.state == State::Approved && !self.replaced_by.is_empty()
+        self.state.is_paid() && !self.replaced_by.is_empty()
     }
 
     pub(super) fn replaced(&mut self, by: PaymentId, times: &Times) -> Vec<Effect> {
         let is_known = self.replaced_by.iter().any(|known| known.payment == by);
-        if is_known || !self.may_still_pay() || self.replaced_by.len() >= REPLACED_MAX {
+        if is_known
+            || !self.may_still_pay()
+            || self.counts_as_paid()
+            || self.replaced_by.len() >= REPLACED_MAX
+        {
             return Vec::new();
         }
         self.replaced_by.push(Replacement {
@@ -115,7 +124,7 @@ mod tests {
     use crate::domain::{
         ids::RefundId,
         money::{Currency, Money},
-        payment::{AcquirerClock, Event, Opening, Origin},
+        payment::{AcquirerClock, Event, Opening, Origin, State},
         tender::Tender,
     };
 
@@ -170,6 +179,9 @@ mod tests {
             (State::Declined, Standing::Gone),
             (State::Cancelled, Standing::Gone),
             (State::Reversed, Standing::Gone),
+            (State::ApprovedOffline, Standing::Open),
+            (State::Confirmed, Standing::Paid(id(2))),
+            (State::RefusedLater, Standing::Gone),
         ] {
             let known = payment(2, state);
             assert_eq!(
@@ -234,5 +246,8 @@ mod tests {
             [],
             "what was known to be paid is not replaced"
         );
+        let offline = payment(1, State::ApprovedOffline);
+        let again = offline.on(Event::Replaced { by: id(2) }, &times(5));
+        assert!(again.effects.is_empty() && offline.counts_as_paid());
     }
 }

@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     ids::PaymentId,
     money::Money,
+    offline::{OfflineTotal, budget::Share, may_go_offline},
     payment::{Effect, NoAnswer, Operation, Payment, State, answer::Answer, machine::Event},
     record::Record,
-    tender::Tender,
 };
 
 /// A rule of the house.
@@ -31,6 +31,8 @@ pub enum Rule {
     Pay4,
     /// An answer for one payment never settles another.
     Pay5,
+    /// No wallet code is ever approved offline; cards are, within the budget.
+    Pay6,
     /// Sequence numbers have no gaps; each record carries the hash of the one before.
     Jrn2,
     /// The head office holds every acknowledged record exactly once.
@@ -47,6 +49,7 @@ impl Rule {
             Rule::Pay3 => "PAY-3",
             Rule::Pay4 => "PAY-4",
             Rule::Pay5 => "PAY-5",
+            Rule::Pay6 => "PAY-6",
             Rule::Jrn2 => "JRN-2",
             Rule::Out1 => "OUT-1",
             Rule::Dev1 => "DEV-1",
@@ -84,7 +87,7 @@ pub fn moved_at_most_once(booked: Booked, charges: usize, holds: Money) -> Resul
         return broken(Rule::Pay1, format!("charged {charges} times"));
     }
     let expected = match booked.state {
-        State::Approved => booked.money.checked_sub(booked.refunded),
+        State::Approved | State::Confirmed => booked.money.checked_sub(booked.refunded),
         _ => Ok(Money::zero(booked.money.currency())),
     };
     match expected {
@@ -104,9 +107,12 @@ pub fn intent_first(
     effects: &[Effect],
 ) -> Result<(), Violation> {
     let recorded_at = effects.iter().position(|effect| *effect == Effect::Record);
-    let sent_at = effects
-        .iter()
-        .position(|effect| matches!(effect, Effect::Charge | Effect::Reverse | Effect::Refund(_)));
+    let sent_at = effects.iter().position(|effect| {
+        matches!(
+            effect,
+            Effect::Charge | Effect::Forward | Effect::Reverse | Effect::Refund(_)
+        )
+    });
     match (sent_at, recorded_at) {
         (Some(sent), Some(recorded)) if recorded < sent => Ok(()),
         (Some(_), _) => broken(
@@ -179,7 +185,37 @@ pub fn only_its_own_answer(
     Ok(())
 }
 
-/// PAY-2, PAY-4 and PAY-5 of one step of the machine.
+/// PAY-6, of one step: only a card ever becomes accepted offline.
+pub fn only_cards_offline(after: &Payment) -> Result<(), Violation> {
+    let is_offline = after.offline.is_some() || after.state.is_accepted_offline();
+    if is_offline && !may_go_offline(after.actual_tender()) {
+        let tender = after.actual_tender().as_str();
+        return broken(
+            Rule::Pay6,
+            format!("{} is a {tender} and was accepted offline", after.id),
+        );
+    }
+    Ok(())
+}
+
+/// PAY-6, of the store at a moment: all that is accepted and not confirmed is within the total.
+pub fn within_the_budget<'a>(
+    payments: impl IntoIterator<Item = &'a Payment>,
+    total: OfflineTotal,
+) -> Result<(), Violation> {
+    let open = payments.into_iter().filter_map(Payment::exposure);
+    let used = open.fold(Share::default(), |sum, one| sum.plus(Share::of(one.money)));
+    if Share::from(total).covers(used) {
+        return Ok(());
+    }
+    let (units, count) = (used.minor_units, used.count);
+    broken(
+        Rule::Pay6,
+        format!("{count} payments of {units} minor units are at risk, more than the budget"),
+    )
+}
+
+/// PAY-2, PAY-4, PAY-5 and PAY-6 of one step of the machine.
 pub fn of_step(
     event: &Event,
     before: &Payment,
@@ -188,7 +224,8 @@ pub fn of_step(
 ) -> Result<(), Violation> {
     intent_first(before, after, effects)?;
     silence_is_no_decline(event, before, after)?;
-    only_its_own_answer(event, before, after)
+    only_its_own_answer(event, before, after)?;
+    only_cards_offline(after)
 }
 
 /// JRN-2: consecutive numbers, each record naming the hash of the one before.
@@ -233,10 +270,4 @@ pub fn silence_is_seen(silent_ms: u64, bound_ms: u64, shown_ready: bool) -> Resu
         );
     }
     Ok(())
-}
-
-/// Whether a tender may be taken without the acquirer's word. None may yet: PAY-6 forbids it for
-/// wallet codes for ever, and cards wait for the offline budget.
-pub const fn may_go_offline(_tender: Tender) -> bool {
-    false
 }

@@ -3,12 +3,12 @@
 //! `Payment::on(event) -> Transition` in `machine` is the whole life of a payment as a pure
 //! function. A transition gives the payment as it shall be and the effects to carry out; when the
 //! first effect is `Record`, nothing of the rest may happen before the journal has it on disk
-//! (PAY-2). Waiting, sending and showing are the counter's business. Offline approval of cards has
-//! its own states, which come with the offline budget.
+//! (PAY-2). Waiting, sending and showing are the counter's business.
 
 pub mod answer;
 pub mod machine;
 pub mod notice;
+mod offline;
 pub mod resolver;
 
 #[cfg(test)]
@@ -21,6 +21,7 @@ use super::{
     double::Replacement,
     ids::{AcquirerId, CounterId, PaymentId, RefundId},
     money::Money,
+    offline::{Offline, OfflineRefused},
     refund::Refund,
     tender::{Presented, Tender},
     timestamp::Timestamp,
@@ -53,10 +54,16 @@ pub enum State {
     Cancelled,
     /// Closed or paid back, by the acquirer's word: the customer has the money.
     Reversed,
+    /// A card taken without the acquirer's word, within the store's budget: it is yet to be charged.
+    ApprovedOffline,
+    /// Accepted offline, and charged afterwards by the acquirer's word.
+    Confirmed,
+    /// Accepted offline, and refused afterwards: the goods are gone and the money never came.
+    RefusedLater,
 }
 
 impl State {
-    pub const ALL: [State; 10] = [
+    pub const ALL: [State; 13] = [
         State::Opened,
         State::Collecting,
         State::Submitted,
@@ -67,19 +74,37 @@ impl State {
         State::Declined,
         State::Cancelled,
         State::Reversed,
+        State::ApprovedOffline,
+        State::Confirmed,
+        State::RefusedLater,
     ];
 
     /// Nothing more happens to the payment itself (refunds may follow an approval).
     pub const fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Approved | Self::Declined | Self::Cancelled | Self::Reversed
+            Self::Approved
+                | Self::Declined
+                | Self::Cancelled
+                | Self::Reversed
+                | Self::Confirmed
+                | Self::RefusedLater
         )
+    }
+
+    /// The acquirer says that the money is the store's.
+    pub const fn is_paid(self) -> bool {
+        matches!(self, Self::Approved | Self::Confirmed)
+    }
+
+    /// The customer has gone with the goods, and the acquirer has not spoken.
+    pub const fn is_accepted_offline(self) -> bool {
+        matches!(self, Self::ApprovedOffline)
     }
 
     /// The stand is this payment's: nobody else can pay there now.
     pub const fn holds_stand(self) -> bool {
-        !self.is_final() && !matches!(self, Self::Reversing)
+        !self.is_final() && !matches!(self, Self::Reversing | Self::ApprovedOffline)
     }
 
     /// Money may have moved and nobody here knows.
@@ -99,6 +124,9 @@ impl State {
             State::Declined => "declined",
             State::Cancelled => "cancelled",
             State::Reversed => "reversed",
+            State::ApprovedOffline => "approved_offline",
+            State::Confirmed => "confirmed",
+            State::RefusedLater => "refused_later",
         }
     }
 
@@ -155,6 +183,14 @@ pub enum Reason {
     },
     /// The PIN was not entered.
     PinNotEntered,
+    /// No acquirer could be reached, and the card is not one to accept offline.
+    OfflineRefused {
+        why: OfflineRefused,
+    },
+    /// Accepted offline, and what was kept of the card to charge it can't be read any more.
+    CardLost,
+    /// Somebody else has undone the order at the acquirer.
+    UndoneElsewhere,
 }
 
 /// Refunds one payment can have.
@@ -209,6 +245,9 @@ pub struct Payment {
     /// Later payments for the same reference, begun while this one's outcome was not known.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub replaced_by: Vec<Replacement>,
+    /// Of a card that was accepted without the acquirer's word.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub offline: Option<Offline>,
 }
 
 /// What a payment is opened with.
@@ -250,6 +289,7 @@ impl Payment {
             ended_at: None,
             refunds: Vec::new(),
             replaced_by: Vec::new(),
+            offline: None,
         }
     }
 

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::tender::Tender;
+use super::{offline::OfflineRefused, tender::Tender};
 
 /// What stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +36,10 @@ pub enum Obstacle {
     AcquirerUnreachable {
         acquirer: String,
         why: String,
+    },
+    /// Nor can a card be accepted offline, though the store does that.
+    OfflineClosed {
+        why: OfflineRefused,
     },
     JournalStopped {
         why: String,
@@ -75,6 +79,10 @@ impl Obstacle {
             Obstacle::AcquirerUnreachable { .. } => words(
                 "网络中断，请改用现金或其他方式",
                 "The network is down: take cash or another way of paying",
+            ),
+            Obstacle::OfflineClosed { .. } => words(
+                "离线额度已用完，请改收现金",
+                "No more cards can be accepted offline: take cash",
             ),
             Obstacle::JournalStopped { .. } => words(
                 "系统存储故障，已停止收款，请联系维护人员",
@@ -123,11 +131,19 @@ pub struct Stand {
 pub struct TenderReadiness {
     pub tender: Tender,
     pub ready: bool,
+    /// Ready without the acquirer: a card is accepted within the offline budget and charged later.
+    pub offline: bool,
     pub obstacles: Vec<Obstacle>,
 }
 
-/// Whether `tender` can be taken at the stand by any of `takers`.
-pub fn of_tender(stand: &Stand, tender: Tender, takers: &[Taker]) -> TenderReadiness {
+/// Whether `tender` can be taken at the stand by any of `takers`, or a card offline unless that is
+/// closed.
+pub fn of_tender(
+    stand: &Stand,
+    tender: Tender,
+    takers: &[Taker],
+    offline_closed: Option<OfflineRefused>,
+) -> TenderReadiness {
     let mut obstacles = Vec::new();
     obstacles.extend(stand.starting.then_some(Obstacle::Starting));
     obstacles.extend(
@@ -139,10 +155,26 @@ pub fn of_tender(stand: &Stand, tender: Tender, takers: &[Taker]) -> TenderReadi
     obstacles.extend(stand.disk_nearly_full.then_some(Obstacle::DiskNearlyFull));
     obstacles.extend(stand.at_stand.map(|payment| Obstacle::Busy { payment }));
     obstacles.extend(device_obstacle(stand, tender));
-    obstacles.extend(acquirer_obstacle(takers));
+    let cut_off = acquirer_obstacle(takers);
+    let is_cut_off = matches!(cut_off, Some(Obstacle::AcquirerUnreachable { .. }));
+    // of a code and a card, only the card can pay offline (PAY-6)
+    let has_reader = stand.reader == Presence::Ready;
+    let by_card = tender.accepts(Tender::Card) && has_reader;
+    let offline = is_cut_off && by_card && offline_closed.is_none();
+    if !offline {
+        obstacles.extend(cut_off);
+        let closed = offline_closed.filter(|why| *why != OfflineRefused::NotEnabled);
+        let is_told = is_cut_off && by_card;
+        obstacles.extend(
+            closed
+                .filter(|_| is_told)
+                .map(|why| Obstacle::OfflineClosed { why }),
+        );
+    }
     TenderReadiness {
         tender,
         ready: obstacles.is_empty(),
+        offline: offline && obstacles.is_empty(),
         obstacles,
     }
 }
@@ -202,6 +234,8 @@ mod tests {
         }
     }
 
+    const CLOSED: Option<OfflineRefused> = Some(OfflineRefused::NotEnabled);
+
     fn up() -> Vec<Taker> {
         vec![Taker {
             acquirer: "a".into(),
@@ -218,10 +252,11 @@ mod tests {
             Tender::Any,
         ] {
             assert_eq!(
-                of_tender(&stand(), tender, &up()),
+                of_tender(&stand(), tender, &up(), CLOSED),
                 TenderReadiness {
                     tender,
                     ready: true,
+                    offline: false,
                     obstacles: vec![]
                 }
             );
@@ -237,20 +272,20 @@ mod tests {
             scanner: away.clone(),
             ..stand()
         };
-        assert!(!of_tender(&blind, Tender::CustomerCode, &up()).ready);
-        assert!(of_tender(&blind, Tender::Card, &up()).ready);
-        assert!(of_tender(&blind, Tender::Any, &up()).ready);
+        assert!(!of_tender(&blind, Tender::CustomerCode, &up(), CLOSED).ready);
+        assert!(of_tender(&blind, Tender::Card, &up(), CLOSED).ready);
+        assert!(of_tender(&blind, Tender::Any, &up(), CLOSED).ready);
         let both = Stand {
             reader: Presence::None,
             ..blind
         };
-        assert!(!of_tender(&both, Tender::Any, &up()).ready);
+        assert!(!of_tender(&both, Tender::Any, &up(), CLOSED).ready);
         let mute = Stand {
             terminal: away,
             ..stand()
         };
-        assert!(!of_tender(&mute, Tender::MerchantQr, &up()).ready);
-        assert!(of_tender(&mute, Tender::CustomerCode, &up()).ready);
+        assert!(!of_tender(&mute, Tender::MerchantQr, &up(), CLOSED).ready);
+        assert!(of_tender(&mute, Tender::CustomerCode, &up(), CLOSED).ready);
     }
 
     #[test]
@@ -259,7 +294,8 @@ mod tests {
             acquirer: "a".into(),
             unreachable: Some("timed out".into()),
         }];
-        let obstacle = |takers: &[Taker]| of_tender(&stand(), Tender::Card, takers).obstacles;
+        let obstacle =
+            |takers: &[Taker]| of_tender(&stand(), Tender::Card, takers, CLOSED).obstacles;
         assert_eq!(obstacle(&[]), [Obstacle::NotEnabled]);
         assert!(matches!(
             obstacle(&down)[..],
@@ -269,13 +305,40 @@ mod tests {
     }
 
     #[test]
+    fn without_the_network_a_card_may_be_taken_and_a_code_may_not() {
+        let down = [Taker {
+            acquirer: "a".into(),
+            unreachable: Some("timed out".into()),
+        }];
+        for (tender, ready) in [
+            (Tender::Card, true),
+            (Tender::Any, true),
+            (Tender::CustomerCode, false),
+            (Tender::MerchantQr, false),
+        ] {
+            let readiness = of_tender(&stand(), tender, &down, None);
+            assert_eq!(
+                (readiness.ready, readiness.offline),
+                (ready, ready),
+                "{tender:?}"
+            );
+        }
+        let full = Some(OfflineRefused::BudgetUsedUp);
+        let readiness = of_tender(&stand(), Tender::Card, &down, full.clone());
+        assert!(!readiness.ready);
+        let told = Obstacle::OfflineClosed { why: full.unwrap() };
+        assert_eq!(readiness.obstacles.last(), Some(&told));
+        assert!(!of_tender(&stand(), Tender::Card, &up(), None).offline);
+    }
+
+    #[test]
     fn a_stopped_journal_stops_everything() {
         let stopped = Stand {
             journal_stopped: Some("fsync failed".into()),
             ..stand()
         };
         for tender in Tender::CONCRETE {
-            assert!(!of_tender(&stopped, tender, &up()).ready);
+            assert!(!of_tender(&stopped, tender, &up(), CLOSED).ready);
         }
     }
 }

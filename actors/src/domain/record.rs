@@ -22,7 +22,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{certificate::SignedCertificate, payment::Payment, timestamp::Timestamp};
+use super::{
+    certificate::SignedCertificate, offline::OfflineTotal, payment::Payment, timestamp::Timestamp,
+};
 
 pub const VERSION: u8 = 1;
 
@@ -106,6 +108,10 @@ pub enum Body {
     Unparked {
         record: u64,
     },
+    /// The head office has set what may be accepted offline.
+    OfflineTotalSet {
+        total: OfflineTotal,
+    },
 }
 
 impl Body {
@@ -119,6 +125,7 @@ impl Body {
             Body::Parked { .. } => "parked",
             Body::Unparked { .. } => "unparked",
             Body::DayClosed { .. } => "day_closed",
+            Body::OfflineTotalSet { .. } => "offline_total_set",
         }
     }
 }

@@ -107,7 +107,7 @@ impl Payment {
 
     /// Whether a refund of `money` may begin.
     pub fn check_refund(&self, money: Money) -> Result<(), RefundRefused> {
-        if self.state != State::Approved {
+        if !self.state.is_paid() {
             return Err(RefundRefused::NotApproved(self.state));
         }
         if money.is_zero() {

@@ -11,6 +11,7 @@ pub fn lines(payment: &Payment) -> Vec<String> {
     let mut lines = vec![
         match payment.state {
             State::Approved => "交易成功 APPROVED".to_owned(),
+            State::ApprovedOffline => "已离线受理 ACCEPTED OFFLINE".to_owned(),
             other => other.as_str().to_uppercase(),
         },
         format!("金额 {}", payment.money),

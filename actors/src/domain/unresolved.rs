@@ -21,6 +21,8 @@ pub enum Doubt {
     Refund(RefundId),
     /// Whether a paid payment was paid a second time for the same reference.
     PaidTwice,
+    /// Whether a card that was accepted offline will be charged.
+    Offline,
 }
 
 /// What is done about it next.
@@ -29,6 +31,8 @@ pub enum Action {
     Ask(Operation),
     /// Until the payments that replaced it have ended.
     WaitForReplacement,
+    /// Until an acquirer can be reached and its turn comes.
+    Forward,
 }
 
 /// One line of the list.
@@ -68,6 +72,15 @@ impl Unresolved {
                 Action::Ask(next),
                 resolving.map(|resolving| resolving.due),
             ));
+        }
+        if let Some(offline) = payment
+            .offline
+            .filter(|_| payment.state.is_accepted_offline())
+        {
+            let question = payment.next_question(times).map(Action::Ask);
+            let due = payment.resolving.map(|resolving| resolving.due);
+            let next = question.unwrap_or(Action::Forward);
+            lines.push(line(Doubt::Offline, offline.accepted_at, next, due));
         }
         if payment.is_perhaps_double() {
             let since = payment.ended_at.unwrap_or(payment.changed_at);

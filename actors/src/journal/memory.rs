@@ -17,6 +17,7 @@ use crate::{
     domain::{
         certificate::SignedCertificate,
         ids::{CounterId, PaymentId, RefundId},
+        offline::OfflineTotal,
         payment::{Payment, State},
         record::{Body, Record, Tip},
     },
@@ -313,6 +314,18 @@ impl JournalDisk for MemoryDisk {
                     _ => None,
                 });
         let last = closed.next_back();
+        Box::pin(async move { Ok(last) })
+    }
+
+    fn offline_total(&self) -> Reply<'_, Result<Option<OfflineTotal>, JournalFailed>> {
+        let durable = self.durable();
+        let last = durable
+            .iter()
+            .rev()
+            .find_map(|record| match record.decode_body() {
+                Ok(Body::OfflineTotalSet { total }) => Some(total),
+                _ => None,
+            });
         Box::pin(async move { Ok(last) })
     }
 

@@ -388,6 +388,7 @@ impl StreamHandler<UplinkEvent> for Outbox {
                 self.feed(Event::HeadOfficeRefuses { seq, why }, ctx);
             }
             UplinkEvent::Stubs { through, seqs } => self.stubs_held(through, &seqs, ctx),
+            UplinkEvent::OfflineTotal(total) => self.set_offline_total(total, ctx),
         }
     }
 

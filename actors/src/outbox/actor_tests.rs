@@ -102,6 +102,12 @@ impl JournalDisk for MemoryDisk {
         self.done(Parked::new())
     }
 
+    fn offline_total(
+        &self,
+    ) -> Reply<'_, Result<Option<crate::domain::offline::OfflineTotal>, JournalFailed>> {
+        self.done(None)
+    }
+
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
         if !self.broken.load(Ordering::SeqCst) {
             self.receipted.store(through, Ordering::SeqCst);

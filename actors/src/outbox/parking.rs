@@ -108,7 +108,7 @@ impl Outbox {
         }
     }
 
-    fn write_down(
+    pub(super) fn write_down(
         &mut self,
         body: Body,
         ctx: &mut Context<Self>,

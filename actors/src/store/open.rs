@@ -12,10 +12,7 @@ use super::{
 };
 use crate::{
     counter::requests as counter,
-    domain::{
-        ids::PaymentId,
-        payment::{Payment, State},
-    },
+    domain::{ids::PaymentId, payment::Payment},
     ports::JournalDisk,
 };
 
@@ -89,7 +86,7 @@ async fn tie(
             .ask(replace, COUNTER_TIMEOUT)
             .await;
         let known = asked.map_err(no_answer)??;
-        if known.state == State::Approved {
+        if known.counts_as_paid() {
             return Err(Refused::PaidAlready(known.id));
         }
         let is_tied = known.replaced_by.iter().any(|tie| tie.payment == by);

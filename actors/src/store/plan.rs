@@ -14,7 +14,9 @@ use std::{
 use super::{Store, StoreDeps, requests::GetCounters};
 use crate::{
     acquirer::{AcquirerDeps, AcquirerDesk},
-    counter::{AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, Devices},
+    counter::{
+        AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, Devices, OfflineDeps,
+    },
     day_close::{DayClose, DayCloseDeps},
     device::{
         DeviceDeps, Fact, FactSink,
@@ -24,11 +26,16 @@ use crate::{
     },
     domain::{
         ids::{CounterId, DeviceId, IdRefused, StoreId},
+        offline::OfflineLimits,
         record::Body,
     },
     journal::{Append, Journal, JournalDeps},
+    offline::{Counters, Forwarder, ForwarderDeps, Lender, LenderDeps},
     outbox::{Outbox, OutboxDeps, OutboxSettings, StoreFacts},
-    ports::{Acquirer, CardReader, Entropy, JournalDisk, LineOpener, Signer, Uplink, WallClock},
+    ports::{
+        Acquirer, CardReader, CardVault, Entropy, JournalDisk, LineOpener, Signer, Uplink,
+        WallClock,
+    },
     signal::{Signal, Signals},
     supervisor::{ChildSpec, Handle, Restarts, Supervision, Supervisor, SupervisorDeps},
 };
@@ -49,6 +56,14 @@ pub struct StorePlan {
     /// Whether the run before ended in order.
     pub was_clean: bool,
     pub days: Option<DaysPlan>,
+    pub offline: OfflinePlan,
+}
+
+/// How cards are accepted while no acquirer can be reached.
+pub struct OfflinePlan {
+    /// There even where nothing is accepted any more: what was is still to be charged.
+    pub vault: Arc<dyn CardVault>,
+    pub limits: Option<OfflineLimits>,
 }
 
 /// How business days are closed.
@@ -98,11 +113,16 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
     });
     let journal = start_journal(&plan, &supervision);
     let acquirers = start_acquirers(&plan, &supervision);
+    let holders = Counters::default();
+    let offline = start_lender(&plan, &holders, &supervision);
     let mut counters = BTreeMap::new();
     for counter in &plan.counters {
-        let handle = start_counter(&plan, counter, &journal, &acquirers, &supervision)?;
+        let shared = (&journal, acquirers.as_slice(), &offline);
+        let handle = start_counter(&plan, counter, shared, &supervision)?;
         counters.insert(counter.id.clone(), handle);
     }
+    holders.are(counters.clone());
+    start_forwarder(&plan, &holders, &acquirers, &supervision);
     start_day_close(&plan, &journal, &supervision);
     let outbox = start_outbox(&plan, &journal, &supervision);
     let clock_of = |acquirer: &AcquirerRoute| (acquirer.profile.id.clone(), acquirer.profile.clock);
@@ -237,6 +257,41 @@ fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerR
     plan.acquirers.iter().map(start).collect()
 }
 
+fn start_lender(plan: &StorePlan, counters: &Counters, supervision: &Supervision) -> OfflineDeps {
+    let lend = |limits: &OfflineLimits| {
+        let deps = LenderDeps::new(
+            limits.clone(),
+            Arc::clone(&plan.disk),
+            Arc::clone(&plan.offline.vault),
+            counters.clone(),
+            plan.signals.clone(),
+            Arc::clone(&plan.clock),
+        );
+        let lender = supervision.child(ChildSpec::new("lender"), move || Lender::new(deps.clone()));
+        (limits.clone(), lender)
+    };
+    OfflineDeps {
+        vault: Arc::clone(&plan.offline.vault),
+        lending: plan.offline.limits.as_ref().map(lend),
+    }
+}
+
+fn start_forwarder(
+    plan: &StorePlan,
+    counters: &Counters,
+    acquirers: &[AcquirerRoute],
+    supervision: &Supervision,
+) {
+    let deps = ForwarderDeps {
+        disk: Arc::clone(&plan.disk),
+        counters: counters.clone(),
+        acquirers: acquirers.to_vec(),
+    };
+    supervision.child(ChildSpec::new("forwarder"), move || {
+        Forwarder::new(deps.clone())
+    });
+}
+
 fn start_outbox(
     plan: &StorePlan,
     journal: &Handle<Journal>,
@@ -258,8 +313,7 @@ fn start_outbox(
 fn start_counter(
     plan: &StorePlan,
     counter: &CounterPlan,
-    journal: &Handle<Journal>,
-    acquirers: &[AcquirerRoute],
+    (journal, acquirers, offline): (&Handle<Journal>, &[AcquirerRoute], &OfflineDeps),
     supervision: &Supervision,
 ) -> Result<Handle<Counter>, IdRefused> {
     let itself: Arc<OnceLock<Handle<Counter>>> = Arc::default();
@@ -274,6 +328,7 @@ fn start_counter(
         journal: journal.clone(),
         disk: Arc::clone(&plan.disk),
         acquirers: acquirers.to_vec(),
+        offline: offline.clone(),
         devices,
         fosters: is_first.then(|| configured.clone()),
         signals: plan.signals.clone(),

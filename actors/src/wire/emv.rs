@@ -16,6 +16,7 @@ pub mod card;
 pub mod dol;
 pub mod failure;
 pub mod flow;
+pub mod kept;
 pub mod pan;
 pub mod tag;
 pub mod terminal;

@@ -141,7 +141,7 @@ async fn payments_of_a_counter_that_is_no_longer_configured_are_taken_up() {
         }],
     };
     before.journal.ask(append, BOUND).await.unwrap().unwrap();
-    let after = shop_on(disk.after_crash(true));
+    let after = shop_on(disk.after_crash(true), Lending::Nobody);
     after.reaches(id, State::Reversed).await;
     let cancelled = after.store.ask(CancelPayment(id), BOUND).await.unwrap();
     assert_eq!(cancelled.unwrap().state, State::Reversed);
@@ -159,5 +159,5 @@ impl Shop {
 
 fn shop_on_paused(disk: &MemoryDisk) -> Shop {
     tokio::time::pause();
-    shop_on(disk.clone())
+    shop_on(disk.clone(), Lending::Nobody)
 }

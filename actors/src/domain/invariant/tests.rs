@@ -3,8 +3,10 @@
 use super::*;
 use crate::domain::{
     money::Currency,
+    offline::{CardToken, Offline},
     payment::{Answered, Opening, Origin, Verdict},
     record::{Body, Tip},
+    tender::Tender,
     timestamp::Timestamp,
 };
 
@@ -157,8 +159,35 @@ fn dev_1_a_silent_device_is_not_called_ready() {
 }
 
 #[test]
-fn pay_6_nothing_goes_offline() {
-    for tender in Tender::CONCRETE {
-        assert!(!may_go_offline(tender));
-    }
+fn pay_6_what_is_at_risk_stays_within_the_budget() {
+    let card = |n: u8, state| {
+        let mut payment = payment(state);
+        payment.id = PaymentId::from_bytes([n; 16]);
+        payment.offline = Some(Offline {
+            accepted_at: payment.opened_at,
+            card: CardToken([n; 16]),
+            forwards: 0,
+        });
+        payment
+    };
+    let open = [
+        card(1, State::ApprovedOffline),
+        card(2, State::ApprovedOffline),
+        card(3, State::Confirmed),
+    ];
+    let total = |sum, count| OfflineTotal {
+        sum: Money::parse(sum, Currency::Cny).unwrap(),
+        count,
+    };
+    let held = open[0].money.checked_add(open[1].money).unwrap();
+    let held = held.amount().to_string();
+    assert_eq!(rule(within_the_budget(&open, total(&held, 2))), None);
+    assert_eq!(
+        rule(within_the_budget(&open, total(&held, 1))),
+        Some("PAY-6")
+    );
+    assert_eq!(
+        rule(within_the_budget(&open, total("0.01", 2))),
+        Some("PAY-6")
+    );
 }

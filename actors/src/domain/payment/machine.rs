@@ -13,6 +13,7 @@ use crate::domain::{
     double::Standing,
     ids::{AcquirerId, PaymentId, RefundId},
     money::Money,
+    offline::{CardToken, may_go_offline},
     payment::Fingerprint,
     tender::{Presented, Tender},
     timestamp::Timestamp,
@@ -29,6 +30,17 @@ pub enum Event {
         presented: Presented,
         acquirer: AcquirerId,
     },
+    /// A card, while no acquirer can be reached: kept for later, and covered by the budget.
+    AcceptOffline {
+        presented: Presented,
+        card: CardToken,
+    },
+    /// Its turn to be sent to this acquirer has come.
+    Forward {
+        acquirer: AcquirerId,
+    },
+    /// What was kept of the card can't be read any more.
+    CardLost,
     /// The stand can't go on: no device, no acquirer, a bad code, a bad card.
     StopCollecting(Reason),
     /// Cashier or customer pressed cancel.
@@ -80,6 +92,10 @@ pub enum Effect {
     Query,
     Reverse,
     Refund(RefundId),
+    /// Send the charge of a card that was accepted offline.
+    Forward,
+    /// What was kept of the card is not needed any more.
+    ForgetCard,
     /// Look up how the payments that replaced this one stand.
     LookForDoubles,
     Show(Notice),
@@ -123,8 +139,11 @@ impl Payment {
                 State::Opened | State::Collecting => next.on_stand(event, times),
                 State::Submitted | State::Verifying | State::Unknown => next.on_asked(event, times),
                 State::Reversing => next.on_reversing(event, times),
-                State::Approved => Vec::new(),
-                State::Declined | State::Cancelled | State::Reversed => next.on_ended(event, times),
+                State::ApprovedOffline => next.on_accepted_offline(event, times),
+                State::Approved | State::Confirmed => Vec::new(),
+                State::Declined | State::Cancelled | State::Reversed | State::RefusedLater => {
+                    next.on_ended(event, times)
+                }
             },
         };
         if effects.contains(&Effect::Record) {
@@ -169,6 +188,11 @@ impl Payment {
                     Effect::Charge,
                 ]
             }
+            Event::AcceptOffline { presented, card }
+                if self.tender.accepts(presented.tender) && may_go_offline(presented.tender) =>
+            {
+                self.accept_offline(presented, card, times)
+            }
             Event::StopCollecting(reason) | Event::Cancel(reason) => self.cancel(reason, times.now),
             Event::Timer(Timer::Collect) => self.cancel(Reason::NothingPresented, times.now),
             _ => Vec::new(),
@@ -191,7 +215,13 @@ impl Payment {
             State::Unknown => self.take_up(Some(Notice::Unknown), Timer::Query, times),
             State::Reversing => self.take_up(None, Timer::Reverse, times),
             _ if self.is_in_doubt() => self.take_up(None, Timer::Query, times),
-            State::Approved | State::Declined | State::Cancelled | State::Reversed => Vec::new(),
+            State::ApprovedOffline => self.take_up_offline(times),
+            State::Approved
+            | State::Declined
+            | State::Cancelled
+            | State::Reversed
+            | State::Confirmed
+            | State::RefusedLater => Vec::new(),
         };
         effects.extend(self.take_up_refunds(times));
         effects.extend(self.look_for_doubles());

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
-use crate::domain::{code::CodeRefused, money::Money, tender::Tender};
+use crate::domain::{code::CodeRefused, money::Money, offline::OfflineRefused, tender::Tender};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +34,12 @@ pub enum Notice {
     Approved {
         money: Money,
     },
+    /// A card was taken without the acquirer's word. No word of success, and no sound of it.
+    AcceptedOffline {
+        money: Money,
+    },
+    /// Accepted offline, and refused by the acquirer afterwards: for the cashier.
+    RefusedLater,
     Declined {
         reason: Option<Reason>,
     },
@@ -69,6 +75,7 @@ impl Notice {
             Notice::Declined { .. } => Some(Sound::Failure),
             Notice::Unknown
             | Notice::Reversed
+            | Notice::AcceptedOffline { .. }
             | Notice::CodeRefused { .. }
             | Notice::CardUnread => Some(Sound::Attention),
             _ => None,
@@ -96,6 +103,9 @@ impl Notice {
             Notice::EnterPin { money } => {
                 say(&format!("请输入密码 {money}"), "Please enter your PIN")
             }
+            Notice::CodeRefused {
+                why: why @ CodeRefused::NoNetwork,
+            } => say("网络中断 请刷卡或付现金", &why.to_string()),
             Notice::CodeRefused { why } => say("无法识别 请重新扫码", &why.to_string()),
             Notice::CardUnread => say(
                 "读卡失败 请重试",
@@ -104,10 +114,18 @@ impl Notice {
             Notice::Processing => say("正在处理", "Processing"),
             Notice::Verifying => say("请在手机上确认", "Please confirm on your phone"),
             Notice::Approved { money } => say(&format!("交易成功 {money}"), "Approved"),
+            Notice::AcceptedOffline { money } => say(
+                &format!("已离线受理 {money}"),
+                "Accepted offline, to be charged later",
+            ),
+            Notice::RefusedLater => say("离线交易被拒 未收到款项", "Refused later, no money came"),
             Notice::Declined { .. } => say(
                 "交易失败 请换其他方式支付",
                 "Declined, please pay another way",
             ),
+            Notice::Cancelled {
+                reason: Some(Reason::OfflineRefused { why }),
+            } => say("网络中断 不能离线受理 请换其他方式", &offline_words(why)),
             Notice::Cancelled { .. } => say("交易已取消", "Cancelled"),
             Notice::Unknown => say(
                 "结果查询中 请勿重复付款",
@@ -123,4 +141,8 @@ impl Notice {
             Notice::Refunded { money } => say(&format!("退款成功 {money}"), "Refunded"),
         }
     }
+}
+
+fn offline_words(why: &OfflineRefused) -> String {
+    format!("The network is down: {why}, please pay another way")
 }

@@ -71,6 +71,7 @@ impl Payment {
             State::Submitted | State::Verifying | State::Unknown => Some(Operation::Query),
             State::Reversing if self.may_reverse(times) => Some(Operation::Reverse),
             State::Reversing => Some(Operation::Query),
+            State::ApprovedOffline if self.resolving.is_some() => Some(Operation::Query),
             _ => self.is_in_doubt().then_some(Operation::Query),
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::{
     code::CodeRefused,
     invariant,
     money::Currency,
+    offline::CardToken,
     refund::{RefundRefused, RefundState},
     tender::Scheme,
 };
@@ -18,11 +19,11 @@ fn cny(text: &str) -> Money {
     Money::parse(text, Currency::Cny).unwrap()
 }
 
-fn order() -> PaymentId {
+pub(super) fn order() -> PaymentId {
     PaymentId::new(Timestamp::from_unix_ms(1), [1; 10])
 }
 
-fn opened(tender: Tender) -> Payment {
+pub(super) fn opened(tender: Tender) -> Payment {
     let opening = Opening {
         id: order(),
         counter: "01".parse().unwrap(),
@@ -36,7 +37,7 @@ fn opened(tender: Tender) -> Payment {
     Payment::open(opening, Timestamp::from_unix_ms(0))
 }
 
-fn times(at_ms: i64) -> Times {
+pub(super) fn times(at_ms: i64) -> Times {
     Times {
         now: Timestamp::from_unix_ms(at_ms),
         acquirer: AcquirerClock {
@@ -108,6 +109,14 @@ fn event(text: &str) -> Event {
         ["present", "code"] => present(Presented::code(Scheme::Alipay)),
         ["present", "card"] => present(Presented::card(Scheme::Visa, "476173******0010".into())),
         ["present", "qr"] => present(Presented::merchant_qr()),
+        ["accept"] => Event::AcceptOffline {
+            presented: Presented::card(Scheme::Visa, "476173******0010".into()),
+            card: CardToken([1; 16]),
+        },
+        ["forward"] => Event::Forward {
+            acquirer: "sandbox".parse().unwrap(),
+        },
+        ["card-lost"] => Event::CardLost,
         ["stop"] => Event::StopCollecting(Reason::NoAcquirer),
         ["cancel"] => Event::Cancel(Reason::CashierCancelled),
         ["charge:", word] => ask(Operation::Charge, word),
@@ -143,6 +152,8 @@ fn effect(effect: &Effect) -> String {
         Effect::Query => "query".into(),
         Effect::Reverse => "reverse".into(),
         Effect::Refund(_) => "refund".into(),
+        Effect::Forward => "forward".into(),
+        Effect::ForgetCard => "forget".into(),
         Effect::LookForDoubles => "look".into(),
         Effect::Show(shown) => format!("show:{}", notice(shown)),
         Effect::Schedule(timer, ms) => format!("{}@{ms}", format!("{timer:?}").to_lowercase()),
@@ -150,7 +161,7 @@ fn effect(effect: &Effect) -> String {
 }
 
 /// Plays a table against a payment and gives the payment at its end.
-fn play(mut payment: Payment, table: &str) -> Payment {
+pub(super) fn play(mut payment: Payment, table: &str) -> Payment {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (step, expected) = line.split_once(" -> ").unwrap();
         let (at, event_text) = step.split_once(' ').unwrap();

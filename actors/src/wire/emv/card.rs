@@ -83,6 +83,10 @@ pub enum CryptogramKind {
 pub struct EmvData(Vec<u8>);
 
 impl EmvData {
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

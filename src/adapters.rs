@@ -6,6 +6,8 @@ pub mod journal;
 pub mod mqtt;
 pub mod pcsc;
 pub mod picture;
+mod private_file;
 pub mod serial;
 pub mod signing;
 pub mod tcp;
+pub mod vault;

@@ -7,6 +7,7 @@
 
 mod acquirer;
 mod counter;
+mod offline;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -21,12 +22,15 @@ use std::{
 use store_actors::{
     domain::{
         ids::{AcquirerId, ChainId, CounterId, StoreId},
+        link::LinkRules,
         money::{Currency, Money},
         payment::AcquirerClock,
         tender::{Scheme, Tender},
     },
     wire::{frame::Suffix, scanner::Family},
 };
+
+pub use offline::Offline;
 
 use crate::{
     adapters::{mqtt::broker::Broker, serial::SerialSettings},
@@ -48,6 +52,7 @@ pub struct Config {
     pub acquirers: Vec<Acquirer>,
     /// At least one; in the file's order.
     pub counters: Vec<Counter>,
+    pub offline: Offline,
     pub log: Log,
 }
 
@@ -112,6 +117,8 @@ pub struct Acquirer {
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
     pub probe_interval: Duration,
+    /// When its link counts as down, and as up again.
+    pub link: LinkRules,
     /// More than 1 in laboratories only.
     pub speed: u64,
     /// As configured: `speed` is not applied yet.
@@ -203,6 +210,7 @@ impl Config {
         // amounts need a currency: after a fault in it any will do to find the other faults
         let currency = store.as_ref().map_or(Currency::Cny, |store| store.currency);
         let counters = counter::all(root, currency);
+        let offline = offline::read(root, currency, dir);
         let log = sections::log(root);
         Some(Self {
             store: store?,
@@ -211,6 +219,7 @@ impl Config {
             uplink,
             acquirers,
             counters: counters?,
+            offline,
             log: log?,
         })
     }

@@ -42,6 +42,9 @@ pub struct Metrics {
     actor_restarts: IntCounterVec,
     device_up: IntGaugeVec,
     acquirer_up: IntGaugeVec,
+    offline_minor_units: IntGaugeVec,
+    offline_payments: IntGaugeVec,
+    offline_oldest: IntGauge,
     outbox_depth: IntGauge,
     outbox_oldest_seconds: IntGauge,
     outbox_rebuilds: IntGauge,
@@ -162,6 +165,20 @@ impl Metrics {
             actor_restarts: make.counters("store_actor_restarts_total", "Restarts by the supervisor.", &["actor"])?,
             device_up: make.gauges("store_device_up", "1: the device is ready.", &["device", "kind"])?,
             acquirer_up: make.gauges("store_acquirer_up", "1: the acquirer can be reached.", &["acquirer"])?,
+            offline_minor_units: make.gauges(
+                "store_offline_minor_units",
+                "Cards accepted without the acquirer and not yet charged (used), and what may be (total), in minor units.",
+                &["what"],
+            )?,
+            offline_payments: make.gauges(
+                "store_offline_payments",
+                "How many cards are accepted without the acquirer and not yet charged (used), and may be (total).",
+                &["what"],
+            )?,
+            offline_oldest: make.gauge(
+                "store_offline_oldest_timestamp_seconds",
+                "When the oldest card was accepted that is not yet charged, Unix time; 0 when there is none.",
+            )?,
             outbox_depth: make.gauge("store_outbox_depth", "Records that the head office has not receipted.")?,
             outbox_oldest_seconds: make.gauge(
                 "store_outbox_oldest_seconds",
@@ -270,6 +287,7 @@ impl Metrics {
             | Signal::DeviceChanged(_)
             | Signal::AcquirerChanged(_)
             | Signal::OutboxChanged(_)
+            | Signal::OfflineChanged(_)
             | Signal::ActorQuarantined { .. } => {}
         }
     }
@@ -332,6 +350,16 @@ impl Metrics {
                 .set(i64::from(acquirer.reachable));
         }
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        if let Some(offline) = &board.offline {
+            for (what, share) in [("used", offline.used), ("total", offline.total)] {
+                let units = self.offline_minor_units.with_label_values(&[what]);
+                units.set(signed(share.minor_units));
+                let payments = self.offline_payments.with_label_values(&[what]);
+                payments.set(i64::from(share.count));
+            }
+            let oldest = offline.oldest_at.map_or(0, |at| at.unix_ms() / 1_000);
+            self.offline_oldest.set(oldest);
+        }
         self.outbox_depth.set(signed(board.outbox.depth));
         self.outbox_oldest_seconds
             .set(signed(board.outbox.oldest_age_ms.unwrap_or(0) / 1_000));

@@ -198,6 +198,7 @@ fn routes(config: &mut ServiceConfig) {
         vec![post().to(pictures::scan_image)],
     );
     path("/v1/devices", vec![get().to(devices::list)]);
+    path("/v1/offline", vec![get().to(devices::offline)]);
     path("/v1/outbox", vec![get().to(devices::outbox)]);
     path("/v1/outbox/parked", vec![get().to(parked::list)]);
     path(

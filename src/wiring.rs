@@ -14,7 +14,7 @@ use store_actors::{
     outbox::OutboxSettings,
     ports::{Acquirer, AcquirerProfile, Entropy, JournalDisk, LineOpener, Uplink, WallClock},
     signal::Signals,
-    store::plan::{self, CounterPlan, DaysPlan, Running, StorePlan},
+    store::plan::{self, CounterPlan, DaysPlan, OfflinePlan, Running, StorePlan},
     wire::{frame::Framing, uplink::StoreRef},
 };
 use thiserror::Error;
@@ -32,6 +32,7 @@ use crate::{
         serial::SerialLine,
         signing::{SigningRefused, StoreKey},
         tcp::TcpLine,
+        vault::{Vault, VaultRefused},
     },
     config::{self, Config, Driver, Line},
 };
@@ -49,6 +50,8 @@ pub enum WiringFailed {
     Reader { id: String, source: io::Error },
     #[error("the store's key")]
     StoreKey(#[from] SigningRefused),
+    #[error("the vault for cards")]
+    Vault(#[from] VaultRefused),
     #[error("a name is refused")]
     Name(#[from] IdRefused),
 }
@@ -98,6 +101,13 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
             offset_minutes: config.store.utc_offset_minutes,
             signer: Arc::new(StoreKey::open(&config.journal.dir.join("store.key"))?),
         }),
+        offline: OfflinePlan {
+            vault: Arc::new(Vault::open(
+                &config.offline.vault_dir,
+                &config.offline.vault_key_file,
+            )?),
+            limits: config.offline.limits.clone(),
+        },
     })?;
     Ok(OpenStore { running, journal })
 }
@@ -128,6 +138,7 @@ pub(crate) fn open_acquirer(
         currencies: vec![config.store.currency],
         clock: acquirer.clock.sped_up(acquirer.speed),
         probe_interval: acquirer.probe_interval,
+        link: acquirer.link,
     };
     let key = KeySource::File(acquirer.key_file.clone());
     let key = key

@@ -18,15 +18,18 @@ pub enum Mutant {
     AnswerToWrongPayment,
     /// After a restart a counter's numbers begin anew.
     SequenceReused,
+    /// What one counter was lent of the offline budget is lent to another, too.
+    LentTwice,
 }
 
 impl Mutant {
-    pub const ALL: [Mutant; 5] = [
+    pub const ALL: [Mutant; 6] = [
         Mutant::AckBeforeFsync,
         Mutant::RetryWithNewId,
         Mutant::ReceiptBeforeCommit,
         Mutant::AnswerToWrongPayment,
         Mutant::SequenceReused,
+        Mutant::LentTwice,
     ];
 }
 

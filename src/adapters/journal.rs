@@ -41,6 +41,7 @@ use store_actors::{
     domain::{
         certificate::SignedCertificate,
         ids::{CounterId, PaymentId, RefundId},
+        offline::OfflineTotal,
         payment::Payment,
         record::{Record, Tip},
     },
@@ -356,6 +357,10 @@ impl JournalDisk for Journal {
 
     fn last_closed(&self) -> Reply<'_, Result<Option<SignedCertificate>, JournalFailed>> {
         self.read(Shared::last_closed)
+    }
+
+    fn offline_total(&self) -> Reply<'_, Result<Option<OfflineTotal>, JournalFailed>> {
+        self.read(Shared::offline_total)
     }
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {

@@ -85,7 +85,9 @@ impl Vault {
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"store-controller vault").extract(&key);
         let not_a_key = |_| VaultRefused::NotAKey(key_file.to_owned());
         let seal = root.expand(&[b"seal"], &AES_256_GCM).map_err(not_a_key)?;
-        let tokens = root.expand(&[b"token"], hmac::HMAC_SHA256).map_err(not_a_key)?;
+        let tokens = root
+            .expand(&[b"token"], hmac::HMAC_SHA256)
+            .map_err(not_a_key)?;
         Ok(Self(Arc::new(Inner {
             dir: dir.to_owned(),
             seal: LessSafeKey::new(UnboundKey::from(seal)),
@@ -186,7 +188,11 @@ impl CardVault for Vault {
             let files = fs::read_dir(&inner.dir).map_err(io_failed)?;
             let id = |file: io::Result<fs::DirEntry>| {
                 let name = file.ok()?.file_name();
-                name.to_str()?.strip_suffix(SUFFIX)?.strip_suffix('.')?.parse().ok()
+                name.to_str()?
+                    .strip_suffix(SUFFIX)?
+                    .strip_suffix('.')?
+                    .parse()
+                    .ok()
             };
             Ok(files.filter_map(id).collect())
         })

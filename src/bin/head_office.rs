@@ -6,7 +6,12 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use store_actors::{
-    domain::{day::Day, ids::StoreId},
+    domain::{
+        day::Day,
+        ids::StoreId,
+        money::{Currency, Money},
+        offline::OfflineTotal,
+    },
     ports::WallClock as _,
     wire::uplink::StoreRef,
 };
@@ -37,6 +42,7 @@ Examples:
   head-office completeness --day 2026-11-22
   head-office completeness --day 2026-11-22 --store 0017 --json
   head-office trust --store 0017 --key 5f0c…
+  head-office offline-budget --store 0017 --sum 8000.00 --currency CNY --count 150
   curl http://127.0.0.1:8700/v1/stores
 
 Exit codes: 0 ended as asked (completeness: complete), 1 failed (not complete), 2 wrong arguments."
@@ -84,6 +90,23 @@ enum Command {
         #[arg(long, value_name = "KEY")]
         key: String,
     },
+    /// Set what a store may accept while no acquirer can be reached: all its counters together.
+    /// It is sent at once, and to a store that is away as soon as it is back.
+    OfflineBudget {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_name = "STORE")]
+        store: StoreId,
+        /// Decimal; 0 stops it.
+        #[arg(long, value_name = "AMOUNT")]
+        sum: String,
+        /// The store's currency, ISO 4217.
+        #[arg(long, value_name = "CURRENCY")]
+        currency: Currency,
+        /// Payments at most.
+        #[arg(long, value_name = "N")]
+        count: u32,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +133,16 @@ fn main() -> ExitCode {
             json,
         } => ended(completeness(place, day, store, json)),
         Command::Trust { place, store, key } => ended(trust(place, store, key)),
+        Command::OfflineBudget {
+            place,
+            store,
+            sum,
+            currency,
+            count,
+        } => match Money::parse(&sum, currency) {
+            Ok(sum) => ended(offline_budget(place, store, OfflineTotal { sum, count })),
+            Err(refused) => said(&format!("--sum: {refused}"), 2),
+        },
     }
 }
 
@@ -200,6 +233,32 @@ async fn trust(place: Place, store: StoreId, key: String) -> Result<bool, Box<dy
         std::io::stdout(),
         "store {}: trusted key {key}",
         named.store
+    )?;
+    Ok(true)
+}
+
+#[tokio::main]
+async fn offline_budget(
+    place: Place,
+    store: StoreId,
+    total: OfflineTotal,
+) -> Result<bool, Box<dyn Error>> {
+    let config = place.config()?;
+    let database = head_office::open_database(&config).await?;
+    let named = StoreRef {
+        chain: config.chain,
+        store,
+    };
+    let now = SystemClock.now();
+    if !database.set_offline_budget(&named, total, now).await? {
+        return Err(format!("no store {} has reported here", named.store).into());
+    }
+    writeln!(
+        std::io::stdout(),
+        "store {}: {} in {} payments offline at most",
+        named.store,
+        total.sum,
+        total.count
     )?;
     Ok(true)
 }

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use store_actors::domain::{
+    link::LinkRules,
     payment::AcquirerClock,
     tender::{Scheme, Tender},
 };
@@ -57,12 +58,13 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
     let merchant = words(&mut section, "merchant");
     let key_file = file(&mut section, "key_file", dir);
     let tenders = listed(&mut section, "tenders", &Tender::CONCRETE, Tender::as_str);
-    let schemes = listed(&mut section, "schemes", &SCHEMES, Scheme::as_str);
+    let schemes = schemes(&mut section, "schemes");
     let probe_interval = section
         .optional("probe_interval_ms", |section, key| {
             section.duration_ms(key, 200..=600_000)
         })
         .unwrap_or(PROBE_INTERVAL);
+    let link = link(&mut section);
     let speed = section
         .optional("speed", |section, key| section.u64_in(key, 1..=1_000))
         .unwrap_or(1);
@@ -77,6 +79,7 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
         tenders,
         schemes,
         probe_interval,
+        link,
         speed,
         clock,
     })
@@ -89,6 +92,11 @@ fn base_url(text: &str) -> Option<String> {
     let host = host.strip_suffix('/').unwrap_or(host);
     let fits = (1..=255).contains(&host.len()) && !host.contains(['/', '?', '#', '@', ' ']);
     fits.then(|| text.trim_end_matches('/').to_owned())
+}
+
+/// A list of schemes, each at most once and at least one.
+pub(super) fn schemes(section: &mut Section<'_>, key: &str) -> Vec<Scheme> {
+    listed(section, key, &SCHEMES, Scheme::as_str)
 }
 
 /// A list of words, each at most once and at least one.
@@ -120,6 +128,35 @@ fn listed<T: Copy + PartialEq>(
         section.fault(key, format!("is empty; allowed: {}", allowed.join(", ")));
     }
     list
+}
+
+fn link(acquirer: &mut Section<'_>) -> LinkRules {
+    let usual = LinkRules::USUAL;
+    let Some(mut section) = acquirer.optional("link", Section::section) else {
+        return usual;
+    };
+    let mut samples = |key: &str, most: u64, usual: u32| {
+        let given = section.optional(key, |section, key| section.u64_in(key, 1..=most));
+        given.and_then(|n| u32::try_from(n).ok()).unwrap_or(usual)
+    };
+    let lost_in_a_row = samples("lost_in_a_row", 100, usual.lost_in_a_row);
+    let lost_in_window = samples("lost_in_window", 100, usual.lost_in_window);
+    let slow_in_a_row = samples("slow_in_a_row", 100, usual.slow_in_a_row);
+    let good_in_a_row = samples("good_in_a_row", 100, usual.good_in_a_row);
+    let window = section
+        .optional("window", |section, key| section.usize_in(key, 1..=1_000))
+        .unwrap_or(usual.window);
+    let slow_ms = section
+        .optional("slow_ms", |section, key| section.u64_in(key, 10..=120_000))
+        .unwrap_or(usual.slow_ms);
+    LinkRules {
+        lost_in_a_row,
+        lost_in_window,
+        window,
+        slow_ms,
+        slow_in_a_row,
+        good_in_a_row,
+    }
 }
 
 fn clock(acquirer: &mut Section<'_>) -> AcquirerClock {

@@ -8,6 +8,7 @@
 mod advance;
 mod commit;
 mod days;
+mod offline_budget;
 mod read;
 mod status;
 mod store_row;
@@ -16,6 +17,7 @@ use std::{path::Path, time::Duration};
 
 pub use commit::{Arrival, Outcome, Standing};
 pub use days::{CounterMissing, StoreDay, Verdict, unhex};
+pub use offline_budget::OfflineBudget;
 pub use read::{Page, PaymentQuery, PaymentRow, RecordRow, StoreRow};
 use sqlx::{
     AnyPool, AssertSqlSafe,

@@ -9,6 +9,7 @@
 
 mod arrival;
 mod park;
+mod settings;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -115,11 +116,13 @@ impl Ingest {
         let mut link = Link::open(broker, client_id, *receive_maximum, filters)?;
         let mut asking = tokio::time::interval(ASK_INTERVAL);
         asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut published = settings::Published::new();
         loop {
             let event = tokio::select! {
                 event = link.next() => event,
                 _ = asking.tick() => {
                     self.ask_for_missing(&link).await?;
+                    self.publish_settings(&link, &mut published).await?;
                     continue;
                 }
             };

@@ -121,12 +121,21 @@ impl Link {
 
     /// Publishes with QoS 1, or not at all when there is no room.
     pub fn publish(&self, topic: String, message: Vec<u8>) -> Result<(), LinkLost> {
+        self.send(topic, message, false)
+    }
+
+    /// As `publish`; the broker keeps it for whoever subscribes later.
+    pub fn publish_retained(&self, topic: String, message: Vec<u8>) -> Result<(), LinkLost> {
+        self.send(topic, message, true)
+    }
+
+    fn send(&self, topic: String, message: Vec<u8>, retain: bool) -> Result<(), LinkLost> {
         let properties = PublishProperties {
             content_type: Some(CONTENT_TYPE_JSON.to_owned()),
             ..PublishProperties::default()
         };
         self.client
-            .try_publish_with_properties(topic, QoS::AtLeastOnce, false, message, properties)
+            .try_publish_with_properties(topic, QoS::AtLeastOnce, retain, message, properties)
             .map_err(|_| LinkLost::Stuck)
     }
 

@@ -1,10 +1,10 @@
-//! Devices, acquirers and the outbox: the latest word on each, from the board.
+//! Devices, acquirers, the outbox and the offline budget: the latest word on each, from the board.
 
 use actix_web::{HttpResponse, web::Data};
 
 use super::{
     Shared,
-    model::{DevicesModel, OutboxModel},
+    model::{DevicesModel, OfflineModel, OutboxModel},
 };
 
 /// All devices and acquirers.
@@ -23,4 +23,17 @@ pub(super) async fn list(shared: Data<Shared>) -> HttpResponse {
 )]
 pub(super) async fn outbox(shared: Data<Shared>) -> HttpResponse {
     HttpResponse::Ok().json(OutboxModel::from(&shared.parts.signals.board().outbox))
+}
+
+/// What may be accepted while no acquirer can be reached, and what has been.
+///
+/// The payments are listed by `GET /v1/payments?state=approved_offline`, and those that the store
+/// lost by `state=refused_later`.
+#[utoipa::path(
+    get, path = "/v1/offline", tag = "payments", operation_id = "getOffline",
+    responses((status = 200, description = "The offline budget", body = OfflineModel))
+)]
+pub(super) async fn offline(shared: Data<Shared>) -> HttpResponse {
+    let board = shared.parts.signals.board();
+    HttpResponse::Ok().json(OfflineModel::of(board.offline.as_ref()))
 }

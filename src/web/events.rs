@@ -4,8 +4,8 @@
 //! What the journal holds is an event whose id is its sequence number; a reader that comes back
 //! with `Last-Event-ID` gets every one after it. Signals say that there is something new; order and
 //! completeness come from the journal, which is read wherever a signal does not follow the last
-//! event directly. Devices, acquirers and the outbox have no place in the journal: their events
-//! carry no id and only the latest word is promised. A reader that takes nothing is disconnected by
+//! event directly. Devices, acquirers, the offline budget and the outbox have no place in the
+//! journal: their events carry no id and only the latest word is promised. A reader that takes nothing is disconnected by
 //! the kernel (see `web::serve`); nothing piles up for it, since events are made when it takes
 //! them.
 
@@ -34,7 +34,7 @@ use utoipa::IntoParams;
 
 use super::{
     Shared, input,
-    model::{AcquirerModel, DeviceModel, OutboxModel, PaymentModel},
+    model::{AcquirerModel, DeviceModel, OfflineModel, OutboxModel, PaymentModel},
     problem::{Document, Kind, Problem},
 };
 
@@ -56,7 +56,8 @@ pub(super) struct FeedQuery {
 ///
 /// Events with an id come from the journal, in order and without gaps: `payment` (a payment or one
 /// of its refunds moved; data as of `GET /v1/payments/{id}`), `started`, `stopped`, `supervision`.
-/// Events without an id are the latest word: `device`, `acquirer`, `outbox`, `journal_stopped`,
+/// Events without an id are the latest word: `device`, `acquirer`, `offline`, `outbox`,
+/// `journal_stopped`,
 /// `ignored` (something was scanned or tapped that no payment waited for). Without Last-Event-ID
 /// the feed begins now. A comment comes every 15 s.
 #[utoipa::path(
@@ -237,6 +238,7 @@ fn of_record(record: &Record) -> Option<Bytes> {
         Body::DayClosed { certificate } => {
             event(id, "day_closed", &json!({ "day": certificate.day }))
         }
+        Body::OfflineTotalSet { total } => event(id, "offline_total_set", &json!(total)),
         Body::Unparked { record } => event(id, "unparked", &json!({ "record": record })),
     })
 }
@@ -246,6 +248,7 @@ fn latest_word(signal: &Signal) -> Option<Bytes> {
         Signal::DeviceChanged(status) => event(None, "device", &DeviceModel::from(status)),
         Signal::AcquirerChanged(status) => event(None, "acquirer", &AcquirerModel::from(status)),
         Signal::OutboxChanged(status) => event(None, "outbox", &OutboxModel::from(status)),
+        Signal::OfflineChanged(status) => event(None, "offline", &OfflineModel::from(status)),
         Signal::JournalStopped { why } => event(None, "journal_stopped", &json!({ "why": why })),
         Signal::Ignored { device, why } => {
             event(None, "ignored", &json!({ "device": device, "why": why }))

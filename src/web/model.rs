@@ -5,6 +5,7 @@
 //! Nothing here could buy anything (SEC-1): there is no field for a code, a card number or a PIN.
 
 mod devices;
+mod offline;
 mod parked;
 mod payment;
 mod unknown;
@@ -12,6 +13,7 @@ mod unknown;
 pub use devices::{
     AcquirerModel, CounterModel, CountersModel, DeviceModel, DevicesModel, OutboxModel, TenderModel,
 };
+pub use offline::OfflineModel;
 pub use parked::{ParkedListModel, ParkedModel};
 pub use payment::{PaymentModel, PaymentsModel, RefundModel};
 pub use unknown::UnknownModel;
@@ -49,11 +51,15 @@ macro_rules! mirrors {
 mirrors! {
     /// What the customer is asked to pay with. `any`: a code or a card, whichever comes first.
     TenderKind as Tender mirrors Tender { CustomerCode, MerchantQr, Card, Any }
-    /// Where a payment stands. `approved`, `declined`, `cancelled` and `reversed` are final.
+    /// Where a payment stands. `approved`, `declined`, `cancelled`, `reversed`, `confirmed` and
+    /// `refused_later` are final. `approved_offline`: a card was accepted without the acquirer,
+    /// within the store's limits; it is charged later, and becomes `confirmed` or, at the store's
+    /// loss, `refused_later`.
     /// `unknown` and `reversing`: money may have moved and the store is finding out. Another
     /// payment with the same `reference` may begin: if both turn out paid, this one is paid back.
     StateKind as State mirrors State {
-        Opened, Collecting, Submitted, Verifying, Unknown, Reversing, Approved, Declined, Cancelled, Reversed
+        Opened, Collecting, Submitted, Verifying, Unknown, Reversing, Approved, Declined, Cancelled, Reversed,
+        ApprovedOffline, Confirmed, RefusedLater
     }
     /// Where a payment was begun.
     OriginKind as Origin mirrors Origin { Till, Terminal }

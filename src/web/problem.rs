@@ -193,7 +193,7 @@ pub struct Document {
 pub struct ObstacleModel {
     /// `starting`, `busy`, `no_scanner`, `no_reader`, `scanner_absent`, `reader_absent`,
     /// `terminal_absent`, `not_enabled`,
-    /// `acquirer_unreachable`, `journal_stopped`, `disk_nearly_full`.
+    /// `acquirer_unreachable`, `offline_closed`, `journal_stopped`, `disk_nearly_full`.
     code: &'static str,
     words: Words,
     /// For whoever mends it.
@@ -225,6 +225,7 @@ impl From<&Obstacle> for ObstacleModel {
             Obstacle::AcquirerUnreachable { acquirer, why } => {
                 ("acquirer_unreachable", Some(format!("{acquirer}: {why}")))
             }
+            Obstacle::OfflineClosed { why } => ("offline_closed", Some(why.to_string())),
             Obstacle::JournalStopped { why } => ("journal_stopped", Some(why.clone())),
             Obstacle::DiskNearlyFull => ("disk_nearly_full", None),
         };

@@ -39,6 +39,7 @@ struct Inner {
     /// Up to which record, and from when on, it is durable.
     syncs: Vec<(usize, Instant)>,
     payments: BTreeMap<PaymentId, Payment>,
+    offline_total: Option<OfflineTotal>,
     applied: usize,
     receipted: u64,
     delay: Duration,
@@ -198,8 +199,10 @@ impl Inner {
         for record in self.records.iter().take(durable_len).skip(self.applied) {
             let body = record.decode_body();
             let body = body.map_err(|cause| JournalFailed::Unreadable(cause.to_string()))?;
-            if let Body::Payment { payment } = body {
-                self.payments.insert(payment.id, *payment);
+            match body {
+                Body::Payment { payment } => drop(self.payments.insert(payment.id, *payment)),
+                Body::OfflineTotalSet { total } => self.offline_total = Some(total),
+                _ => {}
             }
         }
         self.applied = durable_len;
@@ -318,15 +321,7 @@ impl JournalDisk for MemoryDisk {
     }
 
     fn offline_total(&self) -> Reply<'_, Result<Option<OfflineTotal>, JournalFailed>> {
-        let durable = self.durable();
-        let last = durable
-            .iter()
-            .rev()
-            .find_map(|record| match record.decode_body() {
-                Ok(Body::OfflineTotalSet { total }) => Some(total),
-                _ => None,
-            });
-        Box::pin(async move { Ok(last) })
+        Box::pin(async move { self.read(|inner| inner.offline_total) })
     }
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {

@@ -15,7 +15,7 @@ mod tests;
 
 pub use batch::{Batch, BatchRefused, Poison, PoisonEvent, Stub, decode_batch, encode_batch};
 pub use message::RefusedRecord;
-pub use message::{MessageRefused, Receipt, StatusMessage};
+pub use message::{ConfigMessage, MessageRefused, Receipt, StatusMessage};
 pub use topic::{Channel, StoreRef, parse_topic, shared_filter};
 
 /// MQTT 5 content type of `up/records`.

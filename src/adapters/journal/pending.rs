@@ -9,6 +9,7 @@ use std::{
 use store_actors::domain::{
     certificate::SignedCertificate,
     ids::PaymentId,
+    offline::OfflineTotal,
     payment::Payment,
     record::{Body, Record},
 };
@@ -23,6 +24,7 @@ pub(super) struct Item {
     /// A record that is parked from here on, with the reason, or not any more.
     pub parking: Option<(u64, Option<String>)>,
     pub closed: Option<SignedCertificate>,
+    pub offline_total: Option<OfflineTotal>,
 }
 
 impl Item {
@@ -30,11 +32,13 @@ impl Item {
     /// not stand in the way of what follows.
     pub(super) fn new(record: Record) -> Self {
         let (mut payment, mut parking, mut closed) = (None, None, None);
+        let mut offline_total = None;
         match record.decode_body() {
             Ok(Body::Payment { payment: moved }) => payment = Some(Arc::from(moved)),
             Ok(Body::Parked { record, why }) => parking = Some((record, Some(why))),
             Ok(Body::Unparked { record }) => parking = Some((record, None)),
             Ok(Body::DayClosed { certificate }) => closed = Some(*certificate),
+            Ok(Body::OfflineTotalSet { total }) => offline_total = Some(total),
             Ok(Body::Started { .. } | Body::Stopped | Body::Device { .. }) => {}
             Err(cause) => {
                 tracing::error!(seq = record.seq, %cause, "a record holds no known fact");
@@ -45,6 +49,7 @@ impl Item {
             payment,
             parking,
             closed,
+            offline_total,
         }
     }
 }

@@ -75,6 +75,9 @@ impl Plan {
         if let Some(closed) = chunk.iter().rev().find_map(|item| item.closed.as_ref()) {
             plan.changes.meta.insert("day_closed", json(closed)?);
         }
+        if let Some(total) = chunk.iter().rev().find_map(|item| item.offline_total) {
+            plan.changes.meta.insert("offline_total", json(&total)?);
+        }
         plan.changes.meta.insert("head", plan.head.encode());
         Ok(plan)
     }

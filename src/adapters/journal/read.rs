@@ -10,6 +10,7 @@ use store_actors::{
     domain::{
         certificate::SignedCertificate,
         ids::{CounterId, PaymentId, RefundId},
+        offline::OfflineTotal,
         payment::Payment,
         record::Record,
         timestamp::Timestamp,
@@ -183,6 +184,11 @@ impl Shared {
     pub(super) fn last_closed(&self) -> Read<Option<SignedCertificate>> {
         self.wait_applied()?;
         self.store.last_closed().map_err(unreadable)
+    }
+
+    pub(super) fn offline_total(&self) -> Read<Option<OfflineTotal>> {
+        self.wait_applied()?;
+        self.store.offline_total().map_err(unreadable)
     }
 
     pub(super) fn parked(&self) -> Read<Parked> {

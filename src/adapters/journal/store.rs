@@ -30,6 +30,7 @@ use store_actors::{
     domain::{
         certificate::SignedCertificate,
         ids::PaymentId,
+        offline::OfflineTotal,
         payment::Payment,
         record::{Hash, Record, Tip},
     },
@@ -193,6 +194,11 @@ impl Store {
 
     pub(super) fn last_closed(&self) -> Result<Option<SignedCertificate>, StoreFailed> {
         self.meta_json("day_closed")
+    }
+
+    /// What the head office lets the store accept offline.
+    pub(super) fn offline_total(&self) -> Result<Option<OfflineTotal>, StoreFailed> {
+        self.meta_json("offline_total")
     }
 
     fn meta_json<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreFailed> {

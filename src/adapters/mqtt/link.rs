@@ -9,14 +9,16 @@ use rumqttc::v5::{
     mqttbytes::{
         QoS,
         v5::{
-            ConnAck, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish, SubAck,
-            SubscribeReasonCode,
+            ConnAck, Filter, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish,
+            SubAck, SubscribeReasonCode,
         },
     },
 };
 use store_actors::{
     ports::UplinkEvent,
-    wire::uplink::{CONTENT_ENCODING, CONTENT_TYPE_JSON, Channel, Receipt, StatusMessage},
+    wire::uplink::{
+        CONTENT_ENCODING, CONTENT_TYPE_JSON, Channel, ConfigMessage, Receipt, StatusMessage,
+    },
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -179,9 +181,10 @@ fn on_connected(shared: &Shared, line: &mut Line, ack: &ConnAck) -> Result<(), S
     if let Some(limit) = limit {
         line.packet_bytes_max = usize::try_from(limit).unwrap_or(usize::MAX);
     }
-    let topic = shared.store.topic(Channel::Receipt);
+    let topics = [Channel::Receipt, Channel::Config].map(|channel| shared.store.topic(channel));
+    let filters = topics.map(|topic| Filter::new(topic, QoS::AtLeastOnce));
     line.client
-        .try_subscribe(topic, QoS::AtLeastOnce)
+        .try_subscribe_many(filters)
         .map_err(|_| "no room to subscribe to receipts".into())
 }
 
@@ -201,10 +204,31 @@ async fn on_subscribed(shared: &Shared, line: &Line, ack: &SubAck) -> Result<(),
 }
 
 async fn on_message(shared: &Shared, publish: &Publish) {
-    let topic = shared.store.topic(Channel::Receipt);
-    if publish.topic != topic.as_bytes() {
+    let is_on = |channel| publish.topic == shared.store.topic(channel).as_bytes();
+    if is_on(Channel::Receipt) {
+        on_receipt(shared, publish).await;
+    } else if is_on(Channel::Config) {
+        on_config(shared, publish).await;
+    }
+}
+
+/// What the head office has set. An empty message takes the retained one away and sets nothing.
+async fn on_config(shared: &Shared, publish: &Publish) {
+    if publish.payload.is_empty() {
         return;
     }
+    match ConfigMessage::decode(&publish.payload) {
+        Ok(config) if config.store == shared.store.store => {
+            if let Some(total) = config.offline {
+                shared.tell(UplinkEvent::OfflineTotal(total)).await;
+            }
+        }
+        Ok(config) => tracing::warn!(store = %config.store, "what is set for another store"),
+        Err(refused) => tracing::warn!(error = %refused, "what is set can't be read"),
+    }
+}
+
+async fn on_receipt(shared: &Shared, publish: &Publish) {
     let properties = publish.properties.as_ref();
     let encoding = properties
         .and_then(|p| {

@@ -37,6 +37,8 @@ pub struct CounterModel {
 pub struct TenderModel {
     pub tender: TenderKind,
     pub ready: bool,
+    /// Ready without the acquirer: a card is accepted within the offline budget and charged later.
+    pub offline: bool,
     pub obstacles: Vec<ObstacleModel>,
 }
 
@@ -45,6 +47,7 @@ impl From<&CounterStatus> for CounterModel {
         let tender = |readiness: &TenderReadiness| TenderModel {
             tender: readiness.tender.into(),
             ready: readiness.ready,
+            offline: readiness.offline,
             obstacles: readiness
                 .obstacles
                 .iter()

@@ -54,7 +54,7 @@ pub struct PaymentModel {
     /// Why it ended without money, or is being undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonModel>,
-    /// What may still be refunded; only of an approved payment.
+    /// What may still be refunded; only of a payment that is paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refundable_amount: Option<String>,
     pub refunds: Vec<RefundModel>,
@@ -77,6 +77,8 @@ pub enum NextAction {
     Refund,
     /// Until another payment for the same reference has ended.
     WaitForReplacement,
+    /// Charge the card that was accepted offline, once an acquirer can be reached.
+    Forward,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -105,7 +107,8 @@ pub struct QrModel {
 pub struct ReasonModel {
     /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`,
     /// `customer_too_slow`, `no_outcome_in_time`, `acquirer_unreachable`, `restarted`,
-    /// `no_acquirer`, `code_refused`, `card_failed`, `pin_not_entered`.
+    /// `no_acquirer`, `code_refused`, `card_failed`, `pin_not_entered`, `offline_refused`,
+    /// `card_lost`, `undone_elsewhere`.
     pub code: &'static str,
     /// The acquirer's own code, with `acquirer`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -224,7 +227,7 @@ pub(super) fn amount(money: Money) -> String {
 fn refundable(payment: &Payment) -> Option<Money> {
     let gone = payment.refunded_or_pending().ok()?;
     let rest = payment.money.checked_sub(gone).ok()?;
-    (payment.state == State::Approved).then_some(rest)
+    payment.state.is_paid().then_some(rest)
 }
 
 fn next_action(state: State) -> Option<NextAction> {
@@ -233,7 +236,13 @@ fn next_action(state: State) -> Option<NextAction> {
         State::Submitted => Some(NextAction::WaitForAcquirer),
         State::Verifying | State::Unknown => Some(NextAction::AskAcquirer),
         State::Reversing => Some(NextAction::Reverse),
-        State::Approved | State::Declined | State::Cancelled | State::Reversed => None,
+        State::ApprovedOffline => Some(NextAction::Forward),
+        State::Approved
+        | State::Declined
+        | State::Cancelled
+        | State::Reversed
+        | State::Confirmed
+        | State::RefusedLater => None,
     }
 }
 
@@ -252,7 +261,9 @@ fn words(payment: &Payment) -> Words {
         State::Verifying => Notice::Verifying,
         State::Unknown => Notice::Unknown,
         State::Reversing => Notice::Reversing,
-        State::Approved => Notice::Approved { money },
+        State::Approved | State::Confirmed => Notice::Approved { money },
+        State::ApprovedOffline => Notice::AcceptedOffline { money },
+        State::RefusedLater => Notice::RefusedLater,
         State::Declined => Notice::Declined { reason },
         State::Cancelled => Notice::Cancelled { reason },
         State::Reversed => Notice::Reversed,
@@ -279,6 +290,9 @@ impl From<&Reason> for ReasonModel {
             Reason::CodeRefused { why } => ("code_refused", Some(why.to_string())),
             Reason::CardFailed { why } => ("card_failed", Some(why.clone())),
             Reason::PinNotEntered => ("pin_not_entered", None),
+            Reason::OfflineRefused { why } => ("offline_refused", Some(why.to_string())),
+            Reason::CardLost => ("card_lost", None),
+            Reason::UndoneElsewhere => ("undone_elsewhere", None),
         };
         let acquirer_code = match reason {
             Reason::Acquirer { acquirer_code, .. } => Some(acquirer_code.clone()),

@@ -30,7 +30,8 @@ pub struct UnknownModel {
 pub struct UnresolvedModel {
     /// `outcome`: whether it went through. `late_approval`: whether money that turned up after
     /// the end is still there. `refund`: whether that refund went through. `paid_twice`: whether
-    /// another payment for the same reference was paid too.
+    /// another payment for the same reference was paid too. `offline`: whether a card that was
+    /// accepted without the acquirer will be charged.
     pub what: &'static str,
     /// The refund in question.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +72,7 @@ impl UnresolvedModel {
         let payment = &line.payment;
         let refund = match line.doubt {
             Doubt::Refund(id) => payment.refund(id),
-            Doubt::Outcome | Doubt::LateApproval | Doubt::PaidTwice => None,
+            Doubt::Outcome | Doubt::LateApproval | Doubt::PaidTwice | Doubt::Offline => None,
         };
         let resolving = payment.resolving;
         Self {
@@ -80,6 +81,7 @@ impl UnresolvedModel {
                 Doubt::LateApproval => "late_approval",
                 Doubt::Refund(_) => "refund",
                 Doubt::PaidTwice => "paid_twice",
+                Doubt::Offline => "offline",
             },
             refund: refund.map(|refund| refund.id.to_string()),
             amount: amount(refund.map_or(payment.money, |refund| refund.money)),
@@ -90,6 +92,7 @@ impl UnresolvedModel {
                 Action::Ask(Operation::Refund) => NextAction::Refund,
                 Action::Ask(Operation::Query | Operation::Charge) => NextAction::AskAcquirer,
                 Action::WaitForReplacement => NextAction::WaitForReplacement,
+                Action::Forward => NextAction::Forward,
             },
             next_at: line.due.map(|due| due.to_string()),
             queries: resolving.map_or(0, |resolving| resolving.queries),

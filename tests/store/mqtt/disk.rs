@@ -85,6 +85,14 @@ impl JournalDisk for ListDisk {
         done(None)
     }
 
+    fn offline_total(&self) -> Reply<'_, Result<Option<OfflineTotal>, JournalFailed>> {
+        let last = |record: &Record| match record.decode_body() {
+            Ok(Body::OfflineTotalSet { total }) => Some(total),
+            _ => None,
+        };
+        done(self.with(|records| records.iter().rev().find_map(last)))
+    }
+
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {
         done(self.with(|records| {
             let mut parked = Parked::new();

@@ -78,6 +78,9 @@ impl Keeper {
             began: None,
         };
         let ended = tokio::select! {
+            // not by chance, so that a storm's seed is one storm; tokio's budget lets a line that
+            // never stops talking be written to all the same
+            biased;
             ended = reader.read_all(&mut from) => ended,
             down = write_all(&mut to, &mut self.to_write, self.settings.write_timeout) => Ok(down),
             Some(why) = self.reopens.recv() => Ok(Down::Stuck(why)),

@@ -15,9 +15,10 @@ use serde::Serialize;
 use super::{CardToken, OfflineLimits, OfflineRefused, OfflineTotal};
 use crate::domain::{
     ids::{CounterId, PaymentId},
-    money::Money,
+    money::{Currency, Money},
     timestamp::Timestamp,
 };
+use crate::mutants::{self, Mutant};
 
 /// A claim that the journal does not know after so long came to nothing, milliseconds.
 pub const CLAIM_MAX_AGE_MS: u64 = 60_000;
@@ -163,7 +164,10 @@ impl Budget {
         let lent = others
             .iter()
             .fold(Share::default(), |sum, (_, lease)| sum.plus(**lease));
-        let room = self.total.minus(lent);
+        let room = match mutants::is_planted(Mutant::LentTwice) {
+            true => self.total,
+            false => self.total.minus(lent),
+        };
         let wish = lease.plus(self.limits.slice.into()).most(needed);
         let granted = wish.least(room).most(lease);
         if granted.covers(needed) {
@@ -269,6 +273,7 @@ impl Budget {
             _ => None,
         };
         OfflineStatus {
+            currency: self.limits.total.sum.currency(),
             total: self.total,
             used,
             oldest_at: self.exposures.values().map(|exposure| exposure.at).min(),
@@ -285,8 +290,9 @@ const ONE: Share = Share {
 };
 
 /// The budget as shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfflineStatus {
+    pub currency: Currency,
     pub total: Share,
     pub used: Share,
     pub oldest_at: Option<Timestamp>,

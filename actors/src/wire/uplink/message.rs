@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use crate::{
-    domain::{ids::StoreId, timestamp::Timestamp},
+    domain::{ids::StoreId, offline::OfflineTotal, timestamp::Timestamp},
     ports::StoreStatus,
 };
 
@@ -52,6 +52,26 @@ pub struct StatusMessage {
     pub online: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<StoreStatus>,
+}
+
+/// `down/config`, retained: what the head office has set for this store. What is absent is not set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigMessage {
+    pub store: StoreId,
+    pub at: Timestamp,
+    /// What the store may accept offline, all counters together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline: Option<OfflineTotal>,
+}
+
+impl ConfigMessage {
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, MessageRefused> {
+        decode(bytes)
+    }
 }
 
 impl Receipt {

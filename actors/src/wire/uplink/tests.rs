@@ -222,6 +222,31 @@ fn a_receipt_names_what_is_refused_and_what_is_a_stub() {
 }
 
 #[test]
+fn what_the_head_office_sets_is_described() {
+    let config = ConfigMessage {
+        store: store().store,
+        at: Timestamp::from_unix_ms(1_700_000_000_456),
+        offline: Some(OfflineTotal {
+            sum: Money::parse("8000.00", Currency::Cny).unwrap(),
+            count: 150,
+        }),
+    };
+    let bytes = config.encode();
+    assert_described("storeConfig", &bytes);
+    assert_eq!(ConfigMessage::decode(&bytes).unwrap(), config);
+    assert_eq!(
+        String::from_utf8(bytes).unwrap(),
+        include_str!("golden/config.json").trim_end()
+    );
+    // a newer head office may set more
+    let more = r#"{"store":"0042","at":"2023-11-14T22:13:20.456Z","opening_hours":[8,22]}"#;
+    assert_eq!(
+        ConfigMessage::decode(more.as_bytes()).unwrap().offline,
+        None
+    );
+}
+
+#[test]
 fn the_asyncapi_document_names_the_topics_and_limits() {
     let document: Value = serde_json::from_str(ASYNCAPI).unwrap();
     let addresses: Vec<&str> = document["channels"]
@@ -230,7 +255,12 @@ fn the_asyncapi_document_names_the_topics_and_limits() {
         .values()
         .map(|channel| channel["address"].as_str().unwrap())
         .collect();
-    for channel in [Channel::Records, Channel::Status, Channel::Receipt] {
+    for channel in [
+        Channel::Records,
+        Channel::Status,
+        Channel::Receipt,
+        Channel::Config,
+    ] {
         let address = format!("chain/{{chain}}/store/{{store}}/{}", channel.as_str());
         assert!(addresses.contains(&address.as_str()), "{address}");
     }

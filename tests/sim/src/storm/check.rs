@@ -7,7 +7,8 @@ use store_actors::domain::{
     ids::{CounterId, PaymentId},
     invariant::{self, Booked},
     money::Money,
-    payment::Payment,
+    offline::budget::Share,
+    payment::{Payment, State},
     record::{Body, Record},
     refund::RefundState,
 };
@@ -27,6 +28,7 @@ pub fn everything(
     money(&books, ledger, annals);
     told(&books, notes, annals);
     numbers(&books, annals);
+    offline(records, annals);
     keys(&books, annals);
     head_office(records, office, annals);
 }
@@ -96,6 +98,16 @@ fn told(books: &BTreeMap<PaymentId, Payment>, notes: &Notes, annals: &Annals) {
             annals.broken(format!("JRN-1: {key} was acknowledged as {id} and is lost"));
         }
     }
+    for id in &notes.accepted {
+        let state = books.get(id).map(|payment| payment.state);
+        let kept = matches!(
+            state,
+            Some(State::Confirmed | State::RefusedLater | State::Cancelled)
+        );
+        if !kept {
+            annals.broken(format!("JRN-1: {id} was accepted offline and is {state:?}"));
+        }
+    }
     for (id, state) in &notes.ended {
         let booked = books.get(id).map(|payment| payment.state);
         if booked != Some(*state) {
@@ -104,6 +116,33 @@ fn told(books: &BTreeMap<PaymentId, Payment>, notes: &Notes, annals: &Annals) {
                 "JRN-1: {id} was told {} and is {booked}",
                 state.as_str()
             ));
+        }
+    }
+}
+
+/// At every moment what is at risk is within the budget, store-wide and for each card.
+fn offline(records: &[Record], annals: &Annals) {
+    let limits = super::offline_limits();
+    let mut books: BTreeMap<PaymentId, Payment> = BTreeMap::new();
+    for record in records {
+        let Ok(Body::Payment { payment }) = record.decode_body() else {
+            continue;
+        };
+        let is_news = payment.offline.is_some();
+        books.insert(payment.id, *payment);
+        if !is_news {
+            continue;
+        }
+        annals.check(invariant::within_the_budget(books.values(), limits.total));
+        let mut cards: BTreeMap<_, Share> = BTreeMap::new();
+        for exposure in books.values().filter_map(Payment::exposure) {
+            let paid = cards.entry(exposure.card).or_default();
+            *paid = paid.plus(Share::of(exposure.money));
+        }
+        for (card, paid) in cards {
+            if !Share::from(limits.per_card).covers(paid) {
+                annals.broken(format!("PAY-6: card {card} has paid {paid:?} offline"));
+            }
         }
     }
 }

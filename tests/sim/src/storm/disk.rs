@@ -7,6 +7,7 @@ use store_actors::{
     domain::{
         certificate::SignedCertificate,
         ids::{CounterId, PaymentId, RefundId},
+        offline::OfflineTotal,
         payment::Payment,
         record::{Record, Tip},
     },
@@ -98,6 +99,10 @@ impl JournalDisk for StormDisk {
 
     fn last_closed(&self) -> Reply<'_, Result<Option<SignedCertificate>, JournalFailed>> {
         self.read(self.memory.last_closed())
+    }
+
+    fn offline_total(&self) -> Reply<'_, Result<Option<OfflineTotal>, JournalFailed>> {
+        self.read(self.memory.offline_total())
     }
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {

@@ -9,6 +9,7 @@ use std::{
 use store_actors::{
     domain::{
         ids::{PaymentId, RefundId},
+        link::LinkRules,
         money::{Currency, Money},
         payment::{AcquirerClock, Answer, Answered, NoAnswer, Verdict, answer::RefundVerdict},
         tender::{Scheme, Tender},
@@ -21,6 +22,7 @@ use super::{
     dice::Dice,
     fate::Fate,
     ledger::{Later, Ledger, Request, RequestFate},
+    outage::{Cut, Outages},
 };
 
 pub type Books = Arc<Mutex<Ledger>>;
@@ -30,17 +32,24 @@ pub struct StormAcquirer {
     books: Books,
     fate: Fate,
     dice: Dice,
+    outages: Outages,
 }
 
 impl StormAcquirer {
-    pub fn new(books: Books, fate: Fate, dice: Dice) -> Self {
+    pub fn new(books: Books, fate: Fate, dice: Dice, outages: Outages) -> Self {
         let profile = AcquirerProfile {
             id: "storm"
                 .parse()
                 .unwrap_or_else(|_| unreachable!("a plain name")),
             name: "Storm".into(),
             tenders: Tender::CONCRETE.to_vec(),
-            schemes: vec![Scheme::Alipay, Scheme::WechatPay, Scheme::UnionPay],
+            schemes: vec![
+                Scheme::Alipay,
+                Scheme::WechatPay,
+                Scheme::UnionPay,
+                Scheme::Visa,
+                Scheme::Mastercard,
+            ],
             currencies: vec![Currency::Cny],
             clock: AcquirerClock {
                 // within which every late request of this storm has arrived
@@ -48,12 +57,14 @@ impl StormAcquirer {
                 ..AcquirerClock::USUAL
             },
             probe_interval: Duration::from_secs(5),
+            link: LinkRules::USUAL,
         };
         Self {
             profile,
             books,
             fate,
             dice,
+            outages,
         }
     }
 
@@ -66,6 +77,18 @@ impl StormAcquirer {
 
     fn faults(&self, percent: u64) -> bool {
         !self.fate.is_calm() && self.dice.percent(percent)
+    }
+
+    /// Whether the request gets out at all.
+    async fn way_out(&self) -> Result<(), NoAnswer> {
+        match self.outages.at(self.fate.elapsed_ms()) {
+            None => Ok(()),
+            Some(Cut::Refused) => Err(NoAnswer::NotSent("no route to host".into())),
+            Some(Cut::Vanishes) => {
+                sleep(Duration::from_secs(10)).await;
+                Err(NoAnswer::TimedOut)
+            }
+        }
     }
 
     async fn latency(&self) {
@@ -124,6 +147,14 @@ impl StormAcquirer {
         }
     }
 
+    /// A card's issuer answers at once.
+    fn issuer(&self) -> RequestFate {
+        match self.dice.percent(85) {
+            true => RequestFate::Pays,
+            false => RequestFate::IsDeclined,
+        }
+    }
+
     fn customer(&self, is_qr: bool) -> RequestFate {
         let waits = |acts_after_ms, pays| RequestFate::Waits {
             acts_after_ms,
@@ -150,13 +181,17 @@ impl Acquirer for StormAcquirer {
             if self.faults(4) {
                 return Err(NoAnswer::NotSent("connection refused".into()));
             }
+            self.way_out().await?;
             self.fate.lives(|| format!("charge: {order} leaves")).await;
             let is_qr = matches!(charge.instrument, Instrument::MerchantQr);
             let request = Request {
                 money: charge.money,
                 basket: charge.reference,
                 is_qr,
-                fate: self.customer(is_qr),
+                fate: match charge.instrument {
+                    Instrument::Card { .. } => self.issuer(),
+                    Instrument::Code(_) | Instrument::MerchantQr => self.customer(is_qr),
+                },
             };
             if self.faults(6) {
                 self.fate.tell(|| format!("charge: {order} is lost"));
@@ -188,6 +223,7 @@ impl Acquirer for StormAcquirer {
 
     fn query(&self, order: PaymentId) -> Reply<'_, Answer> {
         Box::pin(async move {
+            self.way_out().await?;
             self.fate.lives(|| format!("query: {order}")).await;
             self.latency().await;
             let verdict = self.ledger().query(order);
@@ -197,6 +233,7 @@ impl Acquirer for StormAcquirer {
 
     fn reverse(&self, order: PaymentId) -> Reply<'_, Answer> {
         Box::pin(async move {
+            self.way_out().await?;
             self.fate.lives(|| format!("reverse: {order}")).await;
             self.latency().await;
             let verdict = {
@@ -225,6 +262,7 @@ impl Acquirer for StormAcquirer {
         money: Money,
     ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
         Box::pin(async move {
+            self.way_out().await?;
             self.fate
                 .lives(|| format!("refund: {money} of {order}"))
                 .await;
@@ -252,6 +290,7 @@ impl Acquirer for StormAcquirer {
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         Box::pin(async move {
+            self.way_out().await?;
             self.latency().await;
             match self.faults(10) {
                 true => Err(NoAnswer::TimedOut),

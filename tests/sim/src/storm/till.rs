@@ -2,7 +2,7 @@
 //! with the same key, and one whose payment is unknown may try the basket elsewhere.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -22,7 +22,8 @@ use store_actors::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{dice::Dice, fate::Fate, scanner::StormScanner};
+use super::{dice::Dice, fate::Fate, reader::StormReader, scanner::StormScanner};
+use crate::device::card::ChipProfile;
 
 const ASK: Duration = Duration::from_secs(20);
 
@@ -39,6 +40,8 @@ pub struct Notes {
     pub opened: BTreeMap<String, PaymentId>,
     /// Final states that the store told.
     pub ended: BTreeMap<PaymentId, State>,
+    /// Cards that the store said it has accepted offline.
+    pub accepted: BTreeSet<PaymentId>,
     next_basket: BTreeMap<CounterId, u64>,
 }
 
@@ -56,6 +59,7 @@ pub struct Till {
     pub baskets: u64,
     pub store: Handle<Store>,
     pub scanner: StormScanner,
+    pub reader: StormReader,
     pub memory: Memory,
     pub fate: Fate,
     pub dice: Dice,
@@ -107,9 +111,12 @@ impl Till {
         reference: &str,
         amount: u64,
     ) -> Option<PaymentId> {
-        let tender = match amount % 3 {
-            0 => Tender::MerchantQr,
-            _ => Tender::CustomerCode,
+        // the same at each try
+        let tender = match reference.bytes().map(u64::from).sum::<u64>() % 6 {
+            0 | 3 => Tender::Card,
+            1 | 4 => Tender::CustomerCode,
+            2 => Tender::MerchantQr,
+            _ => Tender::Any,
         };
         let open = OpenPayment {
             counter: counter.clone(),
@@ -157,10 +164,16 @@ impl Till {
             let Ok(Ok(seen)) = self.store.ask(GetPayment(id), ASK).await else {
                 continue;
             };
-            if seen.state == State::Collecting && seen.tender == Tender::CustomerCode {
-                self.scanner.scan(&self.code()).await;
+            if seen.state == State::Collecting {
+                match seen.tender {
+                    Tender::Any if self.dice.percent(50) => self.reader.tap(self.card()).await,
+                    Tender::Card => self.reader.tap(self.card()).await,
+                    _ => self.scanner.scan(&self.code()).await,
+                }
             }
-            let is_final = seen.state.is_final();
+            // the customer takes the goods and goes
+            let has_gone = seen.state.is_accepted_offline() && self.dice.percent(80);
+            let is_final = seen.state.is_final() || has_gone;
             payment = Some(seen.clone());
             if is_final {
                 self.ended(&seen).await;
@@ -180,6 +193,10 @@ impl Till {
     }
 
     async fn ended(&self, payment: &Payment) {
+        if payment.state.is_accepted_offline() {
+            self.memory.notes().accepted.insert(payment.id);
+            return;
+        }
         let told = self.memory.notes().ended.insert(payment.id, payment.state);
         if let Some(before) = told.filter(|before| *before != payment.state) {
             self.fate.annals().broken(format!(
@@ -189,7 +206,7 @@ impl Till {
                 payment.state.as_str()
             ));
         }
-        if payment.state == State::Approved && self.dice.percent(15) {
+        if payment.state.is_paid() && self.dice.percent(15) {
             let refund = RefundPayment {
                 payment: payment.id,
                 money: payment.money,
@@ -202,6 +219,15 @@ impl Till {
             self.fate.tell(|| format!("till: refunds {}", payment.id));
             // a refund that the till did not hear of is the store's business all the same
             let _ = self.store.ask(refund, ASK).await;
+        }
+    }
+
+    fn card(&self) -> ChipProfile {
+        match self.dice.below(4) {
+            0 => ChipProfile::visa(),
+            1 => ChipProfile::mastercard(),
+            2 => ChipProfile::unionpay_credit(),
+            _ => ChipProfile::unionpay_debit(),
         }
     }
 

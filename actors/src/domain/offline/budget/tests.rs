@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{money::Currency, tender::Scheme};
+use crate::domain::tender::Scheme;
 
 fn money(units: u64) -> Money {
     Money::from_minor_units(units, Currency::Cny).unwrap()

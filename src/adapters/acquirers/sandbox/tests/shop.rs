@@ -140,6 +140,7 @@ pub fn config(url: &str, answer_timeout_ms: u64) -> SandboxConfig {
                 ..AcquirerClock::USUAL
             },
             probe_interval: std::time::Duration::from_secs(5),
+            link: store_actors::domain::link::LinkRules::USUAL,
         },
     }
 }

@@ -141,6 +141,8 @@ pub struct Counter {
     next_number: Option<u64>,
     /// Not before the journal was read for what was under way.
     recovered: bool,
+    /// Where the journal stood at the last two sweeps.
+    swept: [u64; 2],
     journal_stopped: Option<String>,
     disk_nearly_full: bool,
     lingering: Option<SpawnHandle>,
@@ -168,6 +170,7 @@ impl Counter {
             health,
             next_number: None,
             recovered: false,
+            swept: [0; 2],
             disk_nearly_full: !board.disk.has_room,
             journal_stopped: board.journal_stopped,
             lingering: None,

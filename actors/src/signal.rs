@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 use crate::domain::{
     ids::{AcquirerId, CounterId, DeviceId},
     invariant::Violation,
-    offline::budget::OfflineStatus,
+    offline::{OfflineRefused, budget::OfflineStatus},
     payment::{Operation, Payment},
     timestamp::Timestamp,
 };
@@ -213,6 +213,12 @@ impl Signals {
 
     pub fn listen(&self) -> broadcast::Receiver<Signal> {
         self.sender.subscribe()
+    }
+
+    /// Why no card is accepted offline at the moment; without a copy of the whole board.
+    pub fn offline_closed(&self) -> Option<OfflineRefused> {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.offline.as_ref()?.closed.clone()
     }
 
     pub fn board(&self) -> Board {

@@ -15,6 +15,8 @@ mod mqtt;
 #[cfg(test)]
 mod nfc;
 #[cfg(test)]
+mod offline;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod story;

@@ -4,6 +4,7 @@
 mod disk;
 mod drain;
 mod head_office;
+mod offline_total;
 mod parking;
 mod proxy;
 pub mod shop;

@@ -65,11 +65,7 @@ impl Counter {
         if self.deps.offline.lending.is_none() {
             return Some(OfflineRefused::NotEnabled);
         }
-        self.deps
-            .signals
-            .board()
-            .offline
-            .and_then(|status| status.closed)
+        self.deps.signals.offline_closed()
     }
 
     pub(super) fn accept_offline(

@@ -40,6 +40,8 @@ pub struct ForwarderDeps {
 pub struct Forwarder {
     deps: ForwarderDeps,
     is_busy: bool,
+    /// Where the journal stood when a round found nothing to do.
+    idle_at: Option<u64>,
 }
 
 impl Forwarder {
@@ -47,32 +49,45 @@ impl Forwarder {
         Self {
             deps,
             is_busy: false,
+            idle_at: None,
         }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
         let is_free = |route: &AcquirerRoute| route.status.borrow().reachable;
-        if self.is_busy || !self.deps.acquirers.iter().any(is_free) {
+        let tip = self.deps.disk.tip().seq;
+        let is_idle = self.idle_at == Some(tip);
+        if self.is_busy || is_idle || !self.deps.acquirers.iter().any(is_free) {
             return;
         }
         self.is_busy = true;
         let round = round(self.deps.clone());
-        ctx.spawn(
-            round
-                .into_actor(self)
-                .map(|(), this, _| this.is_busy = false),
-        );
+        ctx.spawn(round.into_actor(self).map(move |found, this, _| {
+            this.is_busy = false;
+            this.idle_at = (found == Found::Nothing).then_some(tip);
+        }));
     }
 }
 
-async fn round(deps: ForwarderDeps) {
+/// What a round found in the journal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Nothing waits, until the journal says otherwise.
+    Nothing,
+    Work,
+}
+
+async fn round(deps: ForwarderDeps) -> Found {
     let Ok(Ok(unsettled)) = timeout(ASK_TIMEOUT, deps.disk.unsettled()).await else {
-        return;
+        return Found::Work;
     };
     let mut waiting: Vec<Payment> = unsettled
         .into_iter()
         .filter(Payment::waits_for_forwarding)
         .collect();
+    if waiting.is_empty() {
+        return Found::Nothing;
+    }
     waiting.sort_by_key(|payment| (payment.offline.map(|one| one.accepted_at), payment.id));
     for payment in waiting {
         let Some(route) = deps.acquirers.iter().find(|route| takes(route, &payment)) else {
@@ -91,7 +106,7 @@ async fn round(deps: ForwarderDeps) {
             Ok(Ok(after)) if after.state == State::RefusedLater => {
                 tracing::warn!(payment = %after.id, money = %after.money, "refused after it was accepted offline");
             }
-            Ok(Ok(after)) if after.waits_for_forwarding() => return,
+            Ok(Ok(after)) if after.waits_for_forwarding() => return Found::Work,
             Ok(Ok(_)) => {}
             Ok(Err(refused)) => {
                 tracing::warn!(payment = %payment.id, error = %refused, "could not be forwarded");
@@ -101,6 +116,7 @@ async fn round(deps: ForwarderDeps) {
             }
         }
     }
+    Found::Work
 }
 
 /// Whether this acquirer can be asked now. A payment that may be known to one already goes there.

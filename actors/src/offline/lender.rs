@@ -74,6 +74,8 @@ pub struct Lender {
     shown: Option<OfflineStatus>,
     swept_at: Option<Instant>,
     set: Option<OfflineTotal>,
+    /// Where the journal stood when it was looked through last.
+    seen: Option<u64>,
 }
 
 /// A counter wants to accept a payment. Granted: its lease as it is now, which covers the payment.
@@ -96,13 +98,20 @@ impl Lender {
             shown: None,
             swept_at: None,
             set: None,
+            seen: None,
         }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
         let disk = Arc::clone(&self.deps.disk);
-        ctx.spawn(read(disk).into_actor(self).map(|journal, this, ctx| {
+        let tip = disk.tip().seq;
+        if self.seen == Some(tip) && !lock(&self.deps.budget).has_claims() {
+            // only time has passed
+            return self.tell();
+        }
+        ctx.spawn(read(disk).into_actor(self).map(move |journal, this, ctx| {
             let Ok(journal) = journal else { return };
+            this.seen = Some(tip);
             let is_news = journal.total != this.set;
             this.absorb(&journal);
             if is_news {

@@ -9,6 +9,7 @@
 //! the guard log are not here: `lab`, `make powercut` and the adapters' own tests have them.
 
 mod check;
+pub mod day_offline;
 pub mod dice;
 mod disk;
 mod fate;
@@ -39,7 +40,7 @@ use store_actors::{
     journal::memory::MemoryDisk,
     mutants::{self, Mutant},
     outbox::OutboxSettings,
-    ports::{JournalDisk as _, Signer},
+    ports::{JournalDisk as _, LineOpener, Signer},
     signal::{Signal, Signals},
     store::plan::{self, CounterPlan, DaysPlan, OfflinePlan, Running, StorePlan},
     testing::MemoryVault,
@@ -59,7 +60,7 @@ use till::{Memory, Till};
 use vault::StormVault;
 
 /// What stands at a counter.
-type Devices = (StormScanner, StormReader);
+type Devices = (Option<StormScanner>, StormReader);
 
 const COUNTERS: [&str; 3] = ["01", "02", "03"];
 
@@ -89,7 +90,10 @@ struct World {
     memory: Memory,
     vault: MemoryVault,
     outages: Outages,
+    limits: OfflineLimits,
     baskets: u64,
+    /// The head office can't be reached before.
+    line_down_ms: u64,
     elapsed_ms: u64,
 }
 
@@ -114,22 +118,12 @@ pub fn run(seed: u64, planted: Option<Mutant>, with_story: bool) -> Outcome {
     } else {
         Annals::default()
     };
-    let outages = Outages::thrown(&dice);
-    let mut world = World {
-        baskets: dice.between(1, 4),
-        dice,
-        annals,
-        disk: MemoryDisk::default(),
-        books: Arc::new(Mutex::new(Ledger::default())),
-        office: match planted {
-            Some(Mutant::ReceiptBeforeCommit) => Office::hasty(),
-            _ => Office::default(),
-        },
-        memory: Memory::default(),
-        vault: MemoryVault::default(),
-        outages,
-        elapsed_ms: 0,
-    };
+    let mut world = World::new(&dice, dice.between(1, 4));
+    world.annals = annals;
+    world.outages = Outages::thrown(&dice);
+    if planted == Some(Mutant::ReceiptBeforeCommit) {
+        world.office = Office::hasty();
+    }
     let crashes = world.dice.below(4);
     for _ in 0..crashes {
         let crash_at = world.dice.between(5, 400);
@@ -141,25 +135,45 @@ pub fn run(seed: u64, planted: Option<Mutant>, with_story: bool) -> Outcome {
 }
 
 impl World {
+    /// With so many baskets for each till, and nothing in any book.
+    fn new(dice: &Dice, baskets: u64) -> Self {
+        Self {
+            dice: dice.clone(),
+            annals: Annals::default(),
+            disk: MemoryDisk::default(),
+            books: Arc::new(Mutex::new(Ledger::default())),
+            office: Office::default(),
+            memory: Memory::default(),
+            vault: MemoryVault::default(),
+            outages: Outages::default(),
+            limits: offline_limits(dice),
+            baskets,
+            line_down_ms: 0,
+            elapsed_ms: 0,
+        }
+    }
+
     fn live(&mut self, crash_at: u64, is_calm: bool) {
         // paused from its very first moment: a microsecond that passes differs from run to run
         let system = actix::System::with_tokio_rt(paused_runtime);
         system.block_on(async {
             let fate = Fate::new(self.annals.clone(), self.elapsed_ms, crash_at, is_calm);
             self.disk = self.disk.after_torn_crash(0);
-            let line = StormLine::start(self.office.clone(), fate.clone(), self.dice.clone());
             let device = |_| {
                 let scanner = StormScanner::new(fate.clone(), self.dice.clone());
-                (scanner, StormReader::new(fate.clone(), self.dice.clone()))
+                (
+                    Some(scanner),
+                    StormReader::new(fate.clone(), self.dice.clone()),
+                )
             };
             let devices: Vec<_> = COUNTERS.iter().map(device).collect();
-            let running = self.open(&fate, line, &devices);
+            let running = self.open(&fate, &COUNTERS, &devices);
             actix::spawn(watch(running.signals.clone(), self.annals.clone()));
             let tills = self.tills(&fate, &running, &devices);
             let work = async {
                 join_all(tills.into_iter().map(Till::work)).await;
                 if is_calm {
-                    self.until_settled(&running, &fate).await;
+                    self.until_settled(&fate).await;
                 } else {
                     sleep(self.dice.ms(0, 60_000)).await;
                 }
@@ -178,7 +192,9 @@ impl World {
         });
     }
 
-    fn open(&self, fate: &Fate, line: StormLine, devices: &[Devices]) -> Running {
+    fn open(&self, fate: &Fate, names: &[impl AsRef<str>], devices: &[Devices]) -> Running {
+        let down = Duration::from_millis(self.line_down_ms);
+        let line = StormLine::start(self.office.clone(), fate.clone(), self.dice.clone(), down);
         let acquirer = StormAcquirer::new(
             self.books.clone(),
             fate.clone(),
@@ -191,8 +207,8 @@ impl World {
             dice: self.dice.clone(),
             office: self.office.clone(),
         };
-        let counter = |(id, (scanner, reader)): (&&str, &Devices)| CounterPlan {
-            id: counter_id(id),
+        let counter = |(id, (scanner, reader)): (&_, &Devices)| CounterPlan {
+            id: counter_id(AsRef::as_ref(id)),
             settings: CounterSettings {
                 currency: Currency::Cny,
                 collect_timeout_ms: 60_000,
@@ -202,11 +218,11 @@ impl World {
                 linger_ms: 1_500,
             },
             terminal: None,
-            scanner: Some((Arc::new(scanner.clone()), ScannerSettings::default())),
+            scanner: scanner.clone().map(line_of),
             reader: Some((Arc::new(reader.clone()), NfcSettings::default())),
         };
         let started = plan::start(StorePlan {
-            counters: COUNTERS.iter().zip(devices).map(counter).collect(),
+            counters: names.iter().zip(devices).map(counter).collect(),
             acquirers: vec![Arc::new(acquirer)],
             disk: Arc::new(disk),
             uplink: Some((Arc::new(line), OutboxSettings::default())),
@@ -227,7 +243,7 @@ impl World {
                     memory: self.vault.clone(),
                     fate: fate.clone(),
                 }),
-                limits: Some(offline_limits()),
+                limits: Some(self.limits.clone()),
             },
         });
         started.unwrap_or_else(|_| unreachable!("plain names"))
@@ -235,11 +251,13 @@ impl World {
 
     fn tills(&self, fate: &Fate, running: &Running, devices: &[Devices]) -> Vec<Till> {
         let till = |(at, (scanner, reader)): (usize, &Devices)| Till {
+            scanner: scanner
+                .clone()
+                .unwrap_or_else(|| unreachable!("a storm's stand has one")),
             counter: counter_id(COUNTERS.get(at).unwrap_or(&"01")),
             elsewhere: counter_id(COUNTERS.get((at + 1) % 3).unwrap_or(&"01")),
             baskets: self.baskets,
             store: running.store.clone(),
-            scanner: scanner.clone(),
             reader: reader.clone(),
             memory: self.memory.clone(),
             fate: fate.clone(),
@@ -249,7 +267,7 @@ impl World {
     }
 
     /// Every payment has ended, everything is receipted, and nothing comes any more.
-    async fn until_settled(&self, running: &Running, fate: &Fate) {
+    async fn until_settled(&self, fate: &Fate) {
         let until = Instant::now() + CALM_MAX;
         while Instant::now() < until {
             sleep(Duration::from_secs(5)).await;
@@ -260,8 +278,8 @@ impl World {
             };
             let unsettled = self.disk.unsettled().await;
             let all_settled = unsettled.is_ok_and(|unsettled| unsettled.is_empty());
-            let receipted = running.signals.board().outbox;
-            let all_receipted = receipted.depth == 0 && receipted.last_seq > 0;
+            let last_seq = self.disk.tip().seq;
+            let all_receipted = last_seq > 0 && self.disk.receipted() == last_seq;
             if all_settled && all_receipted && is_quiet {
                 return;
             }
@@ -275,7 +293,14 @@ impl World {
         let mut ledger = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.settle(u64::MAX);
         let notes = self.memory.notes();
-        check::everything(&records, &ledger, &self.office, &notes, &self.annals);
+        let books = check::Books {
+            records: &records,
+            ledger: &ledger,
+            office: &self.office,
+            notes: &notes,
+            limits: &self.limits,
+        };
+        check::everything(&books, &self.annals);
         Outcome {
             seed,
             violations: self.annals.violations(),
@@ -309,21 +334,26 @@ async fn watch(signals: Signals, annals: Annals) {
     }
 }
 
-/// What a storm's store may accept while its acquirer is cut off.
-fn offline_limits() -> OfflineLimits {
+/// What a storm's store may accept while its acquirer is cut off: one basket in some storms, four
+/// in others.
+fn offline_limits(dice: &Dice) -> OfflineLimits {
     let total = |units, count| OfflineTotal {
         sum: Money::from_minor_units(units, Currency::Cny)
             .unwrap_or_else(|_| unreachable!("small")),
         count,
     };
     OfflineLimits {
-        total: total(600, 4),
+        total: total(dice.between(150, 520), 4),
         max_age_ms: 1_800_000,
         per_payment: total(150, 1).sum,
         per_card: total(300, 2),
         schemes: vec![Scheme::Visa, Scheme::UnionPay],
-        slice: total(200, 2),
+        slice: total(150, 2),
     }
+}
+
+fn line_of(scanner: StormScanner) -> (Arc<dyn LineOpener>, ScannerSettings) {
+    (Arc::new(scanner), ScannerSettings::default())
 }
 
 fn counter_id(id: &str) -> CounterId {

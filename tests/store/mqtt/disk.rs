@@ -10,6 +10,7 @@ use store_actors::{
     domain::{
         certificate::SignedCertificate,
         ids::{CounterId, PaymentId, RefundId},
+        offline::OfflineTotal,
         payment::Payment,
         record::{Body, Record, Tip},
     },

@@ -129,6 +129,7 @@ fn every_path_of_the_interface_is_described() {
         ("/v1/counters/{id}/scan-image", "post"),
         ("/v1/devices", "get"),
         ("/v1/outbox", "get"),
+        ("/v1/offline", "get"),
         ("/v1/events", "get"),
         ("/healthz", "get"),
         ("/readyz", "get"),

@@ -9,7 +9,15 @@ use serde_json::json;
 use store_actors::{
     counter::CounterStatus,
     domain::{
-        ids::PaymentId, readiness::Obstacle, readiness::TenderReadiness, tender::Tender,
+        ids::PaymentId,
+        money::Currency,
+        offline::{
+            OfflineRefused,
+            budget::{OfflineStatus, Share},
+        },
+        readiness::Obstacle,
+        readiness::TenderReadiness,
+        tender::Tender,
         timestamp::Timestamp,
     },
     signal::{AcquirerStatus, DeviceKind, DeviceStatus, Health, OutboxStatus, Signal},
@@ -22,6 +30,7 @@ fn counter(id: &str, obstacles: Vec<Obstacle>) -> CounterStatus {
     let readiness = TenderReadiness {
         tender: Tender::Card,
         ready: obstacles.is_empty(),
+        offline: false,
         obstacles,
     };
     CounterStatus {
@@ -43,6 +52,45 @@ fn scanner(health: Health) -> Signal {
         restarts: 2,
         line: "/dev/ttyS0".into(),
     })
+}
+
+#[actix_web::test]
+async fn the_offline_budget_is_shown() {
+    let shop = Shop::open().await;
+    let shown = shop.get("/v1/offline").await.json();
+    assert_eq!(shown, serde_json::json!({ "enabled": false, "leases": [] }));
+    let share = |minor_units, count| Share { minor_units, count };
+    shop.signals.emit(Signal::OfflineChanged(OfflineStatus {
+        currency: Currency::Cny,
+        total: share(500_000, 100),
+        used: share(1_250, 1),
+        oldest_at: Some(Timestamp::from_unix_ms(1_800_000_000_000)),
+        leases: [("01".parse().unwrap(), share(60_000, 5))].into(),
+        closed: Some(OfflineRefused::TooOld),
+    }));
+    let shown = shop.get("/v1/offline").await.json();
+    assert_eq!(
+        shown["total"],
+        serde_json::json!({ "amount": "5000.00", "count": 100 })
+    );
+    assert_eq!(
+        shown["used"],
+        serde_json::json!({ "amount": "12.50", "count": 1 })
+    );
+    assert_eq!(shown["leases"][0]["amount"], "600.00");
+    assert_eq!(
+        shown["closed"],
+        "the oldest offline payment waits for too long already"
+    );
+    let page = shop.get("/metrics").await;
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    for line in [
+        "store_offline_minor_units{what=\"used\"} 1250",
+        "store_offline_payments{what=\"total\"} 100",
+        "store_offline_oldest_timestamp_seconds 1800000000",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
 }
 
 #[actix_web::test]

@@ -259,6 +259,11 @@ impl Budget {
         }
     }
 
+    /// Claims that the journal does not show yet.
+    pub fn has_claims(&self) -> bool {
+        self.exposures.len() > self.booked.len()
+    }
+
     pub fn status(&self, now: Timestamp) -> OfflineStatus {
         let used = self
             .exposures

@@ -79,10 +79,7 @@ async fn rest(shop: &Shop) -> Result<(), String> {
 fn is_settled(payment: &Value) -> bool {
     let refunds_done =
         refunds(payment).all(|refund| matches!(state(refund), "refunded" | "refused"));
-    matches!(
-        state(payment),
-        "approved" | "declined" | "cancelled" | "reversed"
-    ) && refunds_done
+    is_end(state(payment)) && refunds_done
 }
 
 fn refunds(payment: &Value) -> impl Iterator<Item = &Value> {
@@ -125,13 +122,17 @@ fn by_state(payments: &BTreeMap<String, Value>) -> Payments {
             .count()
     };
     let all_refunds = payments.values().flat_map(refunds);
-    let known = ["approved", "declined", "cancelled", "reversed"];
     Payments {
         approved: count(&["approved"]),
         declined: count(&["declined"]),
         cancelled: count(&["cancelled"]),
         reversed: count(&["reversed"]),
-        unknown: payments.len() - count(&known),
+        confirmed: count(&["confirmed"]),
+        refused_later: count(&["refused_later"]),
+        unknown: payments
+            .values()
+            .filter(|payment| !is_end(state(payment)))
+            .count(),
         refunded: all_refunds
             .filter(|refund| state(refund) == "refunded")
             .count(),

@@ -62,9 +62,15 @@ speed = {speed}
 [counter_defaults]
 collect_timeout_ms = 20000
 
+[offline]
+enabled = true
+vault_dir = "{folder}/cards"
+vault_key_file = "{folder}/vault.key"
+
 [log]
 level = "info"
 "#,
+        folder = folder.display(),
         journal = world.journal.display(),
         broker_host = broker.ip(),
         broker_port = broker.port(),

@@ -200,9 +200,9 @@ pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
             shop.broker_cable.plug();
         }
         Outage::Acquirer => {
-            shop.say(format_args!("the line to the acquirer is cut for 1 s"));
+            shop.say(format_args!("the line to the acquirer is cut for 5 s"));
             shop.acquirer_cable.pull();
-            sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(5)).await;
             shop.acquirer_cable.plug();
         }
         Outage::HeadOfficeKilled => {

@@ -38,6 +38,9 @@ pub struct Payments {
     pub declined: usize,
     pub cancelled: usize,
     pub reversed: usize,
+    /// Cards that were accepted while the acquirer was cut off, and charged afterwards, or refused.
+    pub confirmed: usize,
+    pub refused_later: usize,
     pub unknown: usize,
     pub refunded: usize,
 }

@@ -204,6 +204,13 @@ pub fn state(payment: &Value) -> &str {
 pub fn has_ended(payment: &Value) -> bool {
     matches!(
         state(payment),
-        "approved" | "declined" | "cancelled" | "reversed" | "reversing"
+        "approved"
+            | "declined"
+            | "cancelled"
+            | "reversed"
+            | "reversing"
+            | "approved_offline"
+            | "confirmed"
+            | "refused_later"
     )
 }

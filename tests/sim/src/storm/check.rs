@@ -7,7 +7,7 @@ use store_actors::domain::{
     ids::{CounterId, PaymentId},
     invariant::{self, Booked},
     money::Money,
-    offline::budget::Share,
+    offline::{OfflineLimits, budget::Share},
     payment::{Payment, State},
     record::{Body, Record},
     refund::RefundState,
@@ -15,20 +15,30 @@ use store_actors::domain::{
 
 use super::{fate::Annals, ledger::Ledger, office::Office, till::Notes};
 
+/// What is compared.
+pub struct Books<'a> {
+    pub records: &'a [Record],
+    pub ledger: &'a Ledger,
+    pub office: &'a Office,
+    pub notes: &'a Notes,
+    pub limits: &'a OfflineLimits,
+}
+
 /// Compares everything with everything.
-pub fn everything(
-    records: &[Record],
-    ledger: &Ledger,
-    office: &Office,
-    notes: &Notes,
-    annals: &Annals,
-) {
+pub fn everything(all: &Books<'_>, annals: &Annals) {
+    let Books {
+        records,
+        ledger,
+        office,
+        notes,
+        limits,
+    } = all;
     annals.check(invariant::is_chained(records));
     let books = latest(records);
     money(&books, ledger, annals);
     told(&books, notes, annals);
     numbers(&books, annals);
-    offline(records, annals);
+    offline(records, limits, annals);
     keys(&books, annals);
     head_office(records, office, annals);
 }
@@ -121,8 +131,7 @@ fn told(books: &BTreeMap<PaymentId, Payment>, notes: &Notes, annals: &Annals) {
 }
 
 /// At every moment what is at risk is within the budget, store-wide and for each card.
-fn offline(records: &[Record], annals: &Annals) {
-    let limits = super::offline_limits();
+fn offline(records: &[Record], limits: &OfflineLimits, annals: &Annals) {
     let mut books: BTreeMap<PaymentId, Payment> = BTreeMap::new();
     for record in records {
         let Ok(Body::Payment { payment }) = record.decode_body() else {

@@ -106,14 +106,14 @@ struct LineState {
 
 impl StormLine {
     /// Must be called within the store's runtime.
-    pub fn start(office: Office, fate: Fate, dice: Dice) -> Self {
+    pub fn start(office: Office, fate: Fate, dice: Dice, down: Duration) -> Self {
         let line = Self {
             office,
             fate,
             dice,
             state: Arc::default(),
         };
-        tokio::spawn(line.clone().weather());
+        tokio::spawn(line.clone().weather(down));
         line
     }
 
@@ -129,8 +129,9 @@ impl StormLine {
         }
     }
 
-    /// Up and down, for ever.
-    async fn weather(self) {
+    /// Down at first, then up and down for ever.
+    async fn weather(self, down: Duration) {
+        sleep(down).await;
         loop {
             let pause = match self.fate.is_calm() {
                 true => Duration::from_millis(20),

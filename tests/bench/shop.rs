@@ -50,7 +50,11 @@ fn main() {
     let is_measured = world::is_measured();
     let rows = world::runtime().block_on(async {
         let mut rows = Vec::new();
-        for counters in if is_measured { &COUNTERS[..] } else { &COUNTERS[..1] } {
+        for counters in if is_measured {
+            &COUNTERS[..]
+        } else {
+            &COUNTERS[..1]
+        } {
             rows.extend(measure(*counters, Load::of(is_measured)).await);
         }
         rows
@@ -73,12 +77,30 @@ async fn measure(counters: usize, load: Load) -> Vec<Row> {
     latency("payment p99", store.took.p99, direct.took.p99);
     let added = store.took.p99 - direct.took.p99;
     let bound = ADDED_MS + fsync_ms;
-    rows.push(Row::new(name("added latency p99"), added, "ms", "25 ms + one fsync (p99)", bound));
+    rows.push(Row::new(
+        name("added latency p99"),
+        added,
+        "ms",
+        "25 ms + one fsync (p99)",
+        bound,
+    ));
     let (direct, store) = both(counters, Duration::ZERO, load).await;
     let what = name("payments, acquirer at once");
-    rows.push(Row::new(what, store.per_second, "1/s", DRIVER, direct.per_second));
+    rows.push(Row::new(
+        what,
+        store.per_second,
+        "1/s",
+        DRIVER,
+        direct.per_second,
+    ));
     let what = name("payment p99, acquirer at once");
-    rows.push(Row::new(what, store.took.p99, "ms", DRIVER, direct.took.p99));
+    rows.push(Row::new(
+        what,
+        store.took.p99,
+        "ms",
+        DRIVER,
+        direct.took.p99,
+    ));
     rows
 }
 
@@ -88,7 +110,7 @@ async fn both(counters: usize, own_time: Duration, load: Load) -> (Measured, Mea
     let acquirer = acquirer(&folder.path().join("ledger.jsonl"), own_time);
     let driver = Arc::new(Direct::new(&acquirer.url()));
     let direct = load
-        .run(counters, |_| {
+        .run(counters, move |_| {
             let driver = Arc::clone(&driver);
             async move { driver.charge().await }
         })
@@ -100,9 +122,10 @@ async fn both(counters: usize, own_time: Duration, load: Load) -> (Measured, Mea
     store.start().await;
     store.ready().await;
     let tills = Arc::new(Tills::open(&store.base).await);
+    let clients = Arc::clone(&tills);
     let through = load
-        .run(counters, |nth| {
-            let (tills, name) = (Arc::clone(&tills), counter(nth));
+        .run(counters, move |nth| {
+            let (tills, name) = (Arc::clone(&clients), counter(nth));
             async move { tills.pay(&name).await }
         })
         .await;

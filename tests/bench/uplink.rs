@@ -57,7 +57,10 @@ async fn measure(count: u64) -> Vec<Row> {
     let records = backlog::records(count);
     let postgres = Postgres::start().await;
     // `cargo bench --bench uplink -- drain` does this part alone
-    let only: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let only: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
     let wanted = |part: &str| only.is_empty() || only.iter().any(|word| word == part);
     let mut rows = Vec::new();
     let mut bridge = f64::NAN;
@@ -67,23 +70,53 @@ async fn measure(count: u64) -> Vec<Row> {
     }
     if wanted("drain") {
         let drained = drain::run(&postgres, "whole", &records, drain::Kills::None).await;
-        rows.push(Row::new("backlog to receipts", drained.per_second, "records/s", BRIDGE, bridge));
+        rows.push(Row::new(
+            "backlog to receipts",
+            drained.per_second,
+            "records/s",
+            BRIDGE,
+            bridge,
+        ));
     }
     if wanted("kills") {
         let drained = drain::run(&postgres, "killed", &records, drain::Kills::Twice).await;
         let lost_by_bridge = bridge::lost_when_killed(&records).await;
         let what = "backlog, controller and broker killed twice";
-        rows.push(Row::new(what, drained.per_second, "records/s", BRIDGE, bridge));
+        rows.push(Row::new(
+            what,
+            drained.per_second,
+            "records/s",
+            BRIDGE,
+            bridge,
+        ));
         let missing = drained.lost + drained.doubled;
         let what = "records lost or doubled by two kills";
-        rows.push(Row::new(what, missing, "records", "bridge killed once", lost_by_bridge));
+        rows.push(Row::new(
+            what,
+            missing,
+            "records",
+            "bridge killed once",
+            lost_by_bridge,
+        ));
     }
     if wanted("live") {
         let live = live::run(&postgres, &records).await;
         let what = "payment p99 while draining";
-        rows.push(Row::new(what, live.draining.p99, "ms", "the same, nothing to drain", live.quiet.p99));
+        rows.push(Row::new(
+            what,
+            live.draining.p99,
+            "ms",
+            "the same, nothing to drain",
+            live.quiet.p99,
+        ));
         let what = "payment p50 while draining";
-        rows.push(Row::new(what, live.draining.p50, "ms", "the same, nothing to drain", live.quiet.p50));
+        rows.push(Row::new(
+            what,
+            live.draining.p50,
+            "ms",
+            "the same, nothing to drain",
+            live.quiet.p50,
+        ));
     }
     rows
 }

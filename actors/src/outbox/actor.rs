@@ -155,14 +155,18 @@ impl Outbox {
             return self.wait_for_the_line(now, ctx);
         };
         self.reading = true;
-        let disk = self.deps.disk.clone();
+        let (disk, uplink) = (self.deps.disk.clone(), self.deps.uplink.clone());
         let bytes = self.deps.settings.batch_bytes;
         let read = async move {
             tokio::task::yield_now().await;
             if !fetch.pause.is_zero() {
                 sleep(fetch.pause).await;
             }
-            timeout(ASK_TIMEOUT, disk.records(fetch.from, fetch.records, bytes)).await
+            let ready = async {
+                let records = disk.records(fetch.from, fetch.records, bytes).await?;
+                Ok(uplink.prepare(records).await)
+            };
+            timeout(ASK_TIMEOUT, ready).await
         };
         ctx.spawn(read.into_actor(self).map(move |read, outbox, ctx| {
             outbox.reading = false;
@@ -384,6 +388,7 @@ impl StreamHandler<UplinkEvent> for Outbox {
             }
             UplinkEvent::Receipt { through } => self.feed(Event::Receipt { through }, ctx),
             UplinkEvent::Missing { after } => self.feed(Event::Missing { after }, ctx),
+            UplinkEvent::Unheard => self.feed(Event::Unheard, ctx),
             UplinkEvent::Refused { seq, why } => {
                 self.feed(Event::HeadOfficeRefuses { seq, why }, ctx);
             }

@@ -8,7 +8,7 @@
 //! | offline | the link is down | link up |
 //! | online | receipts keep up with the shop | link down, a late receipt, a backlog |
 //! | draining | a backlog goes out in small batches with pauses | the backlog is gone, … |
-//! | slow | receipts are late: one small batch at a time, sent again now and then | a receipt in time, none for long |
+//! | slow | receipts are late or nobody is there: one small batch at a time, sent again now and then | a receipt in time, none for long |
 //! | stuck | the link says it is up and nothing is receipted: it is rebuilt | a receipt |
 //!
 //! While a backlog goes out, what is written meanwhile overtakes it in a lane of its own (`lane`).
@@ -61,6 +61,8 @@ pub(super) enum Event {
     Missing {
         after: u64,
     },
+    /// The broker has nobody to hand it to.
+    Unheard,
     /// The journal may have grown.
     Wrote,
     Published {
@@ -147,6 +149,10 @@ pub(super) struct Batch {
 /// Records in a batch while receipts are late.
 const PROBE_RECORDS: usize = 20;
 
+/// Pause before it is tried again when no head office is there; doubled each time, so often at most.
+const UNHEARD_PAUSE: Duration = Duration::from_millis(250);
+const UNHEARD_DOUBLINGS_MAX: u32 = 4;
+
 /// Doublings of the time between two rebuilds in vain.
 const REBUILD_DOUBLINGS_MAX: u32 = 4;
 
@@ -170,8 +176,11 @@ pub(super) struct Machine {
     receipts_ignored: u64,
     /// Records of one batch that the link takes; shrinks when it says that a batch is too large.
     batch_records: usize,
-    /// Nothing goes until something has changed.
+    /// Nothing goes until something has changed, nor before `retry_at`.
     blocked: bool,
+    retry_at: Instant,
+    /// Times in a row that nobody was there.
+    unheard: u32,
     /// What overtakes the backlog.
     lane: Option<Lane>,
     /// Records in whose place a stub goes, and those that are about to be.
@@ -207,6 +216,8 @@ impl Machine {
             receipts_ignored: 0,
             batch_records,
             blocked: false,
+            retry_at: at.now,
+            unheard: 0,
             lane: None,
             parked,
             parking: BTreeSet::new(),

@@ -224,7 +224,7 @@ fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerR
         let status = deps.status.subscribe();
         let profile = port.profile().clone();
         let spec = ChildSpec {
-            mailbox: 256,
+            mailbox: 1_024,
             ..ChildSpec::new(format!("acquirer {}", profile.id))
         };
         let desk = supervision.child(spec, move || AcquirerDesk::new(deps.clone()));

@@ -164,7 +164,7 @@ async fn on_packet(shared: &Shared, line: &mut Line, packet: Packet) -> Result<(
             Ok(())
         }
         Packet::PubAck(ack) => {
-            on_acknowledged(&ack);
+            on_acknowledged(shared, &ack).await;
             Ok(())
         }
         _ => Ok(()),
@@ -245,11 +245,12 @@ async fn on_message(shared: &Shared, publish: &Publish) {
 }
 
 /// The broker's word proves nothing, but its refusal explains why no receipt will come.
-fn on_acknowledged(ack: &PubAck) {
+async fn on_acknowledged(shared: &Shared, ack: &PubAck) {
     match ack.reason {
         PubAckReason::Success => {}
         PubAckReason::NoMatchingSubscribers => {
             tracing::debug!("MQTT: no head office is subscribed");
+            shared.tell(UplinkEvent::Unheard).await;
         }
         reason => tracing::warn!(?reason, "MQTT: the broker refused a message"),
     }

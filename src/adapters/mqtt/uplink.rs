@@ -4,7 +4,8 @@
 //! session, and has been seen to spin without sending after that. So nothing is trusted to it:
 //! every connection is a new client with a clean session, whose few messages in flight die with it,
 //! and the outbox publishes again whatever was not receipted. `publish_*` only hands over and never
-//! waits; `link` polls.
+//! waits; `link` polls. A large batch is encoded and packed beforehand, away from the thread that
+//! live payments need (OUT-3).
 
 use std::{
     fmt,
@@ -18,7 +19,7 @@ use rumqttc::v5::{
 };
 use store_actors::{
     domain::record::Record,
-    ports::{Entropy, Parked, PublishRefused, StoreStatus, Uplink, UplinkEvent},
+    ports::{Entropy, Parked, PublishRefused, Reply, StoreStatus, Uplink, UplinkEvent},
     wire::uplink::{
         CONTENT_ENCODING, CONTENT_TYPE_BATCH, CONTENT_TYPE_JSON, Channel, MESSAGE_BYTES_MAX,
         StatusMessage, StoreRef, encode_batch,
@@ -26,11 +27,15 @@ use store_actors::{
 };
 use tokio::{
     sync::{Notify, mpsc},
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 
-use super::{broker::Broker, link, payload::pack};
+use super::{
+    broker::Broker,
+    link,
+    payload::{Packed, pack},
+};
 
 /// Events that may wait for the outbox.
 const EVENTS_MAX: usize = 256;
@@ -40,6 +45,9 @@ const TELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of a packet that are not payload, at most: header, topic, properties.
 const PACKET_OVERHEAD_BYTES: usize = 512;
+
+/// Bodies of so many bytes are packed where they are: handing them over would cost more.
+const PACK_HERE_BYTES: usize = 8 * 1024;
 
 /// How the link behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +93,14 @@ pub(super) struct Shared {
     line: Mutex<Option<Line>>,
     listener: Mutex<Option<mpsc::Sender<UplinkEvent>>>,
     report: Mutex<Option<StoreStatus>>,
+    ready: Mutex<Option<Ready>>,
+}
+
+/// The batch that is published next, made ready.
+struct Ready {
+    first: u64,
+    records: usize,
+    packed: Result<Packed, PublishRefused>,
 }
 
 #[derive(Clone)]
@@ -106,6 +122,7 @@ impl MqttUplink {
             line: Mutex::default(),
             listener: Mutex::default(),
             report: Mutex::default(),
+            ready: Mutex::default(),
         });
         let task = tokio::spawn(link::run(shared.clone()));
         Self { shared, task }
@@ -139,14 +156,38 @@ impl Uplink for MqttUplink {
         rx
     }
 
+    fn prepare(&self, records: Vec<Record>) -> Reply<'_, Vec<Record>> {
+        let bytes: usize = records.iter().map(|record| record.body.len()).sum();
+        if bytes <= PACK_HERE_BYTES {
+            return Box::pin(async move { records });
+        }
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let packing = spawn_blocking(move || {
+                let packed = encode(&shared.store, &records, &Parked::new());
+                *lock(&shared.ready) = records.first().map(|first| Ready {
+                    first: first.seq,
+                    records: records.len(),
+                    packed,
+                });
+                records
+            });
+            // a panic: as if nothing had been read
+            packing.await.unwrap_or_default()
+        })
+    }
+
     fn publish_records(
         &self,
         records: &[Record],
         parked: &Parked,
     ) -> Result<usize, PublishRefused> {
         let line = self.shared.line().ok_or(PublishRefused::Down)?;
-        let message = encode_batch(&self.shared.store, records, parked);
-        line.publish(&self.shared.store, Channel::Records, message)
+        let packed = match self.shared.take_ready(records, parked) {
+            Some(packed) => packed,
+            None => encode(&self.shared.store, records, parked),
+        };
+        line.send(&self.shared.store, Channel::Records, packed?)
     }
 
     fn publish_status(&self, status: &StoreStatus) -> Result<(), PublishRefused> {
@@ -166,6 +207,19 @@ impl Shared {
         lock(&self.line).clone()
     }
 
+    /// What was made ready, if it is this: a record keeps its number and its content for ever, but
+    /// may have been parked meanwhile.
+    fn take_ready(
+        &self,
+        records: &[Record],
+        parked: &Parked,
+    ) -> Option<Result<Packed, PublishRefused>> {
+        let ready = lock(&self.ready).take()?;
+        let (first, last) = (records.first()?.seq, records.last()?.seq);
+        let is_this = ready.first == first && ready.records == records.len();
+        (is_this && parked.range(first..=last).next().is_none()).then_some(ready.packed)
+    }
+
     /// Says that we are here, with the latest report if there is one.
     pub(super) fn publish_status(&self, line: &Line) -> Result<(), PublishRefused> {
         let report = lock(&self.report).clone();
@@ -175,8 +229,8 @@ impl Shared {
             online: true,
             report,
         };
-        line.publish(&self.store, Channel::Status, message.encode())
-            .map(drop)
+        let packed = packed(message.encode())?;
+        line.send(&self.store, Channel::Status, packed).map(drop)
     }
 
     /// `false` if the outbox did not learn of it: it would wait for ever.
@@ -204,16 +258,12 @@ impl Shared {
 }
 
 impl Line {
-    fn publish(
+    fn send(
         &self,
         store: &StoreRef,
         channel: Channel,
-        message: Vec<u8>,
+        packed: Packed,
     ) -> Result<usize, PublishRefused> {
-        if message.len() > MESSAGE_BYTES_MAX {
-            return Err(PublishRefused::TooLarge);
-        }
-        let packed = pack(message);
         // a larger packet would make the event loop close the connection, again and again
         if packed.bytes.len() + PACKET_OVERHEAD_BYTES > self.packet_bytes_max {
             return Err(PublishRefused::TooLarge);
@@ -239,6 +289,17 @@ impl Line {
             .map_err(|_full| PublishRefused::Busy)?;
         Ok(bytes)
     }
+}
+
+fn encode(store: &StoreRef, records: &[Record], parked: &Parked) -> Result<Packed, PublishRefused> {
+    packed(encode_batch(store, records, parked))
+}
+
+fn packed(message: Vec<u8>) -> Result<Packed, PublishRefused> {
+    if message.len() > MESSAGE_BYTES_MAX {
+        return Err(PublishRefused::TooLarge);
+    }
+    Ok(pack(message))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,6 +4,7 @@
 //! another record under the same number is kept apart as a conflict. Stores are locked in the order
 //! of their names, so two workers can't block each other for ever.
 
+mod bulk;
 mod insert;
 mod project;
 mod stubs;
@@ -22,7 +23,7 @@ use store_actors::{
 
 use super::{
     Database, DatabaseFailed, Dialect,
-    advance::{advance, gaps, hash_of},
+    advance::{Watermark, advance, gaps, hash_of},
     big,
     store_row::{LockedStore, News},
     unsigned,
@@ -157,20 +158,23 @@ impl Database {
             mut again,
         } = Sorted::of(arrivals);
         let filled = stubs::fill(connection, row.id, &first, now).await?;
-        let stored = insert::records(connection, row.id, &first, now).await?;
+        let stored = match self.dialect {
+            Dialect::Sqlite => insert::records(connection, row.id, &first, now).await?,
+            Dialect::Postgres => bulk::records(connection, row.id, &first, now).await?,
+        };
         let (fresh, held): (Vec<_>, Vec<_>) = first.drain(..).partition(|taken| {
             stored.contains(&taken.record.seq) || filled.contains(&taken.record.seq)
         });
         again.extend(held);
         let duplicates = insert::compare(connection, row.id, &again, now).await?;
-        outcome.poison += project::payments(connection, row.id, &fresh, now).await?;
+        outcome.poison += project::payments(connection, self.dialect, row.id, &fresh, now).await?;
         let arrived = arrivals.iter().flat_map(|arrival| &arrival.stubs);
         let stubbed = stubs::insert(connection, row.id, arrived, now).await?;
         outcome.stored += fresh.len() as u64;
         outcome.duplicates += duplicates;
         outcome.conflicts += again.len() as u64 - duplicates;
 
-        let mark = advance(connection, row.id, row.mark).await?;
+        let mark = advance(connection, row.id, over(row.mark, &fresh)).await?;
         let highest = fresh.last().map_or(0, |taken| taken.record.seq);
         let highest_stub = stubbed.last().copied().unwrap_or(0);
         let last_seq = row.last_seq.max(highest).max(highest_stub);
@@ -204,6 +208,18 @@ struct Taken<'a> {
     hash: Hash,
     /// `None`: of a kind that this program does not know, or no JSON.
     body: Option<Body>,
+}
+
+/// The watermark over what was stored just now and follows it: usually everything, and the database
+/// need not be asked for what it was told a moment ago.
+fn over(mut mark: Watermark, stored: &[Taken<'_>]) -> Watermark {
+    for Taken { record, hash, .. } in stored {
+        if record.seq == mark.seq + 1 && record.prev == mark.tip {
+            mark.seq = record.seq;
+            mark.tip = *hash;
+        }
+    }
+    mark
 }
 
 /// The records of a batch: each number once, ascending, and what came under a number already taken.

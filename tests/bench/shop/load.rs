@@ -23,7 +23,11 @@ pub struct Measured {
 
 impl Load {
     pub fn of(is_measured: bool) -> Self {
-        let (warm, measured) = if is_measured { (2_000, 6_000) } else { (100, 300) };
+        let (warm, measured) = if is_measured {
+            (2_000, 6_000)
+        } else {
+            (100, 300)
+        };
         Self {
             warm: Duration::from_millis(warm),
             measured: Duration::from_millis(measured),
@@ -31,7 +35,11 @@ impl Load {
     }
 
     /// `once` gives how long it took.
-    pub async fn run<F>(self, clients: usize, once: impl Fn(usize) -> F + Clone + Send + 'static) -> Measured
+    pub async fn run<F>(
+        self,
+        clients: usize,
+        once: impl Fn(usize) -> F + Clone + Send + 'static,
+    ) -> Measured
     where
         F: Future<Output = Duration> + Send,
     {

@@ -41,8 +41,7 @@ pub async fn run(postgres: &Postgres, name: &str, records: &[Record], kills: Kil
     let _office = Office::start(&broker.url(), &database).await;
     let acquirer = acquirer(&folder.path().join("ledger.jsonl"), Duration::ZERO);
     let gate = Gate::before(broker.port).await;
-    let mut store =
-        Controller::configure(folder.path(), &acquirer.url(), &[], Some(gate.port));
+    let mut store = Controller::configure(folder.path(), &acquirer.url(), &[], Some(gate.port));
     store.start().await;
     let begun = gate.open();
     if kills == Kills::Twice {

@@ -88,7 +88,11 @@ pub async fn held(database: &str, written: &[Record], last: u64) -> Held {
     let mut by_seq = BTreeMap::new();
     let mut more = 0;
     for (seq, prev, hash) in rows {
-        more += u64::from(by_seq.insert(u64::try_from(seq).unwrap(), (prev, hash)).is_some());
+        more += u64::from(
+            by_seq
+                .insert(u64::try_from(seq).unwrap(), (prev, hash))
+                .is_some(),
+        );
     }
     let mut expected: BTreeMap<u64, _> = written
         .iter()
@@ -100,9 +104,8 @@ pub async fn held(database: &str, written: &[Record], last: u64) -> Held {
         let own = by_seq.get(&seq).map(|(_, hash)| hash.clone());
         expected.insert(seq, next.or(own).unwrap_or_default());
     }
-    let is_held = |(seq, hash): &(&u64, &Vec<u8>)| {
-        by_seq.get(seq).is_some_and(|(_, held)| held == *hash)
-    };
+    let is_held =
+        |(seq, hash): &(&u64, &Vec<u8>)| by_seq.get(seq).is_some_and(|(_, held)| held == *hash);
     let whole = expected.iter().filter(is_held).count();
     Held {
         lost: u64::try_from(expected.len() - whole).unwrap(),

@@ -114,7 +114,10 @@ async fn read(mut events: reqwest::Response, waiting: Waiting) {
 }
 
 fn end_of_event(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(2).position(|pair| pair == b"\n\n").map(|at| at + 2)
+    bytes
+        .windows(2)
+        .position(|pair| pair == b"\n\n")
+        .map(|at| at + 2)
 }
 
 fn take(event: &[u8], waiting: &Waiting) {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Batch, Effect, Event, Machine, Moment, News, REBUILD_DOUBLINGS_MAX};
+use super::{
+    Batch, Effect, Event, Machine, Moment, News, REBUILD_DOUBLINGS_MAX, UNHEARD_DOUBLINGS_MAX,
+    UNHEARD_PAUSE,
+};
 use crate::ports::PublishRefused;
 
 impl Machine {
@@ -22,11 +25,26 @@ impl Machine {
             Event::Missing { after } => {
                 // asked again before an answer can have arrived: once is enough
                 let quiet = now.duration_since(self.rewound_at) >= self.resend_after();
-                if after < self.tip && (quiet || self.resends == 0) {
+                // what is missing may be on its way: the lane overtakes the backlog, and one worker
+                // of the head office another
+                let coming = self.in_flight.front().is_some_and(|batch| {
+                    after >= self.receipted && now.duration_since(batch.at) < self.resend_after()
+                });
+                if after < self.tip && !coming && (quiet || self.resends == 0) {
                     self.resends += 1;
                     self.rewind(after, now);
                 }
                 News::None
+            }
+            // the broker's word retires nothing, but why wait for a receipt that can't come?
+            Event::Unheard if self.in_flight.is_empty() => News::None,
+            Event::Unheard => {
+                let doublings = self.unheard.min(UNHEARD_DOUBLINGS_MAX);
+                self.rewind(self.receipted, now);
+                self.blocked = true;
+                self.retry_at = now + UNHEARD_PAUSE * 2u32.saturating_pow(doublings);
+                self.unheard = self.unheard.saturating_add(1);
+                News::Busy
             }
             Event::Published {
                 first,
@@ -92,7 +110,7 @@ impl Machine {
                 News::None
             }
             Event::Tick => {
-                self.blocked = false;
+                self.blocked = now < self.retry_at;
                 News::None
             }
             Event::Wrote => News::None,
@@ -135,6 +153,7 @@ impl Machine {
         let Some(took) = took else { return News::None };
         self.progress_at = now;
         self.resends = 0;
+        self.unheard = 0;
         self.rebuilds_in_vain = 0;
         self.blocked = false;
         self.batch_records = (self.batch_records * 2).min(self.settings.batch_records.max(1));

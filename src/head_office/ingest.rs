@@ -10,7 +10,11 @@
 mod arrival;
 mod park;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use rumqttc::v5::mqttbytes::v5::Publish;
 use store_actors::{
@@ -123,12 +127,12 @@ impl Ingest {
         let mut asking = tokio::time::interval(ASK_INTERVAL);
         asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut gathered = Gathered::default();
-        let mut committing: Option<Committing> = None;
+        let mut committing: VecDeque<Committing> = VecDeque::new();
         loop {
             let has_room = self.has_room(&gathered);
             let event = tokio::select! {
                 outcome = done(&mut committing) => {
-                    self.answer(&mut link, committing.take(), outcome?).await?;
+                    self.answer(&mut link, committing.pop_front(), outcome?).await?;
                     None
                 }
                 event = link.next(), if has_room => Some(event),
@@ -144,7 +148,7 @@ impl Ingest {
                 }
                 Some(LinkEvent::Down(why)) => {
                     // what is being committed will be, and its records come again
-                    if let Some(last) = &mut committing {
+                    for last in &mut committing {
                         let _ = (&mut last.outcome).await;
                     }
                     return Err(why.into());
@@ -152,8 +156,9 @@ impl Ingest {
                 Some(LinkEvent::Message(message)) => self.gather(&mut gathered, message),
                 None => {}
             }
-            if committing.is_none() && link.is_idle() | !self.has_room(&gathered) {
-                committing = self.begin(&mut gathered);
+            let may_begin = committing.len() < self.database.commits_at_once();
+            if may_begin && (link.is_idle() || !self.has_room(&gathered)) {
+                committing.extend(self.begin(&mut gathered));
             }
             if stop.is_cancelled() {
                 link.close().await;
@@ -360,9 +365,9 @@ impl Ingest {
     }
 }
 
-/// Waits for the transaction under way; for ever if there is none.
-async fn done(committing: &mut Option<Committing>) -> Result<Outcome, DatabaseFailed> {
-    match committing {
+/// Waits for the first transaction under way; for ever if there is none.
+async fn done(committing: &mut VecDeque<Committing>) -> Result<Outcome, DatabaseFailed> {
+    match committing.front_mut() {
         Some(last) => (&mut last.outcome)
             .await
             .unwrap_or(Err(DatabaseFailed::TimedOut)),

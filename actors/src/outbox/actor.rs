@@ -1,7 +1,8 @@
 //! The actor around the machine: it listens, reads, publishes, retires and tells.
 //!
 //! One read is under way at a time, and every read begins by giving the thread to whoever else
-//! wants it, so that a drain of any length stands behind live payments (OUT-3).
+//! wants it, so that a drain of any length stands behind live payments (OUT-3). Reading and packing
+//! are done elsewhere, and no two batches follow each other without a pause.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -159,14 +160,17 @@ impl Outbox {
         let bytes = self.deps.settings.batch_bytes;
         let read = async move {
             tokio::task::yield_now().await;
-            if !fetch.pause.is_zero() {
-                sleep(fetch.pause).await;
-            }
             let ready = async {
                 let records = disk.records(fetch.from, fetch.records, bytes).await?;
                 Ok(uplink.prepare(records).await)
             };
-            timeout(ASK_TIMEOUT, ready).await
+            let pause = async {
+                if !fetch.pause.is_zero() {
+                    sleep(fetch.pause).await;
+                }
+            };
+            let (read, ()) = tokio::join!(timeout(ASK_TIMEOUT, ready), pause);
+            read
         };
         ctx.spawn(read.into_actor(self).map(move |read, outbox, ctx| {
             outbox.reading = false;

@@ -48,13 +48,19 @@ const DRIVER: &str = "the acquirer through the driver alone";
 
 fn main() {
     let is_measured = world::is_measured();
+    // `cargo bench --bench shop -- 64` measures that many counters alone
+    let wanted: Vec<usize> = std::env::args()
+        .filter_map(|arg| arg.parse().ok())
+        .collect();
     let rows = world::runtime().block_on(async {
         let mut rows = Vec::new();
-        for counters in if is_measured {
+        let all = if is_measured {
             &COUNTERS[..]
         } else {
             &COUNTERS[..1]
-        } {
+        };
+        let is_wanted = |counters: &&usize| wanted.is_empty() || wanted.contains(*counters);
+        for counters in all.iter().filter(is_wanted) {
             rows.extend(measure(*counters, Load::of(is_measured)).await);
         }
         rows

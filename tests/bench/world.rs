@@ -14,7 +14,11 @@ pub mod office;
 pub mod scanners;
 pub mod tills;
 
-use std::{net::TcpListener, process::Child, time::Duration};
+use std::{
+    net::TcpListener,
+    process::{Child, Command},
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -35,6 +39,12 @@ pub fn is_measured() -> bool {
 /// rest.
 pub fn runtime() -> tokio::runtime::Runtime {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // hundreds of counters, their scanners, tills and acquirer: the usual 1,024 are too few
+    let own = std::process::id().to_string();
+    let raised = Command::new("prlimit")
+        .args(["--pid", &own, "--nofile=8192:"])
+        .status();
+    assert!(raised.unwrap().success(), "open files can't be raised");
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

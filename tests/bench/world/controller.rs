@@ -10,8 +10,9 @@ use std::{
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
-use super::{eventually, free_port, send_signal};
+use super::{DEADLINE, eventually, free_port, send_signal};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_store-controller");
 pub const STORE: &str = "0042";
@@ -98,7 +99,15 @@ impl Controller {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        eventually("the store to open", || self.get("/v1/outbox")).await;
+        let begun = Instant::now();
+        while self.get("/v1/outbox").await.is_none() {
+            // one that does not begin is not waited for
+            let child = self.child.as_mut();
+            let ended = child.and_then(|child| child.try_wait().unwrap());
+            let may_wait = ended.is_none() && begun.elapsed() < DEADLINE;
+            assert!(may_wait, "{}", self.log());
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until every counter takes customers' codes.

@@ -4,13 +4,16 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use rumqttc::v5::{
-    AsyncClient, Event, EventLoop, MqttOptions,
-    mqttbytes::{
-        QoS,
-        v5::{
-            ConnAck, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish, SubAck,
-            SubscribeReasonCode,
+use rumqttc::{
+    Outgoing,
+    v5::{
+        AsyncClient, Event, EventLoop, MqttOptions,
+        mqttbytes::{
+            QoS,
+            v5::{
+                ConnAck, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish,
+                SubAck, SubscribeReasonCode,
+            },
         },
     },
 };
@@ -92,10 +95,7 @@ async fn connection(shared: &Shared) -> End {
     let poll_bound = options.keep_alive() + config.broker.connection_timeout;
     let capacity = usize::from(config.in_flight_max.max(1));
     let (client, mut events) = AsyncClient::new(options, capacity);
-    let mut line = Line {
-        client,
-        packet_bytes_max: usize::MAX,
-    };
+    let mut line = Line::new(client);
     loop {
         let event = tokio::select! {
             event = poll(&mut events, poll_bound) => event,
@@ -103,6 +103,10 @@ async fn connection(shared: &Shared) -> End {
         };
         let packet = match event {
             Ok(Event::Incoming(packet)) => packet,
+            Ok(Event::Outgoing(Outgoing::Publish(packet))) => {
+                line.left(packet);
+                continue;
+            }
             Ok(Event::Outgoing(_)) => continue,
             Err(why) => return End::Lost(why),
         };
@@ -164,7 +168,7 @@ async fn on_packet(shared: &Shared, line: &mut Line, packet: Packet) -> Result<(
             Ok(())
         }
         Packet::PubAck(ack) => {
-            on_acknowledged(shared, &ack).await;
+            on_acknowledged(shared, line, &ack).await;
             Ok(())
         }
         _ => Ok(()),
@@ -245,12 +249,15 @@ async fn on_message(shared: &Shared, publish: &Publish) {
 }
 
 /// The broker's word proves nothing, but its refusal explains why no receipt will come.
-async fn on_acknowledged(shared: &Shared, ack: &PubAck) {
+async fn on_acknowledged(shared: &Shared, line: &Line, ack: &PubAck) {
+    let were_records = line.acknowledged(ack.pkid);
     match ack.reason {
         PubAckReason::Success => {}
         PubAckReason::NoMatchingSubscribers => {
             tracing::debug!("MQTT: no head office is subscribed");
-            shared.tell(UplinkEvent::Unheard).await;
+            if were_records {
+                shared.tell(UplinkEvent::Unheard).await;
+            }
         }
         reason => tracing::warn!(?reason, "MQTT: the broker refused a message"),
     }

@@ -8,6 +8,7 @@
 //! live payments need (OUT-3).
 
 use std::{
+    collections::{HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -108,6 +109,15 @@ pub(super) struct Line {
     pub(super) client: AsyncClient,
     /// The largest packet that the broker takes, in bytes.
     pub(super) packet_bytes_max: usize,
+    sent: Arc<Mutex<Sent>>,
+}
+
+/// Which packets are records: the broker's word on others is of no use to the outbox.
+#[derive(Default)]
+struct Sent {
+    /// Handed over and without a packet id yet, in order.
+    leaving: VecDeque<Channel>,
+    records: HashSet<u16>,
 }
 
 impl MqttUplink {
@@ -258,6 +268,27 @@ impl Shared {
 }
 
 impl Line {
+    pub(super) fn new(client: AsyncClient) -> Self {
+        Self {
+            client,
+            packet_bytes_max: usize::MAX,
+            sent: Arc::default(),
+        }
+    }
+
+    /// The next packet that was handed over got this id.
+    pub(super) fn left(&self, packet: u16) {
+        let mut sent = lock(&self.sent);
+        if sent.leaving.pop_front() == Some(Channel::Records) {
+            sent.records.insert(packet);
+        }
+    }
+
+    /// Whether the packet that is acknowledged carried records.
+    pub(super) fn acknowledged(&self, packet: u16) -> bool {
+        lock(&self.sent).records.remove(&packet)
+    }
+
     fn send(
         &self,
         store: &StoreRef,
@@ -284,9 +315,12 @@ impl Line {
         };
         let (topic, qos) = (store.topic(channel), QoS::AtLeastOnce);
         let bytes = packed.bytes.len() + topic.len();
+        // held meanwhile: the packet may leave at once
+        let mut sent = lock(&self.sent);
         self.client
             .try_publish_with_properties(topic, qos, is_status, packed.bytes, properties)
             .map_err(|_full| PublishRefused::Busy)?;
+        sent.leaving.push_back(channel);
         Ok(bytes)
     }
 }

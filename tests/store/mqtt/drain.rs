@@ -102,6 +102,26 @@ async fn a_head_office_that_comes_late_gets_everything() {
 }
 
 #[actix::test]
+async fn a_store_sees_that_no_head_office_is_there_and_goes_on_when_one_comes() {
+    let chain = Chain::of(STORE, 2_000);
+    let broker = Mosquitto::start().await;
+    // patience that outlasts the test: only the broker's word brings it on
+    let settings = OutboxSettings {
+        slow_after_ms: 600_000,
+        resend_after_ms: 600_000,
+        stuck_after_ms: 600_000,
+        ..OutboxSettings::default()
+    };
+    let shop = Shop::open_with(quick(broker_at(broker.port)), settings, &chain);
+    shop.until("nobody there", |status| status.state == "slow")
+        .await;
+    let office = HeadOffice::open(broker_at(broker.port)).await;
+    shop.drained(2_000).await;
+    office.assert_holds(&chain.records);
+    assert_eq!(shop.status().await.rebuilds, 0);
+}
+
+#[actix::test]
 async fn a_line_that_goes_dead_without_a_word_is_rebuilt_by_the_watchdog() {
     let chain = Chain::of(STORE, 5_000);
     let broker = Mosquitto::start().await;

@@ -153,6 +153,9 @@ const PROBE_RECORDS: usize = 20;
 const UNHEARD_PAUSE: Duration = Duration::from_millis(250);
 const UNHEARD_DOUBLINGS_MAX: u32 = 4;
 
+/// A payment's records follow each other within this time, but for the customer's share of it.
+const LIVE_FOR: Duration = Duration::from_millis(500);
+
 /// Doublings of the time between two rebuilds in vain.
 const REBUILD_DOUBLINGS_MAX: u32 = 4;
 
@@ -190,6 +193,8 @@ pub(super) struct Machine {
     suspects: BTreeMap<u64, Instant>,
     /// The line's cap is used up until then.
     owed_until: Instant,
+    /// When the journal was last seen to have grown.
+    wrote_at: Option<Instant>,
 }
 
 impl Machine {
@@ -223,13 +228,17 @@ impl Machine {
             parking: BTreeSet::new(),
             suspects: BTreeMap::new(),
             owed_until: at.now,
+            wrote_at: None,
         }
     }
 
     pub(super) fn on(&mut self, event: Event, at: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
         let idle = !self.is_waiting();
-        self.tip = self.tip.max(at.tip);
+        if at.tip > self.tip {
+            self.wrote_at = Some(at.now);
+            self.tip = at.tip;
+        }
         let news = self.take(event, at.now, &mut effects);
         if idle && self.is_waiting() {
             self.progress_at = at.now;
@@ -346,7 +355,7 @@ impl Machine {
                 (probe, probe)
             }
             State::Draining => {
-                pause = Duration::from_millis(self.settings.drain_pause_ms);
+                pause = self.drain_pause(now);
                 (self.batch_records, self.settings.window_records)
             }
             State::Online => (self.batch_records, self.settings.window_records),
@@ -364,6 +373,16 @@ impl Machine {
             from: self.next,
             records,
             pause,
+        })
+    }
+
+    /// The machine, the line and the disk belong to those who pay.
+    fn drain_pause(&self, now: Instant) -> Duration {
+        let is_live = |at: Instant| now.duration_since(at) < LIVE_FOR;
+        Duration::from_millis(if self.wrote_at.is_some_and(is_live) {
+            self.settings.live_pause_ms
+        } else {
+            self.settings.drain_pause_ms
         })
     }
 

@@ -415,6 +415,22 @@ fn what_is_on_its_way_is_not_missing_yet() {
 }
 
 #[test]
+fn a_backlog_gives_way_to_those_who_pay() {
+    let mut bench = Bench::up(1_000);
+    let pause = |bench: &Bench| bench.machine.fetch(bench.now).unwrap().pause.as_millis();
+    assert_eq!(pause(&bench), 1);
+    bench.write(1);
+    bench.on(Event::Published {
+        first: 1_001,
+        through: 1_001,
+        bytes: 0,
+    });
+    assert_eq!(pause(&bench), 20);
+    bench.now += Duration::from_secs(1);
+    assert_eq!(pause(&bench), 1);
+}
+
+#[test]
 fn where_no_head_office_is_little_is_sent_and_soon_again() {
     let mut bench = Bench::up(1_000);
     assert_eq!(bench.publish().len(), 4);

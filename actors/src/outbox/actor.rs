@@ -62,6 +62,8 @@ pub struct Outbox {
     pub(super) unparking: BTreeSet<u64>,
     /// The backlog is held back for a moment.
     held: bool,
+    /// A backlog has gone out, and nobody has been told yet that it is gone.
+    drains: bool,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -95,6 +97,7 @@ impl Outbox {
             parked: None,
             unparking: BTreeSet::new(),
             held: false,
+            drains: false,
         }
     }
 
@@ -103,7 +106,10 @@ impl Outbox {
         for effect in effects {
             self.carry_out(effect, ctx);
         }
-        if self.shown.state != self.machine.state().as_str() {
+        self.drains |= self.machine.state() == State::Draining;
+        let is_gone = self.drains && self.machine.depth() == 0;
+        if is_gone || self.shown.state != self.machine.state().as_str() {
+            self.drains &= !is_gone;
             self.show();
         }
         self.pump(ctx);
@@ -294,7 +300,7 @@ impl Outbox {
         status
     }
 
-    /// At every change of state, and otherwise at most once a tick.
+    /// At every change of state, when a backlog is gone, and otherwise at most once a tick.
     fn show(&mut self) {
         let status = self.status();
         if status != self.shown {

@@ -149,7 +149,8 @@ pub(super) struct Batch {
 /// Records in a batch while receipts are late.
 const PROBE_RECORDS: usize = 20;
 
-/// Pause before it is tried again when no head office is there; doubled each time, so often at most.
+/// Pause before it is tried again when no head office is there; doubled each time, at most so
+/// often.
 const UNHEARD_PAUSE: Duration = Duration::from_millis(250);
 const UNHEARD_DOUBLINGS_MAX: u32 = 4;
 

@@ -109,7 +109,7 @@ impl Outcome {
 }
 
 impl Database {
-    /// Transactions of one worker that are worth having at a time: SQLite takes one after the other.
+    /// Transactions of one worker that are worth having at a time: SQLite takes them one by one.
     pub const fn commits_at_once(&self) -> usize {
         match self.dialect {
             Dialect::Sqlite => 1,
@@ -190,7 +190,7 @@ impl Database {
         outcome.duplicates += duplicates;
         outcome.conflicts += again.len() as u64 - duplicates;
 
-        // from here on nobody else moves the watermark; what others insert meanwhile is theirs to see
+        // from here on nobody else moves the watermark; what others insert now is theirs to see
         let row = LockedStore::lock(connection, self.dialect, store).await?;
         let mark = advance(connection, row.id, over(row.mark, &fresh)).await?;
         let highest = fresh.last().map_or(0, |taken| taken.record.seq);

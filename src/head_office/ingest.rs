@@ -127,12 +127,14 @@ impl Ingest {
         let mut asking = tokio::time::interval(ASK_INTERVAL);
         asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut gathered = Gathered::default();
+        let mut said = BTreeMap::new();
         let mut committing: VecDeque<Committing> = VecDeque::new();
         loop {
             let has_room = self.has_room(&gathered);
             let event = tokio::select! {
                 outcome = done(&mut committing) => {
-                    self.answer(&mut link, committing.pop_front(), outcome?).await?;
+                    let outcome = outcome?;
+                    self.answer(&mut link, committing.pop_front(), outcome, &mut said).await?;
                     None
                 }
                 event = link.next(), if has_room => Some(event),
@@ -204,9 +206,10 @@ impl Ingest {
         link: &mut Link,
         committed: Option<Committing>,
         outcome: Outcome,
+        said: &mut BTreeMap<StoreRef, u64>,
     ) -> Result<(), GivenUp> {
         self.count(&outcome);
-        self.send_receipts(link, &outcome);
+        self.send_receipts(link, &outcome, said);
         for message in committed.iter().flat_map(|done| &done.messages) {
             if link.ack(message).await.is_err() {
                 return Err(link.why().into());
@@ -320,10 +323,15 @@ impl Ingest {
     }
 
     /// One receipt per store that sent something, also for repetitions: that is how a lost receipt
-    /// heals.
-    fn send_receipts(&self, link: &Link, outcome: &Outcome) {
+    /// heals. One that was overtaken by a later transaction's says nothing any more.
+    fn send_receipts(&self, link: &Link, outcome: &Outcome, said: &mut BTreeMap<StoreRef, u64>) {
         let at = self.clock.now();
         for (store, standing) in &outcome.standings {
+            let last = said.entry(store.clone()).or_default();
+            if standing.watermark < *last {
+                continue;
+            }
+            *last = standing.watermark;
             let receipt = Receipt {
                 store: store.store.clone(),
                 through: standing.watermark,

@@ -415,6 +415,20 @@ fn what_is_on_its_way_is_not_missing_yet() {
 }
 
 #[test]
+fn a_receipt_that_was_overtaken_brings_nothing_back() {
+    let mut bench = Bench::up(1_000);
+    bench.publish();
+    bench.receipt(300);
+    bench.receipt(100);
+    bench.on(Event::Missing { after: 100 });
+    let sent = bench.publish();
+    assert_eq!(sent.first(), Some(&(401, 500)), "it goes on where it was");
+    bench.pass(2);
+    bench.on(Event::Missing { after: 100 });
+    assert_eq!(bench.publish().first().map(|(first, _)| *first), Some(101));
+}
+
+#[test]
 fn a_backlog_gives_way_to_those_who_pay() {
     let mut bench = Bench::up(1_000);
     let pause = |bench: &Bench| bench.machine.fetch(bench.now).unwrap().pause.as_millis();

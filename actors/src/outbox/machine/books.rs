@@ -10,6 +10,9 @@ use super::{
 };
 use crate::ports::PublishRefused;
 
+/// Receipts overtake each other by less than this; a database that lost records goes on asking.
+const OVERTAKEN_FOR: Duration = Duration::from_secs(1);
+
 impl Machine {
     pub(super) fn take(&mut self, event: Event, now: Instant, effects: &mut Vec<Effect>) -> News {
         match event {
@@ -30,7 +33,9 @@ impl Machine {
                 let coming = self.in_flight.front().is_some_and(|batch| {
                     after >= self.receipted && now.duration_since(batch.at) < self.resend_after()
                 });
-                if after < self.tip && !coming && (quiet || self.resends == 0) {
+                // a receipt that was overtaken by a later one asks for what is there
+                let overtaken = after < self.receipted && self.silence(now) < OVERTAKEN_FOR;
+                if after < self.tip && !coming && !overtaken && (quiet || self.resends == 0) {
                     self.resends += 1;
                     self.rewind(after, now);
                 }

@@ -1,10 +1,15 @@
-//! Clients that each begin the next one when the last has ended.
+//! Clients that each begin the next one when the last has ended. They do not begin in one instant:
+//! the customers of a shop don't, and an acquirer that always takes as long would keep them in step
+//! for ever.
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::world::{Spread, rate};
+
+/// The first ones begin within this time.
+const BEGIN_WITHIN: Duration = Duration::from_millis(250);
 
 /// How long it is done.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +42,7 @@ impl Load {
     /// `once` gives how long it took.
     pub async fn run<F>(
         self,
-        clients: usize,
+        count: usize,
         once: impl Fn(usize) -> F + Clone + Send + 'static,
     ) -> Measured
     where
@@ -45,10 +50,12 @@ impl Load {
     {
         let begin = Instant::now() + self.warm;
         let end = begin + self.measured;
-        let clients: Vec<_> = (0..clients)
+        let part = BEGIN_WITHIN / u32::try_from(count).unwrap();
+        let clients: Vec<_> = (0..count)
             .map(|nth| {
                 let once = once.clone();
                 tokio::spawn(async move {
+                    sleep(part * u32::try_from(nth).unwrap()).await;
                     let (mut took, mut all) = (Vec::new(), 0);
                     while Instant::now() < end {
                         let one = once(nth).await;

@@ -53,8 +53,8 @@ pub enum WiringFailed {
     Name(#[from] IdRefused),
 }
 
-/// Records and bytes of bodies in one message: packed away from the store's thread, they may be more
-/// than a small batch.
+/// Records and bytes of bodies in one message: packed away from the store's thread, they may be
+/// more than a small batch.
 const BATCH_RECORDS: usize = 250;
 const BATCH_BYTES: usize = 256 * 1024;
 

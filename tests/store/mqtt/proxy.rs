@@ -1,5 +1,5 @@
-//! A line between store and broker that can go dead (nothing more passes, and nobody is told), or be
-//! shut (new ones wait until it is opened).
+//! A line between store and broker that can go dead (nothing more passes, and nobody is told), or
+//! be shut (new ones wait until it is opened).
 
 use std::sync::{
     Arc,

@@ -64,7 +64,8 @@ pub async fn run(
 ) -> Result<(), OfficeFailed> {
     let metrics = Arc::new(Metrics::new()?);
     // two pools: readers of the API never keep ingest waiting for a connection
-    let writer = open(&config.database, 1).await?;
+    // ingest's own has two that commit and one that asks
+    let writer = open(&config.database, 3).await?;
     let reader = open(&config.database, config.database.connections).await?;
     let listener = TcpListener::bind(config.listen).map_err(|source| OfficeFailed::Listen {
         address: config.listen.to_string(),

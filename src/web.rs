@@ -141,7 +141,7 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
         .disable_signals()
         // a client that has gone is seen at once, also by a feed that has nothing to say
         .h1_allow_half_closed(false)
-        .on_connect(move |connection, _| drop_if_stuck(connection, reader_timeout_ms))
+        .on_connect(move |connection, _| prepare(connection, reader_timeout_ms))
         .bind(api.listen)?;
     let addresses = server.addrs();
     let run = server.run();
@@ -156,13 +156,17 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
 }
 
 /// Has the kernel close a connection whose peer takes nothing for so long: nobody waits for a slow
-/// reader, and what is kept for it is bounded by the socket's buffer.
-fn drop_if_stuck(connection: &dyn Any, timeout_ms: u32) {
+/// reader, and what is kept for it is bounded by the socket's buffer. And has it send at once: an
+/// event would otherwise wait up to 40 ms for the reader's acknowledgement of the one before.
+fn prepare(connection: &dyn Any, timeout_ms: u32) {
     let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else {
         return;
     };
     if let Err(cause) = setsockopt(stream, TcpUserTimeout, &timeout_ms) {
         tracing::warn!(%cause, "a stuck client will be noticed late");
+    }
+    if let Err(cause) = stream.set_nodelay(true) {
+        tracing::warn!(%cause, "events may come late");
     }
 }
 

@@ -56,6 +56,15 @@ pub enum WiringFailed {
     Name(#[from] IdRefused),
 }
 
+/// Records and bytes of bodies in one message: packed away from the store's thread, they may be
+/// more than a small batch.
+const BATCH_RECORDS: usize = 250;
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Records under way to the head office: what it gathers while one transaction is under way, so
+/// that neither waits for the other.
+const WINDOW_RECORDS: usize = 5_000;
+
 /// How long the last words of a payment stay on the terminal.
 const LINGER_MS: u64 = 1_500;
 
@@ -178,6 +187,9 @@ fn uplink(
         stuck_after_ms: watchdog_ms,
         resend_after_ms: (watchdog_ms / 4).max(500),
         bytes_per_s: uplink.bytes_per_s,
+        batch_records: BATCH_RECORDS,
+        batch_bytes: BATCH_BYTES,
+        window_records: WINDOW_RECORDS,
         ..OutboxSettings::default()
     };
     let link = MqttUplink::start(mqtt, store, Arc::clone(entropy));

@@ -28,9 +28,10 @@ use crate::{
     supervisor::Heartbeat,
 };
 
-/// Questions under way at once; live charges have a share of their own (OUT-3's sibling for
+/// Questions under way at once. Each counter has one live charge at most, and none of them shall
+/// wait for another's customer; live charges have a share of their own (OUT-3's sibling for
 /// acquirers).
-const LIVE_AT_ONCE: usize = 64;
+const LIVE_AT_ONCE: usize = 1_024;
 const BACKGROUND_AT_ONCE: usize = 16;
 
 /// Beyond the driver's own time-out, for its connection and its scheduling.

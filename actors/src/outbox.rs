@@ -67,6 +67,8 @@ pub struct OutboxSettings {
     /// batch.
     pub drain_above: u64,
     pub drain_pause_ms: u64,
+    /// The pause while something is being written, so while people pay: the backlog has time.
+    pub live_pause_ms: u64,
     /// Bytes per second that a backlog may take of the line; what is written meanwhile goes first
     /// and counts, but never waits. `None`: no cap.
     pub bytes_per_s: Option<NonZeroU64>,
@@ -94,6 +96,7 @@ impl Default for OutboxSettings {
             window_records: 1_000,
             drain_above: 200,
             drain_pause_ms: 1,
+            live_pause_ms: 20,
             bytes_per_s: None,
             slow_after_ms: 2_000,
             resend_after_ms: 5_000,

@@ -400,6 +400,8 @@ pub enum UplinkEvent {
     Missing {
         after: u64,
     },
+    /// What was sent last went to nobody, as the broker says: no head office is there.
+    Unheard,
     /// The head office can't take this record as it came.
     Refused {
         seq: u64,
@@ -442,6 +444,12 @@ pub struct StoreStatus {
 pub trait Uplink: Send + Sync {
     /// The link's events from now on; a new call ends the stream of the call before.
     fn events(&self) -> mpsc::Receiver<UplinkEvent>;
+
+    /// Makes a batch ready for the line on a thread that has time for it, so that publishing it
+    /// holds nobody up; gives it back.
+    fn prepare(&self, records: Vec<Record>) -> Reply<'_, Vec<Record>> {
+        Box::pin(async move { records })
+    }
 
     /// Hands a batch of consecutive records to the link, a stub in the place of each that is
     /// `parked`; proves nothing. Gives how many bytes go over the line.

@@ -1,9 +1,10 @@
 //! The head office's database: SQLite by default, PostgreSQL for a fleet, one code over both.
 //!
-//! It runs on `sqlx`'s `Any` driver, so every statement is in the SQL both understand and only the
-//! migrations come twice. Several processes may work on one database: whoever writes holds the row
-//! of the store (PostgreSQL) or the whole file (SQLite), so a watermark is never moved by two at
-//! once. Deliberately not here: MQTT, and deleting anything.
+//! It runs on `sqlx`'s `Any` driver, so every statement is in the SQL both understand; only the
+//! migrations come twice, and the two statements that take nearly everything (`commit/bulk`).
+//! Several processes may work on one database: whoever writes holds the row of the store
+//! (PostgreSQL) or the whole file (SQLite), so a watermark is never moved by two at once.
+//! Deliberately not here: MQTT, and deleting anything.
 
 mod advance;
 mod commit;

@@ -1,5 +1,5 @@
 //! Ingest: messages in, one transaction for all that has arrived, then receipts, then
-//! acknowledgements.
+//! acknowledgements. While one transaction is under way, the next messages are taken and read.
 //!
 //! The order is the whole point (OUT-1): a receipt lets a store forget, so it is sent after the
 //! COMMIT and says what was committed. A receipt that is lost is sent again when the store sends
@@ -11,7 +11,11 @@ mod arrival;
 mod park;
 mod settings;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use rumqttc::v5::mqttbytes::v5::Publish;
 use store_actors::{
@@ -20,7 +24,7 @@ use store_actors::{
     wire::uplink::{Channel, Receipt, RefusedRecord, StatusMessage, StoreRef, shared_filter},
 };
 use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
 use self::arrival::Incoming;
@@ -50,6 +54,7 @@ pub struct IngestOptions {
 }
 
 /// One worker.
+#[derive(Clone)]
 pub struct Ingest {
     pub options: IngestOptions,
     pub database: Database,
@@ -74,13 +79,19 @@ enum GivenUp {
     Database(#[from] DatabaseFailed),
 }
 
-/// What arrived by the time the last transaction was done.
+/// What arrives while the last transaction is under way.
 #[derive(Debug, Default)]
 struct Gathered {
     messages: Vec<Publish>,
     arrivals: Vec<Arrival>,
     statuses: BTreeMap<StoreRef, StatusMessage>,
     records: usize,
+}
+
+/// What is being committed; given up with the connection.
+struct Committing {
+    messages: Vec<Publish>,
+    outcome: AbortOnDropHandle<Result<Outcome, DatabaseFailed>>,
 }
 
 impl Ingest {
@@ -117,28 +128,97 @@ impl Ingest {
         let mut asking = tokio::time::interval(ASK_INTERVAL);
         asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut published = settings::Published::new();
+        let mut gathered = Gathered::default();
+        let mut said = BTreeMap::new();
+        let mut committing: VecDeque<Committing> = VecDeque::new();
         loop {
+            let has_room = self.has_room(&gathered);
             let event = tokio::select! {
-                event = link.next() => event,
+                outcome = done(&mut committing) => {
+                    let outcome = outcome?;
+                    self.answer(&mut link, committing.pop_front(), outcome, &mut said).await?;
+                    None
+                }
+                event = link.next(), if has_room => Some(event),
                 _ = asking.tick() => {
                     self.ask_for_missing(&link).await?;
                     self.publish_settings(&link, &mut published).await?;
-                    continue;
+                    None
                 }
             };
             match event {
-                LinkEvent::Up => {
+                Some(LinkEvent::Up) => {
                     info!(broker = %broker.host, port = broker.port, %client_id, "connected and subscribed");
                     self.metrics.broker_up.set(1);
                 }
-                LinkEvent::Down(why) => return Err(why.into()),
-                LinkEvent::Message(first) => self.batch(&mut link, first).await?,
+                Some(LinkEvent::Down(why)) => {
+                    // what is being committed will be, and its records come again
+                    for last in &mut committing {
+                        let _ = (&mut last.outcome).await;
+                    }
+                    return Err(why.into());
+                }
+                Some(LinkEvent::Message(message)) => self.gather(&mut gathered, message),
+                None => {}
+            }
+            let may_begin = committing.len() < self.database.commits_at_once();
+            if may_begin && (link.is_idle() || !self.has_room(&gathered)) {
+                committing.extend(self.begin(&mut gathered));
             }
             if stop.is_cancelled() {
                 link.close().await;
                 return Ok(());
             }
         }
+    }
+
+    fn has_room(&self, gathered: &Gathered) -> bool {
+        gathered.records < self.options.batch_records_max && gathered.messages.len() < MESSAGES_MAX
+    }
+
+    /// Commits what has arrived, on a thread of its own.
+    fn begin(&self, gathered: &mut Gathered) -> Option<Committing> {
+        if gathered.messages.is_empty() {
+            return None;
+        }
+        let Gathered {
+            messages,
+            arrivals,
+            statuses,
+            ..
+        } = std::mem::take(gathered);
+        let worker = self.clone();
+        let commit = async move {
+            let outcome = worker.commit(arrivals).await?;
+            if !statuses.is_empty() {
+                let now = worker.clock.now();
+                let keep = worker.database.keep_statuses(&statuses, now);
+                worker.within(keep).await?;
+            }
+            Ok(outcome)
+        };
+        Some(Committing {
+            messages,
+            outcome: AbortOnDropHandle::new(tokio::spawn(commit)),
+        })
+    }
+
+    /// What is committed may be said.
+    async fn answer(
+        &self,
+        link: &mut Link,
+        committed: Option<Committing>,
+        outcome: Outcome,
+        said: &mut BTreeMap<StoreRef, u64>,
+    ) -> Result<(), GivenUp> {
+        self.count(&outcome);
+        self.send_receipts(link, &outcome, said);
+        for message in committed.iter().flat_map(|done| &done.messages) {
+            if link.ack(message).await.is_err() {
+                return Err(link.why().into());
+            }
+        }
+        Ok(())
     }
 
     /// A store that believes that everything is here and is wrong sends nothing by itself: it is
@@ -167,40 +247,6 @@ impl Ingest {
         let answer = self.within(self.database.ping()).await;
         self.metrics.database_up.set(i64::from(answer.is_ok()));
         answer
-    }
-
-    /// Commits what has arrived, and then says so.
-    async fn batch(&self, link: &mut Link, first: Publish) -> Result<(), GivenUp> {
-        let mut gathered = Gathered::default();
-        self.gather(&mut gathered, first);
-        let mut lost = None;
-        while lost.is_none()
-            && gathered.records < self.options.batch_records_max
-            && gathered.messages.len() < MESSAGES_MAX
-        {
-            match link.next_now() {
-                Some(LinkEvent::Message(message)) => self.gather(&mut gathered, message),
-                Some(LinkEvent::Down(why)) => lost = Some(why),
-                Some(LinkEvent::Up) => {}
-                None => break,
-            }
-        }
-        let outcome = self.commit(gathered.arrivals).await?;
-        if !gathered.statuses.is_empty() {
-            self.within(
-                self.database
-                    .keep_statuses(&gathered.statuses, self.clock.now()),
-            )
-            .await?;
-        }
-        self.count(&outcome);
-        self.send_receipts(link, &outcome);
-        for message in &gathered.messages {
-            if link.ack(message).await.is_err() {
-                return Err(link.why().into());
-            }
-        }
-        lost.map_or(Ok(()), |why| Err(why.into()))
     }
 
     fn gather(&self, gathered: &mut Gathered, message: Publish) {
@@ -280,10 +326,15 @@ impl Ingest {
     }
 
     /// One receipt per store that sent something, also for repetitions: that is how a lost receipt
-    /// heals.
-    fn send_receipts(&self, link: &Link, outcome: &Outcome) {
+    /// heals. One that was overtaken by a later transaction's says nothing any more.
+    fn send_receipts(&self, link: &Link, outcome: &Outcome, said: &mut BTreeMap<StoreRef, u64>) {
         let at = self.clock.now();
         for (store, standing) in &outcome.standings {
+            let last = said.entry(store.clone()).or_default();
+            if standing.watermark < *last {
+                continue;
+            }
+            *last = standing.watermark;
             let receipt = Receipt {
                 store: store.store.clone(),
                 through: standing.watermark,
@@ -322,6 +373,16 @@ impl Ingest {
                 "records that contradict what is held, or are none"
             );
         }
+    }
+}
+
+/// Waits for the first transaction under way; for ever if there is none.
+async fn done(committing: &mut VecDeque<Committing>) -> Result<Outcome, DatabaseFailed> {
+    match committing.front_mut() {
+        Some(last) => (&mut last.outcome)
+            .await
+            .unwrap_or(Err(DatabaseFailed::TimedOut)),
+        None => std::future::pending().await,
     }
 }
 

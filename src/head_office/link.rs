@@ -105,8 +105,13 @@ impl Link {
     }
 
     /// What is there already.
-    pub fn next_now(&mut self) -> Option<LinkEvent> {
+    fn next_now(&mut self) -> Option<LinkEvent> {
         self.events.try_recv().ok()
+    }
+
+    /// Whether nothing is there.
+    pub fn is_idle(&self) -> bool {
+        self.events.is_empty()
     }
 
     /// Why a connection that takes no more requests is over, if it said so.

@@ -52,27 +52,60 @@ impl fmt::Debug for Hash {
 
 impl Hash {
     pub fn parse(hex: &str) -> Option<Self> {
-        if hex.len() != 64 || !hex.is_ascii() {
+        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+        if pairs.len() != 32 || !rest.is_empty() {
             return None;
         }
         let mut bytes = [0; 32];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hex.get(at * 2..at * 2 + 2)?, 16).ok()?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
         }
         Some(Self(bytes))
     }
+
+    /// Two lower-case digits for each byte.
+    fn hex(&self) -> [u8; 64] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
+        }
+        hex
+    }
 }
 
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+// two hashes travel with every record: neither way formats byte by byte or allocates
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        s.serialize_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let hex = String::deserialize(d)?;
-        Self::parse(&hex).ok_or_else(|| de::Error::custom("not 64 hexadecimal characters"))
+        struct Hex;
+        impl de::Visitor<'_> for Hex {
+            type Value = Hash;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("64 hexadecimal characters")
+            }
+
+            fn visit_str<E: de::Error>(self, hex: &str) -> Result<Hash, E> {
+                Hash::parse(hex).ok_or_else(|| E::custom("not 64 hexadecimal characters"))
+            }
+        }
+        d.deserialize_str(Hex)
     }
 }
 

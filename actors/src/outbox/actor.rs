@@ -1,7 +1,8 @@
 //! The actor around the machine: it listens, reads, publishes, retires and tells.
 //!
 //! One read is under way at a time, and every read begins by giving the thread to whoever else
-//! wants it, so that a drain of any length stands behind live payments (OUT-3).
+//! wants it, so that a drain of any length stands behind live payments (OUT-3). Reading and packing
+//! are done elsewhere, and no two batches follow each other without a pause.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -61,6 +62,8 @@ pub struct Outbox {
     pub(super) unparking: BTreeSet<u64>,
     /// The backlog is held back for a moment.
     held: bool,
+    /// A backlog has gone out, and nobody has been told yet that it is gone.
+    drains: bool,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -94,6 +97,7 @@ impl Outbox {
             parked: None,
             unparking: BTreeSet::new(),
             held: false,
+            drains: false,
         }
     }
 
@@ -102,7 +106,10 @@ impl Outbox {
         for effect in effects {
             self.carry_out(effect, ctx);
         }
-        if self.shown.state != self.machine.state().as_str() {
+        self.drains |= self.machine.state() == State::Draining;
+        let is_gone = self.drains && self.machine.depth() == 0;
+        if is_gone || self.shown.state != self.machine.state().as_str() {
+            self.drains &= !is_gone;
             self.show();
         }
         self.pump(ctx);
@@ -155,14 +162,21 @@ impl Outbox {
             return self.wait_for_the_line(now, ctx);
         };
         self.reading = true;
-        let disk = self.deps.disk.clone();
+        let (disk, uplink) = (self.deps.disk.clone(), self.deps.uplink.clone());
         let bytes = self.deps.settings.batch_bytes;
         let read = async move {
             tokio::task::yield_now().await;
-            if !fetch.pause.is_zero() {
-                sleep(fetch.pause).await;
-            }
-            timeout(ASK_TIMEOUT, disk.records(fetch.from, fetch.records, bytes)).await
+            let ready = async {
+                let records = disk.records(fetch.from, fetch.records, bytes).await?;
+                Ok(uplink.prepare(records).await)
+            };
+            let pause = async {
+                if !fetch.pause.is_zero() {
+                    sleep(fetch.pause).await;
+                }
+            };
+            let (read, ()) = tokio::join!(timeout(ASK_TIMEOUT, ready), pause);
+            read
         };
         ctx.spawn(read.into_actor(self).map(move |read, outbox, ctx| {
             outbox.reading = false;
@@ -286,7 +300,7 @@ impl Outbox {
         status
     }
 
-    /// At every change of state, and otherwise at most once a tick.
+    /// At every change of state, when a backlog is gone, and otherwise at most once a tick.
     fn show(&mut self) {
         let status = self.status();
         if status != self.shown {
@@ -384,6 +398,7 @@ impl StreamHandler<UplinkEvent> for Outbox {
             }
             UplinkEvent::Receipt { through } => self.feed(Event::Receipt { through }, ctx),
             UplinkEvent::Missing { after } => self.feed(Event::Missing { after }, ctx),
+            UplinkEvent::Unheard => self.feed(Event::Unheard, ctx),
             UplinkEvent::Refused { seq, why } => {
                 self.feed(Event::HeadOfficeRefuses { seq, why }, ctx);
             }

@@ -8,7 +8,7 @@
 //! | offline | the link is down | link up |
 //! | online | receipts keep up with the shop | link down, a late receipt, a backlog |
 //! | draining | a backlog goes out in small batches with pauses | the backlog is gone, … |
-//! | slow | receipts are late: one small batch at a time, sent again now and then | a receipt in time, none for long |
+//! | slow | receipts are late or nobody is there: one small batch at a time, sent again now and then | a receipt in time, none for long |
 //! | stuck | the link says it is up and nothing is receipted: it is rebuilt | a receipt |
 //!
 //! While a backlog goes out, what is written meanwhile overtakes it in a lane of its own (`lane`).
@@ -61,6 +61,8 @@ pub(super) enum Event {
     Missing {
         after: u64,
     },
+    /// The broker has nobody to hand it to.
+    Unheard,
     /// The journal may have grown.
     Wrote,
     Published {
@@ -147,6 +149,14 @@ pub(super) struct Batch {
 /// Records in a batch while receipts are late.
 const PROBE_RECORDS: usize = 20;
 
+/// Pause before it is tried again when no head office is there; doubled each time, at most so
+/// often.
+const UNHEARD_PAUSE: Duration = Duration::from_millis(250);
+const UNHEARD_DOUBLINGS_MAX: u32 = 4;
+
+/// A payment's records follow each other within this time, but for the customer's share of it.
+const LIVE_FOR: Duration = Duration::from_millis(500);
+
 /// Doublings of the time between two rebuilds in vain.
 const REBUILD_DOUBLINGS_MAX: u32 = 4;
 
@@ -170,8 +180,11 @@ pub(super) struct Machine {
     receipts_ignored: u64,
     /// Records of one batch that the link takes; shrinks when it says that a batch is too large.
     batch_records: usize,
-    /// Nothing goes until something has changed.
+    /// Nothing goes until something has changed, nor before `retry_at`.
     blocked: bool,
+    retry_at: Instant,
+    /// Times in a row that nobody was there.
+    unheard: u32,
     /// What overtakes the backlog.
     lane: Option<Lane>,
     /// Records in whose place a stub goes, and those that are about to be.
@@ -181,6 +194,8 @@ pub(super) struct Machine {
     suspects: BTreeMap<u64, Instant>,
     /// The line's cap is used up until then.
     owed_until: Instant,
+    /// When the journal was last seen to have grown.
+    wrote_at: Option<Instant>,
 }
 
 impl Machine {
@@ -207,18 +222,24 @@ impl Machine {
             receipts_ignored: 0,
             batch_records,
             blocked: false,
+            retry_at: at.now,
+            unheard: 0,
             lane: None,
             parked,
             parking: BTreeSet::new(),
             suspects: BTreeMap::new(),
             owed_until: at.now,
+            wrote_at: None,
         }
     }
 
     pub(super) fn on(&mut self, event: Event, at: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
         let idle = !self.is_waiting();
-        self.tip = self.tip.max(at.tip);
+        if at.tip > self.tip {
+            self.wrote_at = Some(at.now);
+            self.tip = at.tip;
+        }
         let news = self.take(event, at.now, &mut effects);
         if idle && self.is_waiting() {
             self.progress_at = at.now;
@@ -335,7 +356,7 @@ impl Machine {
                 (probe, probe)
             }
             State::Draining => {
-                pause = Duration::from_millis(self.settings.drain_pause_ms);
+                pause = self.drain_pause(now);
                 (self.batch_records, self.settings.window_records)
             }
             State::Online => (self.batch_records, self.settings.window_records),
@@ -353,6 +374,16 @@ impl Machine {
             from: self.next,
             records,
             pause,
+        })
+    }
+
+    /// The machine, the line and the disk belong to those who pay.
+    fn drain_pause(&self, now: Instant) -> Duration {
+        let is_live = |at: Instant| now.duration_since(at) < LIVE_FOR;
+        Duration::from_millis(if self.wrote_at.is_some_and(is_live) {
+            self.settings.live_pause_ms
+        } else {
+            self.settings.drain_pause_ms
         })
     }
 

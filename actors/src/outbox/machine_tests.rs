@@ -399,6 +399,73 @@ fn what_the_head_office_misses_is_sent_again_once() {
 }
 
 #[test]
+fn what_is_on_its_way_is_not_missing_yet() {
+    let mut bench = Bench::up(1_000);
+    bench.publish();
+    bench.write(2);
+    assert_eq!(bench.publish(), [(1_001, 1_002)], "ahead of the backlog");
+    // the head office holds these two and the first hundred
+    bench.receipt(100);
+    bench.on(Event::Missing { after: 100 });
+    let sent = bench.publish();
+    assert!(sent.iter().all(|(first, _)| *first > 200), "{sent:?}");
+    bench.now += Duration::from_secs(6);
+    bench.on(Event::Missing { after: 100 });
+    assert_eq!(bench.publish().first(), Some(&(101, 200)), "it is lost");
+}
+
+#[test]
+fn a_receipt_that_was_overtaken_brings_nothing_back() {
+    let mut bench = Bench::up(1_000);
+    bench.publish();
+    bench.receipt(300);
+    bench.receipt(100);
+    bench.on(Event::Missing { after: 100 });
+    let sent = bench.publish();
+    assert_eq!(sent.first(), Some(&(401, 500)), "it goes on where it was");
+    bench.pass(2);
+    bench.on(Event::Missing { after: 100 });
+    assert_eq!(bench.publish().first().map(|(first, _)| *first), Some(101));
+}
+
+#[test]
+fn a_backlog_gives_way_to_those_who_pay() {
+    let mut bench = Bench::up(1_000);
+    let pause = |bench: &Bench| bench.machine.fetch(bench.now).unwrap().pause.as_millis();
+    assert_eq!(pause(&bench), 1);
+    bench.write(1);
+    bench.on(Event::Published {
+        first: 1_001,
+        through: 1_001,
+        bytes: 0,
+    });
+    assert_eq!(pause(&bench), 20);
+    bench.now += Duration::from_secs(1);
+    assert_eq!(pause(&bench), 1);
+}
+
+#[test]
+fn where_no_head_office_is_little_is_sent_and_soon_again() {
+    let mut bench = Bench::up(1_000);
+    assert_eq!(bench.publish().len(), 4);
+    bench.on(Event::Unheard);
+    bench.on(Event::Unheard);
+    assert_eq!((bench.state(), bench.publish()), (State::Slow, vec![]));
+    bench.pass(1);
+    assert_eq!(
+        bench.publish(),
+        [(1, 20)],
+        "one small batch, long before it is late"
+    );
+    bench.on(Event::Unheard);
+    bench.pass(1);
+    assert_eq!(bench.publish(), [(1, 20)]);
+    bench.receipt(20);
+    assert_eq!(bench.state(), State::Draining);
+    assert_eq!(bench.publish().first(), Some(&(21, 120)));
+}
+
+#[test]
 fn a_batch_that_is_too_large_is_halved_until_it_goes() {
     let mut bench = Bench::up(100);
     let mut tried = Vec::new();
@@ -469,6 +536,7 @@ enum Act {
     Refuse(PublishRefused),
     Nonsense(u64),
     Missing(u64),
+    Unheard,
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -484,6 +552,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         prop::sample::select(vec![Busy, Down, TooLarge]).prop_map(Act::Refuse),
         (0u64..5_000).prop_map(Act::Nonsense),
         (0u64..5_000).prop_map(Act::Missing),
+        Just(Act::Unheard),
     ];
     prop::collection::vec(act, 0..60)
 }
@@ -519,6 +588,7 @@ proptest! {
                 }
                 Act::Nonsense(_) => {}
                 Act::Missing(after) => drop(bench.on(Event::Missing { after })),
+                Act::Unheard => drop(bench.on(Event::Unheard)),
             }
             prop_assert!(bench.machine.receipted() <= held);
         }

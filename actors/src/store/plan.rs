@@ -133,7 +133,12 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
         clock: Arc::clone(&plan.clock),
         entropy: Arc::clone(&plan.entropy),
     };
-    let store = supervision.child(ChildSpec::new("store"), move || Store::new(deps.clone()));
+    let spec = ChildSpec {
+        // every till may ask in the same instant
+        mailbox: 1_024,
+        ..ChildSpec::new("store")
+    };
+    let store = supervision.child(spec, move || Store::new(deps.clone()));
     if let Some(outbox) = &outbox {
         actix::spawn(report_facts(store.clone(), outbox.clone()));
     }
@@ -244,7 +249,7 @@ fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerR
         let status = deps.status.subscribe();
         let profile = port.profile().clone();
         let spec = ChildSpec {
-            mailbox: 256,
+            mailbox: 1_024,
             ..ChildSpec::new(format!("acquirer {}", profile.id))
         };
         let desk = supervision.child(spec, move || AcquirerDesk::new(deps.clone()));

@@ -4,13 +4,16 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use rumqttc::v5::{
-    AsyncClient, Event, EventLoop, MqttOptions,
-    mqttbytes::{
-        QoS,
-        v5::{
-            ConnAck, Filter, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish,
-            SubAck, SubscribeReasonCode,
+use rumqttc::{
+    Outgoing,
+    v5::{
+        AsyncClient, Event, EventLoop, MqttOptions,
+        mqttbytes::{
+            QoS,
+            v5::{
+                ConnAck, Filter, LastWill, LastWillProperties, Packet, PubAck, PubAckReason,
+                Publish, SubAck, SubscribeReasonCode,
+            },
         },
     },
 };
@@ -94,10 +97,7 @@ async fn connection(shared: &Shared) -> End {
     let poll_bound = options.keep_alive() + config.broker.connection_timeout;
     let capacity = usize::from(config.in_flight_max.max(1));
     let (client, mut events) = AsyncClient::new(options, capacity);
-    let mut line = Line {
-        client,
-        packet_bytes_max: usize::MAX,
-    };
+    let mut line = Line::new(client);
     loop {
         let event = tokio::select! {
             event = poll(&mut events, poll_bound) => event,
@@ -105,6 +105,10 @@ async fn connection(shared: &Shared) -> End {
         };
         let packet = match event {
             Ok(Event::Incoming(packet)) => packet,
+            Ok(Event::Outgoing(Outgoing::Publish(packet))) => {
+                line.left(packet);
+                continue;
+            }
             Ok(Event::Outgoing(_)) => continue,
             Err(why) => return End::Lost(why),
         };
@@ -166,7 +170,7 @@ async fn on_packet(shared: &Shared, line: &mut Line, packet: Packet) -> Result<(
             Ok(())
         }
         Packet::PubAck(ack) => {
-            on_acknowledged(&ack);
+            on_acknowledged(shared, line, &ack).await;
             Ok(())
         }
         _ => Ok(()),
@@ -269,11 +273,15 @@ async fn on_receipt(shared: &Shared, publish: &Publish) {
 }
 
 /// The broker's word proves nothing, but its refusal explains why no receipt will come.
-fn on_acknowledged(ack: &PubAck) {
+async fn on_acknowledged(shared: &Shared, line: &Line, ack: &PubAck) {
+    let were_records = line.acknowledged(ack.pkid);
     match ack.reason {
         PubAckReason::Success => {}
         PubAckReason::NoMatchingSubscribers => {
             tracing::debug!("MQTT: no head office is subscribed");
+            if were_records {
+                shared.tell(UplinkEvent::Unheard).await;
+            }
         }
         reason => tracing::warn!(?reason, "MQTT: the broker refused a message"),
     }

@@ -4,9 +4,11 @@
 //! session, and has been seen to spin without sending after that. So nothing is trusted to it:
 //! every connection is a new client with a clean session, whose few messages in flight die with it,
 //! and the outbox publishes again whatever was not receipted. `publish_*` only hands over and never
-//! waits; `link` polls.
+//! waits; `link` polls. A large batch is encoded and packed beforehand, away from the thread that
+//! live payments need (OUT-3).
 
 use std::{
+    collections::{HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -18,7 +20,7 @@ use rumqttc::v5::{
 };
 use store_actors::{
     domain::record::Record,
-    ports::{Entropy, Parked, PublishRefused, StoreStatus, Uplink, UplinkEvent},
+    ports::{Entropy, Parked, PublishRefused, Reply, StoreStatus, Uplink, UplinkEvent},
     wire::uplink::{
         CONTENT_ENCODING, CONTENT_TYPE_BATCH, CONTENT_TYPE_JSON, Channel, MESSAGE_BYTES_MAX,
         StatusMessage, StoreRef, encode_batch,
@@ -26,11 +28,15 @@ use store_actors::{
 };
 use tokio::{
     sync::{Notify, mpsc},
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 
-use super::{broker::Broker, link, payload::pack};
+use super::{
+    broker::Broker,
+    link,
+    payload::{Packed, pack},
+};
 
 /// Events that may wait for the outbox.
 const EVENTS_MAX: usize = 256;
@@ -40,6 +46,9 @@ const TELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of a packet that are not payload, at most: header, topic, properties.
 const PACKET_OVERHEAD_BYTES: usize = 512;
+
+/// Bodies of so many bytes are packed where they are: handing them over would cost more.
+const PACK_HERE_BYTES: usize = 8 * 1024;
 
 /// How the link behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +94,14 @@ pub(super) struct Shared {
     line: Mutex<Option<Line>>,
     listener: Mutex<Option<mpsc::Sender<UplinkEvent>>>,
     report: Mutex<Option<StoreStatus>>,
+    ready: Mutex<Option<Ready>>,
+}
+
+/// The batch that is published next, made ready.
+struct Ready {
+    first: u64,
+    records: usize,
+    packed: Result<Packed, PublishRefused>,
 }
 
 #[derive(Clone)]
@@ -92,6 +109,15 @@ pub(super) struct Line {
     pub(super) client: AsyncClient,
     /// The largest packet that the broker takes, in bytes.
     pub(super) packet_bytes_max: usize,
+    sent: Arc<Mutex<Sent>>,
+}
+
+/// Which packets are records: the broker's word on others is of no use to the outbox.
+#[derive(Default)]
+struct Sent {
+    /// Handed over and without a packet id yet, in order.
+    leaving: VecDeque<Channel>,
+    records: HashSet<u16>,
 }
 
 impl MqttUplink {
@@ -106,6 +132,7 @@ impl MqttUplink {
             line: Mutex::default(),
             listener: Mutex::default(),
             report: Mutex::default(),
+            ready: Mutex::default(),
         });
         let task = tokio::spawn(link::run(shared.clone()));
         Self { shared, task }
@@ -139,14 +166,38 @@ impl Uplink for MqttUplink {
         rx
     }
 
+    fn prepare(&self, records: Vec<Record>) -> Reply<'_, Vec<Record>> {
+        let bytes: usize = records.iter().map(|record| record.body.len()).sum();
+        if bytes <= PACK_HERE_BYTES {
+            return Box::pin(async move { records });
+        }
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let packing = spawn_blocking(move || {
+                let packed = encode(&shared.store, &records, &Parked::new());
+                *lock(&shared.ready) = records.first().map(|first| Ready {
+                    first: first.seq,
+                    records: records.len(),
+                    packed,
+                });
+                records
+            });
+            // a panic: as if nothing had been read
+            packing.await.unwrap_or_default()
+        })
+    }
+
     fn publish_records(
         &self,
         records: &[Record],
         parked: &Parked,
     ) -> Result<usize, PublishRefused> {
         let line = self.shared.line().ok_or(PublishRefused::Down)?;
-        let message = encode_batch(&self.shared.store, records, parked);
-        line.publish(&self.shared.store, Channel::Records, message)
+        let packed = match self.shared.take_ready(records, parked) {
+            Some(packed) => packed,
+            None => encode(&self.shared.store, records, parked),
+        };
+        line.send(&self.shared.store, Channel::Records, packed?)
     }
 
     fn publish_status(&self, status: &StoreStatus) -> Result<(), PublishRefused> {
@@ -166,6 +217,19 @@ impl Shared {
         lock(&self.line).clone()
     }
 
+    /// What was made ready, if it is this: a record keeps its number and its content for ever, but
+    /// may have been parked meanwhile.
+    fn take_ready(
+        &self,
+        records: &[Record],
+        parked: &Parked,
+    ) -> Option<Result<Packed, PublishRefused>> {
+        let ready = lock(&self.ready).take()?;
+        let (first, last) = (records.first()?.seq, records.last()?.seq);
+        let is_this = ready.first == first && ready.records == records.len();
+        (is_this && parked.range(first..=last).next().is_none()).then_some(ready.packed)
+    }
+
     /// Says that we are here, with the latest report if there is one.
     pub(super) fn publish_status(&self, line: &Line) -> Result<(), PublishRefused> {
         let report = lock(&self.report).clone();
@@ -175,8 +239,8 @@ impl Shared {
             online: true,
             report,
         };
-        line.publish(&self.store, Channel::Status, message.encode())
-            .map(drop)
+        let packed = packed(message.encode())?;
+        line.send(&self.store, Channel::Status, packed).map(drop)
     }
 
     /// `false` if the outbox did not learn of it: it would wait for ever.
@@ -204,16 +268,33 @@ impl Shared {
 }
 
 impl Line {
-    fn publish(
+    pub(super) fn new(client: AsyncClient) -> Self {
+        Self {
+            client,
+            packet_bytes_max: usize::MAX,
+            sent: Arc::default(),
+        }
+    }
+
+    /// The next packet that was handed over got this id.
+    pub(super) fn left(&self, packet: u16) {
+        let mut sent = lock(&self.sent);
+        if sent.leaving.pop_front() == Some(Channel::Records) {
+            sent.records.insert(packet);
+        }
+    }
+
+    /// Whether the packet that is acknowledged carried records.
+    pub(super) fn acknowledged(&self, packet: u16) -> bool {
+        lock(&self.sent).records.remove(&packet)
+    }
+
+    fn send(
         &self,
         store: &StoreRef,
         channel: Channel,
-        message: Vec<u8>,
+        packed: Packed,
     ) -> Result<usize, PublishRefused> {
-        if message.len() > MESSAGE_BYTES_MAX {
-            return Err(PublishRefused::TooLarge);
-        }
-        let packed = pack(message);
         // a larger packet would make the event loop close the connection, again and again
         if packed.bytes.len() + PACKET_OVERHEAD_BYTES > self.packet_bytes_max {
             return Err(PublishRefused::TooLarge);
@@ -234,11 +315,25 @@ impl Line {
         };
         let (topic, qos) = (store.topic(channel), QoS::AtLeastOnce);
         let bytes = packed.bytes.len() + topic.len();
+        // held meanwhile: the packet may leave at once
+        let mut sent = lock(&self.sent);
         self.client
             .try_publish_with_properties(topic, qos, is_status, packed.bytes, properties)
             .map_err(|_full| PublishRefused::Busy)?;
+        sent.leaving.push_back(channel);
         Ok(bytes)
     }
+}
+
+fn encode(store: &StoreRef, records: &[Record], parked: &Parked) -> Result<Packed, PublishRefused> {
+    packed(encode_batch(store, records, parked))
+}
+
+fn packed(message: Vec<u8>) -> Result<Packed, PublishRefused> {
+    if message.len() > MESSAGE_BYTES_MAX {
+        return Err(PublishRefused::TooLarge);
+    }
+    Ok(pack(message))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,9 +1,12 @@
 //! One transaction: records in, watermarks moved, payments projected. What it returns is committed.
 //!
 //! A record comes as often as the store likes: the first one stays, a repetition is counted,
-//! another record under the same number is kept apart as a conflict. Stores are locked in the order
-//! of their names, so two workers can't block each other for ever.
+//! another record under the same number is kept apart as a conflict. Records go in first and the
+//! store's row is held last, so that the next transaction works while this one is synced. Stores
+//! are taken in the order of their names and records in that of their numbers, so two workers can't
+//! block each other for ever.
 
+mod bulk;
 mod insert;
 mod project;
 mod stubs;
@@ -22,9 +25,9 @@ use store_actors::{
 
 use super::{
     Database, DatabaseFailed, Dialect,
-    advance::{advance, gaps, hash_of},
+    advance::{Watermark, advance, gaps, hash_of},
     big,
-    store_row::{LockedStore, News},
+    store_row::{self, LockedStore, News},
     unsigned,
 };
 
@@ -106,6 +109,14 @@ impl Outcome {
 }
 
 impl Database {
+    /// Transactions of one worker that are worth having at a time: SQLite takes them one by one.
+    pub const fn commits_at_once(&self) -> usize {
+        match self.dialect {
+            Dialect::Sqlite => 1,
+            Dialect::Postgres => 2,
+        }
+    }
+
     /// Stores everything or nothing. When this returns `Ok`, it is on disk and receipts may say so.
     pub async fn commit(
         &self,
@@ -116,11 +127,17 @@ impl Database {
         for arrival in arrivals {
             by_store.entry(&arrival.store).or_default().push(arrival);
         }
+        // read before the transaction begins, so that nobody waits for it
+        let sorted: Vec<_> = by_store
+            .into_iter()
+            .map(|(store, arrivals)| (store, Sorted::of(&arrivals), arrivals))
+            .collect();
         let mut outcome = Outcome::default();
         let mut transaction = self.begin().await?;
-        for (store, arrivals) in by_store {
+        for (store, sorted, arrivals) in sorted {
+            let came = (sorted, arrivals.as_slice());
             let standing = self
-                .take(&mut transaction, store, &arrivals, now, &mut outcome)
+                .take(&mut transaction, store, came, now, &mut outcome)
                 .await?;
             outcome.standings.insert(store.clone(), standing);
         }
@@ -141,36 +158,41 @@ impl Database {
         &self,
         connection: &mut AnyConnection,
         store: &StoreRef,
-        arrivals: &[&Arrival],
+        (sorted, arrivals): (Sorted<'_>, &[&Arrival]),
         now: Timestamp,
         outcome: &mut Outcome,
     ) -> Result<Standing, sqlx::Error> {
-        let row = LockedStore::lock(connection, self.dialect, store, now).await?;
+        let id = store_row::id_of(connection, store, now).await?;
         for arrival in arrivals {
             for (seq, reason) in &arrival.poison {
-                insert::poison(connection, row.id, *seq, reason, &arrival.message, now).await?;
+                insert::poison(connection, id, *seq, reason, &arrival.message, now).await?;
                 outcome.poison += 1;
             }
         }
         let Sorted {
             mut first,
             mut again,
-        } = Sorted::of(arrivals);
-        let filled = stubs::fill(connection, row.id, &first, now).await?;
-        let stored = insert::records(connection, row.id, &first, now).await?;
+        } = sorted;
+        let filled = stubs::fill(connection, id, &first, now).await?;
+        let stored = match self.dialect {
+            Dialect::Sqlite => insert::records(connection, id, &first, now).await?,
+            Dialect::Postgres => bulk::records(connection, id, &first, now).await?,
+        };
         let (fresh, held): (Vec<_>, Vec<_>) = first.drain(..).partition(|taken| {
             stored.contains(&taken.record.seq) || filled.contains(&taken.record.seq)
         });
         again.extend(held);
-        let duplicates = insert::compare(connection, row.id, &again, now).await?;
-        outcome.poison += project::payments(connection, row.id, &fresh, now).await?;
+        let duplicates = insert::compare(connection, id, &again, now).await?;
+        outcome.poison += project::payments(connection, self.dialect, id, &fresh, now).await?;
         let arrived = arrivals.iter().flat_map(|arrival| &arrival.stubs);
-        let stubbed = stubs::insert(connection, row.id, arrived, now).await?;
+        let stubbed = stubs::insert(connection, id, arrived, now).await?;
         outcome.stored += fresh.len() as u64;
         outcome.duplicates += duplicates;
         outcome.conflicts += again.len() as u64 - duplicates;
 
-        let mark = advance(connection, row.id, row.mark).await?;
+        // from here on nobody else moves the watermark; what others insert now is theirs to see
+        let row = LockedStore::lock(connection, self.dialect, store).await?;
+        let mark = advance(connection, row.id, over(row.mark, &fresh)).await?;
         let highest = fresh.last().map_or(0, |taken| taken.record.seq);
         let highest_stub = stubbed.last().copied().unwrap_or(0);
         let last_seq = row.last_seq.max(highest).max(highest_stub);
@@ -204,6 +226,18 @@ struct Taken<'a> {
     hash: Hash,
     /// `None`: of a kind that this program does not know, or no JSON.
     body: Option<Body>,
+}
+
+/// The watermark over what was stored just now and follows it: usually everything, and the database
+/// need not be asked for what it was told a moment ago.
+fn over(mut mark: Watermark, stored: &[Taken<'_>]) -> Watermark {
+    for Taken { record, hash, .. } in stored {
+        if record.seq == mark.seq + 1 && record.prev == mark.tip {
+            mark.seq = record.seq;
+            mark.tip = *hash;
+        }
+    }
+    mark
 }
 
 /// The records of a batch: each number once, ascending, and what came under a number already taken.

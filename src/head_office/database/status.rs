@@ -9,7 +9,10 @@ use store_actors::{
     wire::uplink::{StatusMessage, StoreRef},
 };
 
-use super::{Database, DatabaseFailed, big, store_row::LockedStore};
+use super::{
+    Database, DatabaseFailed, big,
+    store_row::{self, LockedStore},
+};
 
 impl Database {
     /// Keeps what stores say about themselves.
@@ -20,7 +23,8 @@ impl Database {
     ) -> Result<(), DatabaseFailed> {
         let mut transaction = self.begin().await?;
         for (store, status) in statuses {
-            let row = LockedStore::lock(&mut transaction, self.dialect, store, now).await?;
+            store_row::id_of(&mut transaction, store, now).await?;
+            let row = LockedStore::lock(&mut transaction, self.dialect, store).await?;
             keep(&mut transaction, row.id, status).await?;
         }
         transaction.commit().await?;

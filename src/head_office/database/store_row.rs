@@ -20,6 +20,35 @@ pub(super) struct LockedStore {
     pub last_seq: u64,
 }
 
+/// The number of the store's row, made if there is none.
+pub(super) async fn id_of(
+    connection: &mut AnyConnection,
+    store: &StoreRef,
+    now: Timestamp,
+) -> Result<i64, sqlx::Error> {
+    let (chain, name) = (store.chain.as_str(), store.store.as_str());
+    loop {
+        let id: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM store WHERE chain = $1 AND store = $2")
+                .bind(chain)
+                .bind(name)
+                .fetch_optional(&mut *connection)
+                .await?;
+        if let Some(id) = id {
+            return Ok(id);
+        }
+        sqlx::query(
+            "INSERT INTO store (chain, store, tip, heard_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(chain)
+        .bind(name)
+        .bind(Hash::default().0.to_vec())
+        .bind(now.unix_ms())
+        .execute(&mut *connection)
+        .await?;
+    }
+}
+
 /// What a batch brought.
 pub(super) struct News {
     pub last_seq: u64,
@@ -28,50 +57,36 @@ pub(super) struct News {
 }
 
 impl LockedStore {
-    /// Finds or makes the store's row, and holds it.
+    /// Holds the store's row, which `id_of` has found or made.
     pub(super) async fn lock(
         connection: &mut AnyConnection,
         dialect: Dialect,
         store: &StoreRef,
-        now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
         let select = match dialect {
             Dialect::Sqlite => {
                 "SELECT id, watermark, tip, last_seq FROM store WHERE chain = $1 AND store = $2"
             }
+            // not the key: whoever inserts records of the store meanwhile need not wait
             Dialect::Postgres => {
-                "SELECT id, watermark, tip, last_seq FROM store WHERE chain = $1 AND store = $2 FOR UPDATE"
+                "SELECT id, watermark, tip, last_seq FROM store WHERE chain = $1 AND store = $2 \
+                 FOR NO KEY UPDATE"
             }
         };
-        let (chain, name) = (store.chain.as_str(), store.store.as_str());
-        loop {
-            let row: Option<(i64, i64, Vec<u8>, i64)> = sqlx::query_as(select)
-                .bind(chain)
-                .bind(name)
-                .fetch_optional(&mut *connection)
-                .await?;
-            if let Some((id, watermark, tip, last_seq)) = row {
-                let mark = Watermark {
-                    seq: unsigned(watermark),
-                    tip: hash_of(&tip),
-                    broken_seq: None,
-                };
-                return Ok(Self {
-                    id,
-                    mark,
-                    last_seq: unsigned(last_seq),
-                });
-            }
-            sqlx::query(
-                "INSERT INTO store (chain, store, tip, heard_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            )
-            .bind(chain)
-            .bind(name)
-            .bind(Hash::default().0.to_vec())
-            .bind(now.unix_ms())
-            .execute(&mut *connection)
+        let (id, watermark, tip, last_seq): (i64, i64, Vec<u8>, i64) = sqlx::query_as(select)
+            .bind(store.chain.as_str())
+            .bind(store.store.as_str())
+            .fetch_one(&mut *connection)
             .await?;
-        }
+        Ok(Self {
+            id,
+            mark: Watermark {
+                seq: unsigned(watermark),
+                tip: hash_of(&tip),
+                broken_seq: None,
+            },
+            last_seq: unsigned(last_seq),
+        })
     }
 
     /// Writes what became of it.

@@ -34,23 +34,31 @@ async fn a_large_backlog_drains() {
 }
 
 /// The head office holds back its receipts from 3,000 on, so that the kill certainly comes in
-/// mid-drain; a second one comes wherever the drain then is.
+/// mid-drain; a second one comes wherever the drain then is. After the first one the store's line
+/// stays shut until the head office is subscribed again: the first batch that the store then sends
+/// is one that the head office has, whatever the machine's load makes of anybody's patience.
 async fn drain_through_kills(config: &str) {
     let chain = Chain::of(STORE, 10_000);
     let mut broker = Mosquitto::start_with(&format!("{LIMITS}{config}")).await;
     let office = HeadOffice::open_receipting_until(broker_at(broker.port), Some(3_000)).await;
-    let shop = Shop::open(broker_at(broker.port), &chain);
+    let proxy = Proxy::before(broker.port).await;
+    let shop = Shop::open(broker_at(proxy.port), &chain);
     shop.until("mid-drain", |status| {
         status.receipted == 3_000 && status.depth == 7_000
     })
     .await;
     // the office holds more than it has receipted: that much must come twice
     office.holds_more_than(3_000).await;
+    proxy.shut();
     broker.kill();
     shop.until("offline", |status| status.state == "offline")
         .await;
+    office.disconnected().await;
+    let before = office.duplicates();
     assert!(broker.restart().await);
-    office.has_duplicates().await;
+    office.subscribed().await;
+    proxy.open();
+    office.has_more_duplicates_than(before).await;
     office.receipt_all();
     shop.until("going on", |status| status.receipted > 3_000)
         .await;
@@ -91,6 +99,26 @@ async fn a_head_office_that_comes_late_gets_everything() {
     office.assert_holds(&chain.records);
     shop.until("online", |status| status.state == "online")
         .await;
+}
+
+#[actix::test]
+async fn a_store_sees_that_no_head_office_is_there_and_goes_on_when_one_comes() {
+    let chain = Chain::of(STORE, 2_000);
+    let broker = Mosquitto::start().await;
+    // patience that outlasts the test: only the broker's word brings it on
+    let settings = OutboxSettings {
+        slow_after_ms: 600_000,
+        resend_after_ms: 600_000,
+        stuck_after_ms: 600_000,
+        ..OutboxSettings::default()
+    };
+    let shop = Shop::open_with(quick(broker_at(broker.port)), settings, &chain);
+    shop.until("nobody there", |status| status.state == "slow")
+        .await;
+    let office = HeadOffice::open(broker_at(broker.port)).await;
+    shop.drained(2_000).await;
+    office.assert_holds(&chain.records);
+    assert_eq!(shop.status().await.rebuilds, 0);
 }
 
 #[actix::test]

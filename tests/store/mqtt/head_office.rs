@@ -38,7 +38,7 @@ struct Held {
     duplicates: usize,
     poison: usize,
     connected: bool,
-    /// Receipts stop here.
+    /// Receipts say no more than this.
     receipts_until: Option<u64>,
 }
 
@@ -58,11 +58,23 @@ impl HeadOffice {
         let held = Arc::new(Mutex::new(held));
         let task = tokio::spawn(run(broker, held.clone()));
         let office = Self { held, task };
+        office.subscribed().await;
+        office
+    }
+
+    pub async fn subscribed(&self) {
         eventually("the head office to be subscribed", || async {
-            office.held().connected.then_some(())
+            self.held().connected.then_some(())
         })
         .await;
-        office
+    }
+
+    /// It has seen that its connection is gone.
+    pub async fn disconnected(&self) {
+        eventually("the head office to lose its connection", || async {
+            (!self.held().connected).then_some(())
+        })
+        .await;
     }
 
     pub fn receipt_all(&self) {
@@ -83,9 +95,9 @@ impl HeadOffice {
     }
 
     /// What was not receipted came once more.
-    pub async fn has_duplicates(&self) {
+    pub async fn has_more_duplicates_than(&self, before: usize) {
         eventually("records that come twice", || async {
-            (self.duplicates() > 0).then_some(())
+            (self.duplicates() > before).then_some(())
         })
         .await;
     }
@@ -166,21 +178,26 @@ fn take(message: &Publish, held: &mut Held) -> Option<(String, Receipt)> {
 }
 
 fn receipt(store: &StoreRef, held: &Held) -> Option<(String, Receipt)> {
-    if held
-        .receipts_until
-        .is_some_and(|until| held.through > until)
-    {
-        return None;
+    if let Some(until) = held.receipts_until.filter(|until| held.through > *until) {
+        // whatever the batches were: it is this record at which they stop
+        return Some((store.topic(Channel::Receipt), only_through(store, until)));
     }
     let above = held.records.range(held.through + 1..).next();
     let want = above.map(|(seq, _)| (held.through + 1, seq - 1));
     let receipt = Receipt {
-        store: store.store.clone(),
-        through: held.through,
-        at: Timestamp::from_unix_ms(0),
         want: want.into_iter().collect(),
-        refused: vec![],
-        stubs: None,
+        ..only_through(store, held.through)
     };
     Some((store.topic(Channel::Receipt), receipt))
+}
+
+fn only_through(store: &StoreRef, through: u64) -> Receipt {
+    Receipt {
+        store: store.store.clone(),
+        through,
+        at: Timestamp::from_unix_ms(0),
+        want: vec![],
+        refused: vec![],
+        stubs: None,
+    }
 }

@@ -1,4 +1,5 @@
-//! A line between store and broker that can go dead: nothing more passes, and nobody is told.
+//! A line between store and broker that can go dead (nothing more passes, and nobody is told), or
+//! be shut (new ones wait until it is opened).
 
 use std::sync::{
     Arc,
@@ -11,12 +12,14 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::watch,
     task::JoinHandle,
 };
 
 pub struct Proxy {
     pub port: u16,
     lines: Arc<Lines>,
+    is_open: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -32,10 +35,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own_port = listener.local_addr().unwrap().port();
         let lines = Arc::new(Lines::default());
-        let task = tokio::spawn(accept(listener, port, lines.clone()));
+        let (is_open, opened) = watch::channel(true);
+        let task = tokio::spawn(accept(listener, port, lines.clone(), opened));
         Self {
             port: own_port,
             lines,
+            is_open,
             task,
         }
     }
@@ -43,6 +48,15 @@ impl Proxy {
     /// All lines of now go dead; new ones are well.
     pub fn cut_silently(&self) {
         self.lines.dead.store(self.opened(), Ordering::SeqCst);
+    }
+
+    /// Lines of now go on; whoever connects from now on waits for `open`.
+    pub fn shut(&self) {
+        self.is_open.send_replace(false);
+    }
+
+    pub fn open(&self) {
+        self.is_open.send_replace(true);
     }
 
     pub fn opened(&self) -> usize {
@@ -56,8 +70,14 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, lines: Arc<Lines>) {
+async fn accept(
+    listener: TcpListener,
+    port: u16,
+    lines: Arc<Lines>,
+    mut opened: watch::Receiver<bool>,
+) {
     while let Ok((store, _)) = listener.accept().await {
+        let _ = opened.wait_for(|open| *open).await;
         let number = lines.opened.fetch_add(1, Ordering::SeqCst) + 1;
         let Ok(broker) = TcpStream::connect(("127.0.0.1", port)).await else {
             continue;

@@ -4,8 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Batch, Effect, Event, Machine, Moment, News, REBUILD_DOUBLINGS_MAX};
+use super::{
+    Batch, Effect, Event, Machine, Moment, News, REBUILD_DOUBLINGS_MAX, UNHEARD_DOUBLINGS_MAX,
+    UNHEARD_PAUSE,
+};
 use crate::ports::PublishRefused;
+
+/// Receipts overtake each other by less than this; a database that lost records goes on asking.
+const OVERTAKEN_FOR: Duration = Duration::from_secs(1);
 
 impl Machine {
     pub(super) fn take(&mut self, event: Event, now: Instant, effects: &mut Vec<Effect>) -> News {
@@ -22,11 +28,28 @@ impl Machine {
             Event::Missing { after } => {
                 // asked again before an answer can have arrived: once is enough
                 let quiet = now.duration_since(self.rewound_at) >= self.resend_after();
-                if after < self.tip && (quiet || self.resends == 0) {
+                // what is missing may be on its way: the lane overtakes the backlog, and one worker
+                // of the head office another
+                let coming = self.in_flight.front().is_some_and(|batch| {
+                    after >= self.receipted && now.duration_since(batch.at) < self.resend_after()
+                });
+                // a receipt that was overtaken by a later one asks for what is there
+                let overtaken = after < self.receipted && self.silence(now) < OVERTAKEN_FOR;
+                if after < self.tip && !coming && !overtaken && (quiet || self.resends == 0) {
                     self.resends += 1;
                     self.rewind(after, now);
                 }
                 News::None
+            }
+            // the broker's word retires nothing, but why wait for a receipt that can't come?
+            Event::Unheard if self.in_flight.is_empty() => News::None,
+            Event::Unheard => {
+                let doublings = self.unheard.min(UNHEARD_DOUBLINGS_MAX);
+                self.rewind(self.receipted, now);
+                self.blocked = true;
+                self.retry_at = now + UNHEARD_PAUSE * 2u32.saturating_pow(doublings);
+                self.unheard = self.unheard.saturating_add(1);
+                News::Busy
             }
             Event::Published {
                 first,
@@ -92,7 +115,7 @@ impl Machine {
                 News::None
             }
             Event::Tick => {
-                self.blocked = false;
+                self.blocked = now < self.retry_at;
                 News::None
             }
             Event::Wrote => News::None,
@@ -135,6 +158,7 @@ impl Machine {
         let Some(took) = took else { return News::None };
         self.progress_at = now;
         self.resends = 0;
+        self.unheard = 0;
         self.rebuilds_in_vain = 0;
         self.blocked = false;
         self.batch_records = (self.batch_records * 2).min(self.settings.batch_records.max(1));

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         ids::{PaymentId, StoreId},
         money::{Currency, Money},
+        offline::OfflineTotal,
         payment::{Opening, Origin, Payment},
         record::{Body, Hash, Record, Tip},
         tender::Tender,

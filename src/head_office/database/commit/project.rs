@@ -9,7 +9,7 @@ use store_actors::domain::{
 };
 
 use super::{
-    Taken, big,
+    Dialect, Taken, big, bulk,
     insert::{self, pieces, values},
 };
 
@@ -20,6 +20,7 @@ const UNREAD: &str = "its body is no fact that this head office knows; it is hel
 /// of facts than this head office.
 pub(super) async fn payments(
     connection: &mut AnyConnection,
+    dialect: Dialect,
     store_id: i64,
     fresh: &[Taken<'_>],
     now: Timestamp,
@@ -42,25 +43,36 @@ pub(super) async fn payments(
         }
     }
     let rows: Vec<_> = latest.into_iter().collect();
-    for piece in pieces(&rows) {
-        upsert(connection, store_id, piece).await?;
+    match dialect {
+        Dialect::Postgres => bulk::payments(connection, store_id, &rows).await?,
+        Dialect::Sqlite => {
+            for piece in pieces(&rows) {
+                upsert(connection, store_id, piece).await?;
+            }
+        }
     }
     Ok(unread)
 }
 
+/// A payment's id, and its latest snapshot with the number of its record.
+pub(super) type Row<'a> = (String, (u64, &'a Payment));
+
+pub(super) const COLUMNS: &str = "store_id, id, seq, counter, state, tender, amount, currency, opened_at, \
+     changed_at, snapshot, number";
+
+/// The later snapshot stays, whichever came first.
+pub(super) const LATER_STAYS: &str = "ON CONFLICT (store_id, id) DO UPDATE SET seq = excluded.seq, \
+     counter = excluded.counter, state = excluded.state, tender = excluded.tender, amount = excluded.amount, \
+     currency = excluded.currency, opened_at = excluded.opened_at, changed_at = excluded.changed_at, \
+     snapshot = excluded.snapshot, number = excluded.number WHERE excluded.seq > payment.seq";
+
 async fn upsert(
     connection: &mut AnyConnection,
     store_id: i64,
-    rows: &[(String, (u64, &Payment))],
+    rows: &[Row<'_>],
 ) -> Result<(), sqlx::Error> {
-    let sql = format!(
-        "INSERT INTO payment (store_id, id, seq, counter, state, tender, amount, currency, opened_at, changed_at, \
-         snapshot, number) VALUES {} ON CONFLICT (store_id, id) DO UPDATE SET seq = excluded.seq, \
-         counter = excluded.counter, state = excluded.state, tender = excluded.tender, amount = excluded.amount, \
-         currency = excluded.currency, opened_at = excluded.opened_at, changed_at = excluded.changed_at, \
-         snapshot = excluded.snapshot, number = excluded.number WHERE excluded.seq > payment.seq",
-        values(rows.len(), 12)
-    );
+    let values = values(rows.len(), 12);
+    let sql = format!("INSERT INTO payment ({COLUMNS}) VALUES {values} {LATER_STAYS}");
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for (id, (seq, payment)) in rows {
         query = query

@@ -1,0 +1,223 @@
+//! PostgreSQL's own way to take many rows: columns as arrays, one statement for all of them.
+//!
+//! `sqlx`'s `Any` driver knows no arrays, so a column travels as the text of one and is cast. What
+//! is long travels as one value in which each row has its place: it is copied once, and escaped
+//! never. A row costs a third of what it costs with a parameter for each of its cells.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use sqlx::{AnyConnection, AssertSqlSafe};
+use store_actors::domain::{record::Body, timestamp::Timestamp};
+
+use super::{
+    Taken, big,
+    project::{COLUMNS, LATER_STAYS, Row},
+    unsigned,
+};
+
+/// Bytes of one statement's long values, about: far below what one value may have.
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The text of an array, written element by element.
+#[derive(Debug, Default)]
+struct Column(String);
+
+impl Column {
+    fn number(&mut self, number: i64) {
+        self.separate();
+        let _ = write!(self.0, "{number}");
+    }
+
+    fn text(&mut self, text: &str) {
+        self.separate();
+        self.0.push('"');
+        for character in text.chars() {
+            if matches!(character, '"' | '\\') {
+                self.0.push('\\');
+            }
+            // a text of PostgreSQL has none
+            self.0.push(if character == '\0' { ' ' } else { character });
+        }
+        self.0.push('"');
+    }
+
+    fn separate(&mut self) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+    }
+
+    fn array(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push('{');
+        }
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// Long values one behind the other, and where each begins, from 1, and how long it is.
+#[derive(Debug, Default)]
+struct Long {
+    bytes: Vec<u8>,
+    places: Column,
+    lengths: Column,
+}
+
+impl Long {
+    fn push(&mut self, parts: &[&[u8]]) {
+        let place = self.bytes.len() + 1;
+        parts
+            .iter()
+            .for_each(|part| self.bytes.extend_from_slice(part));
+        self.places.number(big(place as u64));
+        self.lengths
+            .number(big((self.bytes.len() + 1 - place) as u64));
+    }
+}
+
+const RECORDS: &str = "INSERT INTO record (store_id, seq, at, prev, hash, kind, body, received_at) \
+     SELECT $1, seq, at, substring($2 FROM place FOR 32), substring($2 FROM place + 32 FOR 32), kind, \
+     substring($2 FROM place + 64 FOR length - 64), $3 \
+     FROM unnest(CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]), CAST($6 AS TEXT[]), CAST($7 AS INTEGER[]), \
+     CAST($8 AS INTEGER[])) AS arrived (seq, at, kind, place, length) \
+     ON CONFLICT (store_id, seq) DO NOTHING RETURNING seq";
+
+/// Inserts what is not there yet; gives the sequence numbers that are new.
+pub(super) async fn records(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    mut records: &[Taken<'_>],
+    now: Timestamp,
+) -> Result<BTreeSet<u64>, sqlx::Error> {
+    let mut fresh = BTreeSet::new();
+    while !records.is_empty() {
+        let (mut seqs, mut ats, mut kinds) =
+            (Column::default(), Column::default(), Column::default());
+        let mut long = Long::default();
+        let mut taken = 0;
+        for Taken { record, hash, body } in records {
+            if long.bytes.len() > BYTES_MAX {
+                break;
+            }
+            taken += 1;
+            seqs.number(big(record.seq));
+            ats.number(record.at.unix_ms());
+            kinds.text(body.as_ref().map_or("unknown", Body::kind));
+            long.push(&[&record.prev.0, &hash.0, record.body.as_bytes()]);
+        }
+        records = records.get(taken..).unwrap_or_default();
+        let stored = sqlx::query_scalar::<_, i64>(RECORDS)
+            .bind(store_id)
+            .bind(long.bytes)
+            .bind(now.unix_ms())
+            .bind(seqs.array())
+            .bind(ats.array())
+            .bind(kinds.array())
+            .bind(long.places.array())
+            .bind(long.lengths.array())
+            .fetch_all(&mut *connection)
+            .await?;
+        fresh.extend(stored.into_iter().map(unsigned));
+    }
+    Ok(fresh)
+}
+
+/// Puts the latest snapshots in the place of earlier ones. Each payment comes once.
+pub(super) async fn payments(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    mut rows: &[Row<'_>],
+) -> Result<(), sqlx::Error> {
+    let sql = format!(
+        "INSERT INTO payment ({COLUMNS}) \
+         SELECT $1, id, seq, counter, state, tender, amount, currency, opened_at, changed_at, \
+         substring($2 FROM place FOR length), number \
+         FROM unnest(CAST($3 AS TEXT[]), CAST($4 AS BIGINT[]), CAST($5 AS TEXT[]), CAST($6 AS TEXT[]), \
+         CAST($7 AS TEXT[]), CAST($8 AS BIGINT[]), CAST($9 AS TEXT[]), CAST($10 AS BIGINT[]), CAST($11 AS BIGINT[]), \
+         CAST($12 AS BIGINT[]), CAST($13 AS INTEGER[]), CAST($14 AS INTEGER[])) \
+         AS moved (id, seq, counter, state, tender, amount, currency, opened_at, changed_at, number, place, length) \
+         {LATER_STAYS}"
+    );
+    while !rows.is_empty() {
+        let mut columns: [Column; 10] = Default::default();
+        let mut long = Long::default();
+        let mut taken = 0;
+        for (id, (seq, payment)) in rows {
+            if long.bytes.len() > BYTES_MAX {
+                break;
+            }
+            taken += 1;
+            let [
+                ids,
+                seqs,
+                counters,
+                states,
+                tenders,
+                amounts,
+                currencies,
+                opened,
+                changed,
+                numbers,
+            ] = &mut columns;
+            ids.text(id);
+            seqs.number(big(*seq));
+            counters.text(payment.counter.as_str());
+            states.text(payment.state.as_str());
+            tenders.text(payment.actual_tender().as_str());
+            amounts.number(big(payment.money.minor_units()));
+            currencies.text(payment.money.currency().alpha());
+            opened.number(payment.opened_at.unix_ms());
+            changed.number(payment.changed_at.unix_ms());
+            numbers.number(big(payment.number));
+            long.push(&[&serde_json::to_vec(payment).unwrap_or_default()]);
+        }
+        rows = rows.get(taken..).unwrap_or_default();
+        let mut query = sqlx::query(AssertSqlSafe(sql.clone()))
+            .bind(store_id)
+            .bind(long.bytes);
+        for column in columns {
+            query = query.bind(column.array());
+        }
+        query
+            .bind(long.places.array())
+            .bind(long.lengths.array())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_written_as_postgresql_reads_it() {
+        let mut texts = Column::default();
+        ["approved", "NULL", r#"a"b\c"#, "x,{y}", "茶\0"]
+            .iter()
+            .for_each(|text| texts.text(text));
+        assert_eq!(
+            texts.array(),
+            r#"{"approved","NULL","a\"b\\c","x,{y}","茶 "}"#
+        );
+        let mut numbers = Column::default();
+        [1, -2]
+            .into_iter()
+            .for_each(|number| numbers.number(number));
+        assert_eq!(numbers.array(), "{1,-2}");
+        assert_eq!(Column::default().array(), "{}");
+    }
+
+    #[test]
+    fn long_values_know_their_places() {
+        let mut long = Long::default();
+        long.push(&[b"ab", b"c"]);
+        long.push(&[b""]);
+        long.push(&[b"d"]);
+        assert_eq!(long.bytes, b"abcd");
+        assert_eq!(
+            (long.places.array(), long.lengths.array()),
+            ("{1,4,4}".to_owned(), "{3,0,1}".to_owned())
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! Clients that each begin the next one when the last has ended. They do not begin in one instant:
+//! the customers of a shop don't, and an acquirer that always takes as long would keep them in step
+//! for ever.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::world::{Spread, rate};
+
+/// The first ones begin within this time.
+const BEGIN_WITHIN: Duration = Duration::from_millis(250);
+
+/// How long it is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    warm: Duration,
+    measured: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    pub per_second: f64,
+    pub took: Spread,
+    /// Everything done, the warming up too.
+    pub all: usize,
+}
+
+impl Load {
+    pub fn of(is_measured: bool) -> Self {
+        let (warm, measured) = if is_measured {
+            (2_000, 6_000)
+        } else {
+            (100, 300)
+        };
+        Self {
+            warm: Duration::from_millis(warm),
+            measured: Duration::from_millis(measured),
+        }
+    }
+
+    /// `once` gives how long it took.
+    pub async fn run<F>(
+        self,
+        count: usize,
+        once: impl Fn(usize) -> F + Clone + Send + 'static,
+    ) -> Measured
+    where
+        F: Future<Output = Duration> + Send,
+    {
+        let begin = Instant::now() + self.warm;
+        let end = begin + self.measured;
+        let part = BEGIN_WITHIN / u32::try_from(count).unwrap();
+        let clients: Vec<_> = (0..count)
+            .map(|nth| {
+                let once = once.clone();
+                tokio::spawn(async move {
+                    sleep(part * u32::try_from(nth).unwrap()).await;
+                    let (mut took, mut all) = (Vec::new(), 0);
+                    while Instant::now() < end {
+                        let one = once(nth).await;
+                        all += 1;
+                        let now = Instant::now();
+                        if now >= begin && now < end {
+                            took.push(one);
+                        }
+                    }
+                    (took, all)
+                })
+            })
+            .collect();
+        let (mut took, mut all) = (Vec::new(), 0);
+        for client in clients {
+            let (own, done) = client.await.unwrap();
+            took.extend(own);
+            all += done;
+        }
+        Measured {
+            per_second: rate(u64::try_from(took.len()).unwrap(), self.measured),
+            took: Spread::of(took),
+            all,
+        }
+    }
+}

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod disks;
 mod doctor;
 #[cfg(test)]
 mod head_office;

@@ -4,13 +4,16 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use rumqttc::v5::{
-    AsyncClient, Event, EventLoop, MqttOptions,
-    mqttbytes::{
-        QoS,
-        v5::{
-            ConnAck, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish, SubAck,
-            SubscribeReasonCode,
+use rumqttc::{
+    Outgoing,
+    v5::{
+        AsyncClient, Event, EventLoop, MqttOptions,
+        mqttbytes::{
+            QoS,
+            v5::{
+                ConnAck, LastWill, LastWillProperties, Packet, PubAck, PubAckReason, Publish,
+                SubAck, SubscribeReasonCode,
+            },
         },
     },
 };
@@ -24,6 +27,7 @@ use super::{
     payload::unpack,
     uplink::{Line, MqttConfig, Shared},
 };
+use crate::crash;
 
 /// Receipts that the broker may send before we have acknowledged the first.
 const RECEIVE_MAX: u16 = 32;
@@ -103,7 +107,10 @@ async fn connection(shared: &Shared) -> End {
         };
         let packet = match event {
             Ok(Event::Incoming(packet)) => packet,
-            Ok(Event::Outgoing(_)) => continue,
+            Ok(Event::Outgoing(out)) => {
+                on_sent(&out);
+                continue;
+            }
             Err(why) => return End::Lost(why),
         };
         if let Err(why) = on_packet(shared, &mut line, packet).await {
@@ -218,6 +225,7 @@ async fn on_message(shared: &Shared, publish: &Publish) {
         .and_then(|message| Receipt::decode(&message).map_err(|refused| refused.to_string()));
     match receipt {
         Ok(receipt) if receipt.store == shared.store.store => {
+            crash::point("receipt-received");
             shared
                 .tell(UplinkEvent::Receipt {
                     through: receipt.through,
@@ -244,8 +252,16 @@ async fn on_message(shared: &Shared, publish: &Publish) {
     }
 }
 
+/// Told once it is in the socket's buffer.
+fn on_sent(out: &Outgoing) {
+    if matches!(out, Outgoing::Publish(_)) {
+        crash::point("published");
+    }
+}
+
 /// The broker's word proves nothing, but its refusal explains why no receipt will come.
 fn on_acknowledged(ack: &PubAck) {
+    crash::point("puback-received");
     match ack.reason {
         PubAckReason::Success => {}
         PubAckReason::NoMatchingSubscribers => {

@@ -31,6 +31,7 @@ use tokio::{
 };
 
 use super::{broker::Broker, link, payload::pack};
+use crate::crash;
 
 /// Events that may wait for the outbox.
 const EVENTS_MAX: usize = 256;
@@ -146,6 +147,7 @@ impl Uplink for MqttUplink {
     ) -> Result<usize, PublishRefused> {
         let line = self.shared.line().ok_or(PublishRefused::Down)?;
         let message = encode_batch(&self.shared.store, records, parked);
+        crash::point("unpublished");
         line.publish(&self.shared.store, Channel::Records, message)
     }
 

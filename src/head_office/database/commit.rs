@@ -27,6 +27,7 @@ use super::{
     store_row::{LockedStore, News},
     unsigned,
 };
+use crate::crash;
 
 /// The records of one message.
 #[derive(Clone, Debug)]
@@ -124,7 +125,9 @@ impl Database {
                 .await?;
             outcome.standings.insert(store.clone(), standing);
         }
+        crash::point("office-inserted");
         transaction.commit().await?;
+        crash::point("office-committed");
         Ok(outcome)
     }
 

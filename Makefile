@@ -34,9 +34,10 @@ check: need-check test ## what must pass before a commit: format, lints, depende
 bench: need-test ## measure beside peers, as ratios
 	cargo bench --bench journal --bench uplink
 
-powercut: need-power ## cut the power of the journal's disk under load, CUTS times (needs root)
+powercut: need-power ## cut the power of the journal's disk under load, CUTS times, and spoil it (needs root)
 	cargo build --workspace --bins
-	$(SUDO) target/debug/lab --payments $$(( $(CUTS) * 50 )) --counters 32 --cuts $(CUTS) --no-readers $(ARGS)
+	$(SUDO) target/debug/lab --payments $$(( $(CUTS) * 50 )) --counters 32 --cuts $(CUTS) --spoils 5 \
+		--no-readers $(ARGS)
 
 storm: need-lab ## replay the storm of one SEED and tell its story
 	cargo build --workspace --bins

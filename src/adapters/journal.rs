@@ -342,6 +342,7 @@ impl JournalDisk for Journal {
         let min_free_bytes = self.min_free_bytes;
         self.read(move |shared| {
             shared.check_running()?;
+            shared.check_applying()?;
             let free_bytes = writer::free_bytes(shared.dir.root());
             let progress = shared.progress();
             Ok(DiskCondition {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 use serde_json::Value;
-use store_sim::lab::crashes::POINTS;
+use store_sim::lab::{crashes::POINTS, spoil::Spoil};
 
 #[test]
 fn after_a_bad_hour_the_three_books_agree() {
@@ -159,6 +159,26 @@ fn when_the_power_fails_under_load_nothing_that_was_told_is_lost_or_doubled() {
         count(&report, "/guard_log/last_seq"),
         "{report:#}"
     );
+}
+
+#[test]
+fn a_disk_that_comes_back_spoiled_costs_nothing_either() {
+    let spoils = ["--cuts", "1", "--spoils", "5", "--seed", "8"];
+    let Some(report) = crashes(&spoils, "16", "240") else {
+        return;
+    };
+    assert_nothing_lost(&report);
+    for spoil in Spoil::ALL {
+        let at = format!("/crashes/spoils/{}", spoil.name());
+        assert_eq!(count(&report, &at), 1, "{report:#}");
+    }
+    let openings = |what: &str| count(&report, &format!("/crashes/openings/{what}"));
+    // erased, torn, flipped: whichever sled did not see itself, the guard log made good
+    let mended = openings("store_rebuilt") + openings("store_from_copy") + openings("with_replay");
+    assert!(mended >= 3, "{report:#}");
+    assert!(openings("store_rebuilt") >= 1, "{report:#}");
+    assert_eq!(openings("with_torn_tail"), 1, "{report:#}");
+    assert_eq!(openings("snapshots_aside"), 1, "{report:#}");
 }
 
 #[test]

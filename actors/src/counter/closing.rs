@@ -52,6 +52,16 @@ impl Counter {
         }
     }
 
+    /// Learned from the journal's own refusal, ahead of the signal that everyone gets and that then
+    /// brings this counter nothing new.
+    pub(super) fn journal_has_stopped(&mut self, why: String) {
+        let took_money = self.takes_money();
+        self.journal_stopped.get_or_insert(why);
+        if took_money && self.at_stand.is_none() {
+            self.show_service();
+        }
+    }
+
     /// What an idle stand says of itself.
     pub(super) fn show_service(&self) {
         let notice = if self.takes_money() {

@@ -78,7 +78,7 @@ impl Counter {
             Err(failed) => {
                 tracing::error!(counter = %self.deps.id, error = %failed, "what was under way can't be read");
                 if let JournalFailed::Stopped(why) = failed {
-                    self.journal_stopped = Some(why);
+                    self.journal_has_stopped(why);
                 }
                 return false;
             }

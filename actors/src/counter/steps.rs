@@ -160,7 +160,7 @@ impl Counter {
             self.show(id, Notice::Unknown);
         }
         if let JournalFailed::Stopped(why) = &failed {
-            self.journal_stopped = Some(why.clone());
+            self.journal_has_stopped(why.clone());
         }
         answer(waiter, Err(failed.into()));
     }

@@ -21,6 +21,7 @@ pub mod power;
 pub mod random;
 pub mod report;
 pub mod shop;
+pub mod spoil;
 pub mod till;
 
 use std::{
@@ -194,7 +195,8 @@ async fn make_all(shop: &Shop, plan: Vec<(u32, Outage)>, served: &AtomicU32) -> 
             sleep(Duration::from_millis(5)).await;
         }
         let at = Instant::now();
-        let snapshot = outage == Outage::PowerCut && opening::has_snapshot(&shop.journal);
+        let cut = matches!(outage, Outage::PowerCut | Outage::Spoiled(_));
+        let snapshot = cut && opening::has_snapshot(&shop.journal);
         if let Err(error) = faults::make(shop, outage).await {
             shop.say(format_args!("a fault could not be made: {error}"));
             crashes.failed.push(error.to_string());

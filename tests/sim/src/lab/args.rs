@@ -61,6 +61,10 @@ pub struct Args {
     /// (with --payments). The disk is ext4 on a loop device: needs root.
     #[arg(long, default_value_t = 0, requires = "payments")]
     pub cuts: u32,
+    /// After so many further cuts the disk comes back spoiled: sled's file emptied, torn or with
+    /// flipped bits, its snapshot torn, garbage behind the guard log's last group.
+    #[arg(long, default_value_t = 0, requires = "payments")]
+    pub spoils: u32,
     /// Instead of the usual outages, kill the controller (-9) so many times under load (with
     /// --payments).
     #[arg(long, default_value_t = 0, requires = "payments")]
@@ -73,6 +77,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether the journal lies on a disk whose power can be cut.
+    pub fn needs_disk(&self) -> bool {
+        self.cuts + self.spoils > 0
+    }
+
     /// The crash points that were asked for.
     pub fn points(&self) -> impl Iterator<Item = Point> {
         self.kill_at.iter().flatten().copied()
@@ -80,7 +89,7 @@ impl Args {
 
     /// Whether crashes take the place of the usual outages.
     pub fn crashes(&self) -> bool {
-        self.cuts + self.kills > 0 || !self.kill_at.is_empty()
+        self.cuts + self.spoils + self.kills > 0 || !self.kill_at.is_empty()
     }
 
     /// Whether this is a run with an end, or a shop that stays open.
@@ -105,6 +114,7 @@ impl Args {
             no_readers: true,
             calm: true,
             cuts: 0,
+            spoils: 0,
             kills: 0,
             kill_at: Vec::new(),
         }

@@ -13,6 +13,7 @@ use super::{
     crashes::{self, Point, Victim},
     random::Random,
     shop::Shop,
+    spoil::Spoil,
 };
 use crate::{
     acquirer::{Connection, Delivery, Operation, Rule, Then, Verdict},
@@ -165,6 +166,8 @@ pub enum Outage {
     Acquirer,
     ControllerKilled,
     PowerCut,
+    /// A power cut of a disk that comes back so.
+    Spoiled(Spoil),
     /// At a point, after so many passes.
     Killed(Point, u64),
 }
@@ -173,7 +176,7 @@ impl Outage {
     /// Whether the controller must open its journal again after it.
     pub fn is_crash(self) -> bool {
         match self {
-            Self::ControllerKilled | Self::PowerCut => true,
+            Self::ControllerKilled | Self::PowerCut | Self::Spoiled(_) => true,
             Self::Killed(point, _) => point.victim == Victim::Controller,
             Self::Broker | Self::HeadOfficeKilled | Self::Acquirer => false,
         }
@@ -203,7 +206,11 @@ pub fn plan(payments: u32, args: &Args) -> Vec<(u32, Outage)> {
     let kills = vec![Outage::ControllerKilled; usize::try_from(args.kills).unwrap_or(0)];
     // each kind is spread over the whole run
     let mut crashes: Vec<(usize, Outage)> = Vec::new();
-    for kind in [points, cuts, kills] {
+    let spoils = Spoil::ALL.into_iter().cycle().map(Outage::Spoiled);
+    let spoils: Vec<Outage> = spoils
+        .take(usize::try_from(args.spoils).unwrap_or(0))
+        .collect();
+    for kind in [points, cuts, spoils, kills] {
         let count = kind.len().max(1);
         let placed = kind.into_iter().enumerate();
         crashes.extend(placed.map(|(n, outage)| ((2 * n + 1) * 1_000_000 / count, outage)));
@@ -245,7 +252,8 @@ pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
             controller.kill().await?;
             controller.start()?;
         }
-        Outage::PowerCut => cut_power(shop).await?,
+        Outage::PowerCut => cut_power(shop, None).await?,
+        Outage::Spoiled(spoil) => cut_power(shop, Some(spoil)).await?,
         Outage::Killed(point, passes) => {
             shop.say(format_args!(
                 "{} shall die at {}",
@@ -259,7 +267,7 @@ pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn cut_power(shop: &Shop) -> std::io::Result<()> {
+async fn cut_power(shop: &Shop, spoil: Option<Spoil>) -> std::io::Result<()> {
     let Some(disk) = &shop.disk else {
         return Ok(());
     };
@@ -268,5 +276,12 @@ async fn cut_power(shop: &Shop) -> std::io::Result<()> {
     disk.cut()?;
     controller.kill().await?;
     disk.restore().await?;
+    if let Some(spoil) = spoil {
+        shop.say(format_args!(
+            "the disk comes back spoiled: {}",
+            spoil.name()
+        ));
+        spoil.on(&shop.journal)?;
+    }
     controller.start()
 }

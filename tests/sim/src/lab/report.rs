@@ -28,6 +28,8 @@ pub struct Report {
 pub struct Crashes {
     pub power_cuts: usize,
     pub kills: usize,
+    /// Power cuts after which the disk came back spoiled, by how.
+    pub spoils: BTreeMap<&'static str, usize>,
     /// Each point where a program was killed, and how many passes it had lived through each time.
     pub points: BTreeMap<&'static str, Vec<u64>>,
     pub openings: Openings,
@@ -40,6 +42,7 @@ impl Crashes {
         match outage {
             Outage::PowerCut => self.power_cuts += 1,
             Outage::ControllerKilled => self.kills += 1,
+            Outage::Spoiled(spoil) => *self.spoils.entry(spoil.name()).or_default() += 1,
             Outage::Killed(point, passes) => {
                 self.points.entry(point.name).or_default().push(passes);
             }
@@ -48,7 +51,10 @@ impl Crashes {
     }
 
     pub fn count(&self) -> usize {
-        self.power_cuts + self.kills + self.points.values().map(Vec::len).sum::<usize>()
+        self.power_cuts
+            + self.kills
+            + self.spoils.values().sum::<usize>()
+            + self.points.values().map(Vec::len).sum::<usize>()
     }
 }
 

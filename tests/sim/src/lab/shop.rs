@@ -72,9 +72,9 @@ pub struct Shop {
 
 impl Shop {
     pub async fn open(args: &Args, folder: &Path) -> Result<Self, ShopFailed> {
-        let disk = match args.cuts {
-            0 => None,
-            _ => Some(Disk::make(folder, DISK_BYTES).map_err(ShopFailed::Disk)?),
+        let disk = match args.needs_disk() {
+            false => None,
+            true => Some(Disk::make(folder, DISK_BYTES).map_err(ShopFailed::Disk)?),
         };
         if let Some(disk) = &disk {
             disk.prove().await.map_err(ShopFailed::Disk)?;

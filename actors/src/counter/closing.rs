@@ -9,6 +9,7 @@ use super::Counter;
 use crate::{
     device::CommandKind,
     domain::{ids::PaymentId, payment::Notice},
+    ports::JournalFailed,
     signal::Signal,
 };
 
@@ -52,12 +53,14 @@ impl Counter {
         }
     }
 
-    /// Learned from the journal's own refusal, ahead of the signal that everyone gets and that then
-    /// brings this counter nothing new.
-    pub(super) fn journal_has_stopped(&mut self, why: String) {
-        let took_money = self.takes_money();
-        self.journal_stopped.get_or_insert(why);
-        if took_money && self.at_stand.is_none() {
+    /// Learned from the journal's own refusal. The signal that everyone gets may have come before,
+    /// while the refused payment still held the stand, or come later and bring nothing new: so the
+    /// stand says it here.
+    pub(super) fn refused_by_journal(&mut self, failed: &JournalFailed) {
+        if let JournalFailed::Stopped(why) = failed {
+            self.journal_stopped.get_or_insert_with(|| why.clone());
+        }
+        if self.at_stand.is_none() && !self.takes_money() {
             self.show_service();
         }
     }

@@ -60,6 +60,11 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
         copy::make(&dir)?;
     }
     let (store, offset) = first_whole(&dir, &log, marker.as_ref(), day_offset, &mut recovery)?;
+    let empty = store.head().is_ok_and(|head| head.tip.seq == 0);
+    // the marker tells of nothing that the store had not synced
+    if empty && recovery.store_rebuilt.is_none() && marker.as_ref().is_some_and(|m| m.seq > 0) {
+        recovery.store_rebuilt = Some("it came back empty".into());
+    }
     crash::point("store-opened");
     let (head, guard_end) = log.replay(&dir, &store, offset, &mut recovery)?;
     crash::point("replayed");

@@ -2,9 +2,10 @@
 //! `kill -9` would, with nothing unwound, flushed or answered.
 //!
 //! `FAILPOINTS=guard-written=20*off->return` lets it live through twenty passes and die at the next
-//! (the `fail` crate's words). The points are in builds with debug assertions and `fail/failpoints`,
-//! which the lab's crate turns on for the whole workspace and nothing else does: no release has
-//! them, and there `point` is empty. `lab --kill-at all` goes through every one of them.
+//! (the `fail` crate's words). The points are in builds with debug assertions and the feature
+//! `fail/failpoints`, which the lab's crate turns on for the whole workspace: `cargo build
+//! --workspace` makes one build for everything. No release has them; there `point` is empty. `lab
+//! --kill-at all` goes through every one of them.
 
 /// Why no point was set. Told before anything is opened.
 #[derive(Debug, thiserror::Error)]

@@ -97,8 +97,8 @@ impl Shared {
         JournalFailed::Stopped(why)
     }
 
-    /// A store that lags and does not come on hangs in its disk: nothing acknowledged is at risk, but
-    /// the guard log can't stand in for it for ever. Asked now and then.
+    /// A store that lags and does not come on hangs in its disk: nothing acknowledged is at risk,
+    /// but the guard log can't stand in for it for ever. Asked now and then.
     pub(super) fn check_applying(&self) -> Result<(), JournalFailed> {
         let mut progress = self.progress();
         let applied = progress.applied.tip.seq;

@@ -34,17 +34,19 @@ check: need-check test ## what must pass before a commit: format, lints, depende
 bench: need-test ## measure beside peers, as ratios
 	cargo bench --bench journal --bench uplink --bench shop
 
-powercut: need-power ## cut the power of the journal's disk under load, CUTS times (needs root)
+powercut: need-power ## cut the power of the journal's disk under load, CUTS times, and spoil it (needs root)
 	cargo build --workspace --bins
-	$(SUDO) target/debug/lab --payments $$(( $(CUTS) * 50 )) --counters 8 --cuts $(CUTS) --no-readers $(ARGS)
+	$(SUDO) target/debug/lab --payments $$(( $(CUTS) * 50 )) --counters 32 --cuts $(CUTS) --spoils 5 \
+		--no-readers $(ARGS)
 
 storm: need-lab ## replay the storm of one SEED and tell its story
 	cargo build --workspace --bins
 	target/debug/storm --seed $(SEED) $(ARGS)
 
-kills: need-lab ## kill -9 the controller under load, KILLS times
+kills: need-lab ## kill -9 under load: the controller KILLS times, and at every crash point
 	cargo build --workspace --bins
-	target/debug/lab --payments $$(( $(KILLS) * 30 )) --counters 8 --kills $(KILLS) --no-readers $(ARGS)
+	target/debug/lab --payments $$(( $(KILLS) * 30 )) --counters 16 --kills $(KILLS) --kill-at all \
+		--no-readers $(ARGS)
 
 peers: ## programs nobody here wrote, to judge the wire formats
 	@test -d $(PEERS)/nexo/node_modules || npm ci --prefix $(PEERS)/nexo --no-audit --no-fund

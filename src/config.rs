@@ -90,6 +90,8 @@ pub struct Journal {
     pub min_free_bytes: u64,
     /// A full segment of the guard log is kept at least so long.
     pub guard_retention: Duration,
+    /// Written with zeros ahead of its use.
+    pub guard_segment_bytes: u64,
 }
 
 /// The way to the head office.

@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod commands;
 pub mod config;
+pub mod crash;
 pub mod head_office;
 mod listen;
 pub mod logging;

@@ -82,6 +82,7 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
         min_free_bytes: config.journal.min_free_bytes,
         day_offset_minutes: config.store.utc_offset_minutes,
         guard_retention: config.journal.guard_retention,
+        segment_bytes: config.journal.guard_segment_bytes,
         await_receipts: config.uplink.is_some(),
         ..JournalConfig::new(&config.journal.dir)
     })?);

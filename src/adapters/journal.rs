@@ -64,6 +64,8 @@ use guard::Guard;
 use shared::Shared;
 use writer::{Job, Writer};
 
+use crate::crash;
+
 /// A group that isn't on disk within this time stops the journal: the disk can't be trusted.
 const DISK_WITHIN: Duration = Duration::from_secs(15);
 
@@ -160,6 +162,7 @@ impl Journal {
                 await_receipts: config.await_receipts,
             },
             marked: head.tip.seq,
+            marked_at: Instant::now(),
             unsynced_bytes: 0,
             synced_at: Instant::now(),
         };
@@ -340,6 +343,7 @@ impl JournalDisk for Journal {
         let min_free_bytes = self.min_free_bytes;
         self.read(move |shared| {
             shared.check_running()?;
+            shared.check_applying()?;
             let free_bytes = writer::free_bytes(shared.dir.root());
             let progress = shared.progress();
             Ok(DiskCondition {
@@ -373,6 +377,7 @@ impl JournalDisk for Journal {
             let refused = format!("record {through} was never written here");
             Err(JournalFailed::Refused(refused))
         } else {
+            crash::point("receipt-unset");
             progress.receipted = progress.receipted.max(through);
             Ok(())
         };

@@ -17,6 +17,7 @@ use store_actors::{
 };
 use store_controller::{
     adapters::clock::SystemClock,
+    crash,
     head_office::{
         self,
         completeness::Completeness,
@@ -158,6 +159,9 @@ fn begin(place: Place, listen: Option<SocketAddr>, broker: Option<String>) -> Ex
         return failed(&refused, 2);
     }
     begin_log(&config.log);
+    if let Err(refused) = crash::arm() {
+        return failed(&refused, 1);
+    }
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&*error, 1),

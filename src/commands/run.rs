@@ -8,7 +8,7 @@ use super::Failed;
 use crate::{
     adapters::clock::SystemClock,
     config::Config,
-    logging,
+    crash, logging,
     metrics::Metrics,
     shutdown::StopSignals,
     web::{self, OutboxApi, StoreApi},
@@ -18,6 +18,7 @@ use crate::{
 pub(super) fn run(file: Option<&Path>) -> Result<(), Failed> {
     let config = Config::load(file)?;
     logging::init(&config.log)?;
+    crash::arm()?;
     // fails only if a provider is installed already, which serves as well
     let _ = rustls::crypto::ring::default_provider().install_default();
     actix::System::new().block_on(serve(config))

@@ -92,8 +92,9 @@ pub(super) fn journal(root: &mut Section<'_>, dir: &Path) -> Journal {
         dir: file(&mut section, "dir", dir),
         min_free_bytes: section.u64_in("min_free_mib", 16..=1_048_576) * 1024 * 1024,
         guard_retention: Duration::from_secs(
-            section.u64_in("guard_retention_days", 1..=365) * 24 * 3_600,
+            section.u64_in("guard_retention_days", 0..=365) * 24 * 3_600,
         ),
+        guard_segment_bytes: section.u64_in("guard_segment_mib", 1..=1_024) * 1024 * 1024,
     }
 }
 

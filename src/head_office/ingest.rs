@@ -33,7 +33,7 @@ use super::{
     link::{Link, LinkEvent, LinkLost, MESSAGES_MAX},
     metrics::Metrics,
 };
-use crate::adapters::mqtt::broker::Broker;
+use crate::{adapters::mqtt::broker::Broker, crash};
 
 /// How often stores are asked for what they have not sent by themselves.
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
@@ -213,6 +213,7 @@ impl Ingest {
     ) -> Result<(), GivenUp> {
         self.count(&outcome);
         self.send_receipts(link, &outcome, said);
+        crash::point("office-receipted");
         for message in committed.iter().flat_map(|done| &done.messages) {
             if link.ack(message).await.is_err() {
                 return Err(link.why().into());

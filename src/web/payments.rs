@@ -23,6 +23,7 @@ use super::{
     model::{NewPayment, PaymentModel, PaymentsModel, StateKind},
     problem::{Document, Problem},
 };
+use crate::crash;
 
 const REFERENCE_CHARACTERS_MAX: usize = 64;
 const PAGE_USUAL: usize = 50;
@@ -78,6 +79,7 @@ pub(super) async fn create(
         fingerprint,
     };
     let Opened { payment, repeated } = (shared.parts.store.open)(open).await?;
+    crash::point("till-unanswered");
     let model = PaymentModel::from(&payment);
     Ok(if repeated {
         HttpResponse::Ok().json(model)

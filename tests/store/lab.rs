@@ -1,9 +1,10 @@
 //! A short bad hour in the lab, as a stranger would run it: with faults, with readers through a
 //! real `pcscd`.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 use serde_json::Value;
+use store_sim::lab::{crashes::POINTS, spoil::Spoil};
 
 #[test]
 fn after_a_bad_hour_the_three_books_agree() {
@@ -66,7 +67,8 @@ fn after_a_bad_hour_the_three_books_agree() {
 fn what_makes_no_sense_is_refused_before_anything_opens() {
     let lab = Path::new(env!("CARGO_BIN_EXE_store-controller")).with_file_name("lab");
     for arguments in [
-        ["--counters", "17"],
+        ["--counters", "65"],
+        ["--kill-at", "nowhere"],
         ["--counters", "0"],
         ["--payments", "0"],
         ["--speed", "x"],
@@ -78,12 +80,18 @@ fn what_makes_no_sense_is_refused_before_anything_opens() {
 
 /// The real controller crashes under load: its journal's disk loses power, or it is killed. The
 /// long form is `make powercut` and `make kills`.
-fn crashes(arguments: &[&str], payments: &str) -> Option<Value> {
+fn crashes(arguments: &[&str], counters: &str, payments: &str) -> Option<Value> {
     let lab = Path::new(env!("CARGO_BIN_EXE_store-controller")).with_file_name("lab");
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");
     let run = Command::new(lab)
-        .args(["--counters", "8", "--payments", payments, "--no-readers"])
+        .args([
+            "--counters",
+            counters,
+            "--payments",
+            payments,
+            "--no-readers",
+        ])
         .args([
             "--listen",
             "127.0.0.1:0",
@@ -106,8 +114,12 @@ fn crashes(arguments: &[&str], payments: &str) -> Option<Value> {
     Some(serde_json::from_str(&report).unwrap())
 }
 
-fn assert_nothing_lost(report: &Value, crashes: u64) {
-    assert_eq!(report.pointer("/crashes"), Some(&Value::from(crashes)));
+fn count(report: &Value, what: &str) -> u64 {
+    let found = report.pointer(what).and_then(Value::as_u64);
+    found.unwrap_or_else(|| panic!("{what} in {report:#}"))
+}
+
+fn assert_nothing_lost(report: &Value) {
     for zero in [
         "/told/lost",
         "/told/taken_back",
@@ -115,28 +127,94 @@ fn assert_nothing_lost(report: &Value, crashes: u64) {
         "/acquirer/mismatched",
         "/head_office/missing",
         "/head_office/duplicated",
+        "/guard_log/broken",
         "/invariants/violations",
     ] {
-        assert_eq!(
-            report.pointer(zero),
-            Some(&Value::from(0)),
-            "{zero}: {report:#}"
-        );
+        assert_eq!(count(report, zero), 0, "{zero}: {report:#}");
     }
-    let told = report.pointer("/told/payments").and_then(Value::as_u64);
-    assert!(told > Some(100), "{report:#}");
+    assert_eq!(report["crashes"]["failed"], Value::Array(Vec::new()));
+    assert!(count(report, "/told/payments") > 100, "{report:#}");
 }
 
 #[test]
 fn when_the_power_fails_under_load_nothing_that_was_told_is_lost_or_doubled() {
-    let Some(report) = crashes(&["--cuts", "3", "--seed", "5"], "160") else {
+    let Some(report) = crashes(&["--cuts", "4", "--seed", "5"], "32", "240") else {
         return;
     };
-    assert_nothing_lost(&report, 3);
+    assert_nothing_lost(&report);
+    assert_eq!(count(&report, "/crashes/power_cuts"), 4);
+    assert_eq!(count(&report, "/crashes/openings/count"), 4);
+    // always the same database: from the second start on sled has left a snapshot in it
+    assert!(
+        count(&report, "/crashes/openings/with_snapshot") >= 3,
+        "{report:#}"
+    );
+    // tills at work together share groups
+    assert!(
+        count(&report, "/guard_log/groups_of_several") > 10,
+        "{report:#}"
+    );
+    assert_eq!(
+        count(&report, "/guard_log/records"),
+        count(&report, "/guard_log/last_seq"),
+        "{report:#}"
+    );
+}
+
+#[test]
+fn a_disk_that_comes_back_spoiled_costs_nothing_either() {
+    let spoils = ["--cuts", "1", "--spoils", "5", "--seed", "8"];
+    let Some(report) = crashes(&spoils, "16", "240") else {
+        return;
+    };
+    assert_nothing_lost(&report);
+    for spoil in Spoil::ALL {
+        let at = format!("/crashes/spoils/{}", spoil.name());
+        assert_eq!(count(&report, &at), 1, "{report:#}");
+    }
+    let openings = |what: &str| count(&report, &format!("/crashes/openings/{what}"));
+    // the controller says so itself: what was erased, at least, was made anew
+    assert!(openings("store_rebuilt") >= 1, "{report:#}");
+    assert!(openings("snapshots_aside") >= 1, "{report:#}");
+    assert_eq!(openings("with_torn_tail"), 1, "{report:#}");
 }
 
 #[test]
 fn killed_under_load_the_controller_loses_and_doubles_nothing_that_was_told() {
-    let report = crashes(&["--kills", "8", "--seed", "6"], "240").unwrap();
-    assert_nothing_lost(&report, 8);
+    let report = crashes(&["--kills", "8", "--seed", "6"], "8", "240").unwrap();
+    assert_nothing_lost(&report);
+    assert_eq!(count(&report, "/crashes/kills"), 8);
+}
+
+#[test]
+fn dying_between_any_two_steps_of_the_moneys_way_loses_and_doubles_nothing() {
+    let report = crashes(&["--kill-at", "all", "--seed", "7"], "16", "400").unwrap();
+    assert_nothing_lost(&report);
+    let reached = report["crashes"]["points"].as_object().unwrap();
+    for point in POINTS {
+        assert!(
+            reached.contains_key(point.name),
+            "{}: {report:#}",
+            point.name
+        );
+    }
+}
+
+/// A point that is not in the lab's list would never be tried.
+#[test]
+fn the_lab_knows_every_crash_point_of_the_programs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let listed = Command::new("git")
+        .args(["grep", "-ohE", r#"crash::point\("[^"]+"\)"#, "--", "src"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let placed: Vec<&str> = listed
+        .lines()
+        .map(|call| call.split('"').nth(1).unwrap())
+        .collect();
+    let known: BTreeSet<&str> = POINTS.iter().map(|point| point.name).collect();
+    assert_eq!(placed.iter().copied().collect::<BTreeSet<_>>(), known);
+    assert_eq!(placed.len(), known.len(), "a name stands for one place");
 }

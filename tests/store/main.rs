@@ -1,7 +1,11 @@
 //! One binary for all tests against real parts: processes, disks, brokers, readers.
 
 #[cfg(test)]
+mod books;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod disks;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::Counter;
 use crate::{
     device::CommandKind,
     domain::{ids::PaymentId, payment::Notice},
+    ports::JournalFailed,
     signal::Signal,
 };
 
@@ -48,6 +49,18 @@ impl Counter {
         self.journal_stopped = self.journal_stopped.take().or(board.journal_stopped);
         // whoever is paying is told of the payment; the stand says it afterwards
         if self.at_stand.is_none() && took_money != self.takes_money() {
+            self.show_service();
+        }
+    }
+
+    /// Learned from the journal's own refusal. The signal that everyone gets may have come before,
+    /// while the refused payment still held the stand, or come later and bring nothing new: so the
+    /// stand says it here.
+    pub(super) fn refused_by_journal(&mut self, failed: &JournalFailed) {
+        if let JournalFailed::Stopped(why) = failed {
+            self.journal_stopped.get_or_insert_with(|| why.clone());
+        }
+        if self.at_stand.is_none() && !self.takes_money() {
             self.show_service();
         }
     }

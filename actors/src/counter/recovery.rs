@@ -84,9 +84,7 @@ impl Counter {
             Ok(unsettled) => unsettled,
             Err(failed) => {
                 tracing::error!(counter = %self.deps.id, error = %failed, "what was under way can't be read");
-                if let JournalFailed::Stopped(why) = failed {
-                    self.journal_stopped = Some(why);
-                }
+                self.refused_by_journal(&failed);
                 return false;
             }
         };

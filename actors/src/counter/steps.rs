@@ -159,9 +159,7 @@ impl Counter {
         } else {
             self.show(id, Notice::Unknown);
         }
-        if let JournalFailed::Stopped(why) = &failed {
-            self.journal_stopped = Some(why.clone());
-        }
+        self.refused_by_journal(&failed);
         answer(waiter, Err(failed.into()));
     }
 

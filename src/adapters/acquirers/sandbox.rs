@@ -33,6 +33,8 @@ use store_actors::{
 use body::Named;
 use client::Client;
 
+use crate::crash;
+
 /// What the driver needs to reach its acquirer.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
@@ -79,7 +81,9 @@ impl Sandbox {
 
     async fn post_charge(&self, charge: Charge) -> Answer {
         let (path, body) = body::charge(&self.store, &charge)?;
+        crash::point("charge-unsent");
         let answered = self.client.exchange("POST", path, body).await?;
+        crash::point("charge-answered");
         body::verdict(&answered, charge.order, Operation::Charge)
     }
 

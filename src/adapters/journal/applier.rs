@@ -23,7 +23,7 @@ use super::{
     store::{Changes, Head},
     writer::guarded,
 };
-use crate::adapters::clock::SystemClock;
+use crate::{adapters::clock::SystemClock, crash};
 
 pub(super) type Chunk = Vec<Arc<Item>>;
 
@@ -33,8 +33,9 @@ pub(super) const GROUPS_MAX: usize = 64;
 const SYNC_INTERVAL: Duration = Duration::from_millis(500);
 const SYNC_BYTES: usize = 1024 * 1024;
 
-/// How many records the marker may lag behind.
+/// How many records the marker may lag behind, and how long.
 const MARKER_LAG: u64 = 4_096;
+const MARKER_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long segments of the guard log are kept, and what for.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,7 @@ pub(super) struct Applier {
     pub retention: Retention,
     /// Up to which record the marker tells.
     pub marked: u64,
+    pub marked_at: Instant,
     /// Applied since the last sync.
     pub unsynced_bytes: usize,
     pub synced_at: Instant,
@@ -129,7 +131,9 @@ impl Applier {
             &self.shared.store,
             self.shared.day_offset_minutes,
         )?;
+        crash::point("transaction-planned");
         self.shared.store.apply(&plan.changes)?;
+        crash::point("transaction-done");
         self.unsynced_bytes += plan.bytes;
         Ok(plan.head)
     }
@@ -146,12 +150,14 @@ impl Applier {
         let head = self.head();
         let is_news = head != self.shared.progress().applied;
         if is_news {
+            crash::point("receipt-unwritten");
             let mut changes = Changes::default();
             changes.meta.insert("head", head.encode());
             self.shared.store.apply(&changes)?;
         }
         if is_news || self.unsynced_bytes > 0 {
             self.shared.store.sync()?;
+            crash::point("store-synced");
             self.unsynced_bytes = 0;
             self.shared.advance(|progress| progress.applied = head);
         }
@@ -160,10 +166,13 @@ impl Applier {
 
     fn mark(&mut self) -> Result<(), StoreFailed> {
         let head = self.shared.progress().applied;
-        let is_first = self.marked == 0 && head.tip.seq > 0;
-        if is_first || head.tip.seq >= self.marked + MARKER_LAG {
+        let lag = head.tip.seq - self.marked;
+        let is_first = self.marked == 0 && lag > 0;
+        let is_due = lag > 0 && self.marked_at.elapsed() >= MARKER_INTERVAL;
+        if is_first || is_due || lag >= MARKER_LAG {
             self.shared.dir.write_marker(&Marker::of(&head, false))?;
             self.marked = head.tip.seq;
+            self.marked_at = Instant::now();
             self.retire(&head)?;
         }
         Ok(())

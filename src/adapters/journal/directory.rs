@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use store_actors::domain::record::{Hash, Tip};
 
 use super::{failed::OpenFailed, store::Head};
+use crate::crash;
 
 /// How far the journal had come when this was written; at the end of the run if `clean`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +138,9 @@ impl Directory {
         let mut file = File::create(&new)?;
         file.write_all(&serde_json::to_vec(marker)?)?;
         file.sync_all()?;
+        crash::point("marker-written");
         fs::rename(&new, &path)?;
+        crash::point("marker-renamed");
         sync_dir(&self.root)
     }
 }

@@ -35,6 +35,7 @@ use store_actors::{
 };
 
 use super::directory::sync_dir;
+use crate::crash;
 use medium::Medium;
 use spare::Spare;
 
@@ -201,6 +202,7 @@ impl Guard {
         }
         encode_group(group, &mut self.buffer);
         self.segment.write_at(&self.buffer, self.offset)?;
+        crash::point("guard-written");
         self.segment.sync()?;
         self.offset += self.buffer.len() as u64;
         if self.offset > self.room_bytes / 2 {
@@ -226,6 +228,7 @@ pub(super) fn retire(
             break;
         }
         fs::remove_file(&path)?;
+        crash::point("segment-retired");
         retired += 1;
     }
     if retired > 0 {

@@ -17,6 +17,7 @@ use super::{
     shared::Shared,
     store::{Changes, FORMAT, Head, Store},
 };
+use crate::crash;
 
 /// So many of the last records are read and their chain is checked.
 const CHECKED_RECORDS: usize = 1_000;
@@ -59,7 +60,14 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
         copy::make(&dir)?;
     }
     let (store, offset) = first_whole(&dir, &log, marker.as_ref(), day_offset, &mut recovery)?;
+    let empty = store.head().is_ok_and(|head| head.tip.seq == 0);
+    // the marker tells of nothing that the store had not synced
+    if empty && recovery.store_rebuilt.is_none() && marker.as_ref().is_some_and(|m| m.seq > 0) {
+        recovery.store_rebuilt = Some("it came back empty".into());
+    }
+    crash::point("store-opened");
     let (head, guard_end) = log.replay(&dir, &store, offset, &mut recovery)?;
+    crash::point("replayed");
     check_marker(&dir, marker.as_ref(), &head, &recovery)?;
     copy::drop(&dir)?;
 

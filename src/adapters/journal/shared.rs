@@ -7,6 +7,7 @@ use std::{
 };
 
 use store_actors::{domain::record::Tip, ports::JournalFailed};
+use tokio::time::Instant;
 
 use super::{
     directory::Directory,
@@ -14,6 +15,8 @@ use super::{
     store::{Head, Store},
 };
 
+/// A store that lags for so long without coming on is given up.
+const APPLIED_WITHIN: Duration = Duration::from_secs(15);
 /// A reader waits no longer than this for what was acknowledged to become readable.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -38,6 +41,8 @@ pub(super) struct Progress {
     pub applied: Head,
     /// Never behind `applied.receipted`; written with the next chunk, or soon.
     pub receipted: u64,
+    /// Up to which record the store was when it was last seen to lag, and since when it is there.
+    behind: Option<(u64, Instant)>,
     /// For ever.
     pub stopped: Option<String>,
 }
@@ -50,6 +55,7 @@ impl Shared {
             readable: head.tip.seq,
             applied: head,
             receipted: head.receipted,
+            behind: None,
             stopped: None,
         };
         Self {
@@ -89,6 +95,29 @@ impl Shared {
         drop(progress);
         self.advanced.notify_all();
         JournalFailed::Stopped(why)
+    }
+
+    /// A store that lags and does not come on hangs in its disk: nothing acknowledged is at risk,
+    /// but the guard log can't stand in for it for ever. Asked now and then.
+    pub(super) fn check_applying(&self) -> Result<(), JournalFailed> {
+        let mut progress = self.progress();
+        let applied = progress.applied.tip.seq;
+        let hangs = match progress.behind {
+            _ if progress.durable.seq == applied => {
+                progress.behind = None;
+                false
+            }
+            Some((at, since)) if at == applied => since.elapsed() > APPLIED_WITHIN,
+            _ => {
+                progress.behind = Some((applied, Instant::now()));
+                false
+            }
+        };
+        drop(progress);
+        match hangs {
+            true => Err(self.stop("the store behind the guard log does not answer")),
+            false => Ok(()),
+        }
     }
 
     /// What was acknowledged is found: a group becomes readable a moment after its callers have

@@ -41,6 +41,7 @@ use super::{
     directory::{Directory, disk, sync_dir},
     failed::{OpenFailed, StoreFailed},
 };
+use crate::crash;
 
 pub(super) const FORMAT: u32 = 1;
 
@@ -180,6 +181,7 @@ impl Store {
     /// Everything applied is on stable storage when this ends.
     pub(super) fn sync(&self) -> Result<(), StoreFailed> {
         self.db.flush()?;
+        crash::point("store-flushed");
         Ok(self.file.sync_data()?)
     }
 

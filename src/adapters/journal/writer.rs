@@ -20,6 +20,7 @@ use store_actors::{
 use tokio::sync::oneshot;
 
 use super::{applier::Chunk, guard::Guard, pending::Item, shared::Shared};
+use crate::crash;
 
 /// A group, and who waits for it.
 #[derive(Debug)]
@@ -43,8 +44,10 @@ impl Writer {
         while let Ok(Job { group, answer }) = self.jobs.recv() {
             let written = guarded(&self.shared.clone(), || self.write(&group));
             let is_durable = written.is_ok();
+            crash::point("guard-synced");
             // nobody waiting any more is no error
             let _ = answer.send(written);
+            crash::point("acknowledged");
             if is_durable {
                 self.hand_on(group);
             }

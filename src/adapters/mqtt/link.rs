@@ -29,6 +29,7 @@ use super::{
     payload::unpack,
     uplink::{Line, MqttConfig, Shared},
 };
+use crate::crash;
 
 /// Receipts that the broker may send before we have acknowledged the first.
 const RECEIVE_MAX: u16 = 32;
@@ -105,7 +106,9 @@ async fn connection(shared: &Shared) -> End {
         };
         let packet = match event {
             Ok(Event::Incoming(packet)) => packet,
+            // told once it is in the socket's buffer
             Ok(Event::Outgoing(Outgoing::Publish(packet))) => {
+                crash::point("published");
                 line.left(packet);
                 continue;
             }
@@ -246,6 +249,7 @@ async fn on_receipt(shared: &Shared, publish: &Publish) {
         .and_then(|message| Receipt::decode(&message).map_err(|refused| refused.to_string()));
     match receipt {
         Ok(receipt) if receipt.store == shared.store.store => {
+            crash::point("receipt-received");
             shared
                 .tell(UplinkEvent::Receipt {
                     through: receipt.through,
@@ -274,6 +278,7 @@ async fn on_receipt(shared: &Shared, publish: &Publish) {
 
 /// The broker's word proves nothing, but its refusal explains why no receipt will come.
 async fn on_acknowledged(shared: &Shared, line: &Line, ack: &PubAck) {
+    crash::point("puback-received");
     let were_records = line.acknowledged(ack.pkid);
     match ack.reason {
         PubAckReason::Success => {}

@@ -37,6 +37,7 @@ use super::{
     link,
     payload::{Packed, pack},
 };
+use crate::crash;
 
 /// Events that may wait for the outbox.
 const EVENTS_MAX: usize = 256;
@@ -197,6 +198,7 @@ impl Uplink for MqttUplink {
             Some(packed) => packed,
             None => encode(&self.shared.store, records, parked),
         };
+        crash::point("unpublished");
         line.send(&self.shared.store, Channel::Records, packed?)
     }
 

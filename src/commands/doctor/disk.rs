@@ -175,6 +175,7 @@ mod tests {
             dir: dir.path().join("a/b"),
             min_free_bytes,
             guard_retention: Duration::ZERO,
+            guard_segment_bytes: 1024 * 1024,
         };
         let found = look(&journal(u64::MAX), None);
         assert!(found.iter().any(|finding| {
@@ -193,6 +194,7 @@ mod tests {
             dir: file.path().join("journal"),
             min_free_bytes: 0,
             guard_retention: Duration::ZERO,
+            guard_segment_bytes: 1024 * 1024,
         };
         assert!(look(&journal, None)[0].to_string().starts_with("fail"));
     }

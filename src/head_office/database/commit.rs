@@ -30,6 +30,7 @@ use super::{
     store_row::{self, LockedStore, News},
     unsigned,
 };
+use crate::crash;
 
 /// The records of one message.
 #[derive(Clone, Debug)]
@@ -141,7 +142,9 @@ impl Database {
                 .await?;
             outcome.standings.insert(store.clone(), standing);
         }
+        crash::point("office-inserted");
         transaction.commit().await?;
+        crash::point("office-committed");
         Ok(outcome)
     }
 

@@ -12,6 +12,7 @@ use store_actors::{
     domain::{
         code::classify,
         ids::PaymentId,
+        link::LinkRules,
         money::{Currency, Money},
         payment::{AcquirerClock, Verdict},
         tender::{Scheme, Tender},
@@ -45,6 +46,7 @@ impl Direct {
                 currencies: vec![Currency::Cny],
                 clock: AcquirerClock::USUAL,
                 probe_interval: Duration::from_secs(5),
+                link: LinkRules::USUAL,
             },
         };
         let driver = Sandbox::new(config, Arc::new(SystemClock), Arc::new(OsEntropy));

@@ -11,13 +11,17 @@ pub mod cable;
 pub mod child;
 mod config;
 pub mod counter;
+pub mod crashes;
 mod customer;
 mod faults;
+mod guard_log;
 mod hands;
-mod power;
+mod opening;
+pub mod power;
 pub mod random;
 pub mod report;
 pub mod shop;
+pub mod spoil;
 pub mod till;
 
 use std::{
@@ -25,7 +29,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -46,7 +50,7 @@ use counter::LabCounter;
 use customer::{Habit, Visit, visit};
 use faults::Outage;
 use random::Random;
-use report::{Report, Timing, percentile};
+use report::{Crashes, Report, Timing, percentile};
 use shop::Shop;
 pub use shop::ShopFailed;
 
@@ -111,9 +115,12 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
     let (visits, mut visited) = mpsc::channel(64);
     let served = Arc::new(AtomicU32::new(0));
     let left = Arc::new(AtomicI64::new(i64::from(payments)));
+    // whoever shall die under load has load until then
+    let over = Arc::new(AtomicBool::new(args.calm));
     let mut counters = JoinSet::new();
     for at in 0..shop.counters.len() {
         let (shop, left, visits) = (Arc::clone(shop), Arc::clone(&left), visits.clone());
+        let over = Arc::clone(&over);
         let seed = args.seed;
         counters.spawn(async move {
             let mut random = Random::new(seed, u64::try_from(at).unwrap_or(0));
@@ -121,7 +128,7 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
                 return;
             };
             let mut number = 0;
-            while left.fetch_sub(1, Ordering::Relaxed) > 0 {
+            while left.fetch_sub(1, Ordering::Relaxed) > 0 || !over.load(Ordering::Relaxed) {
                 number += 1;
                 let visit = serve(&shop, counter, &mut random, seed, number).await;
                 if visits.send(visit).await.is_err() {
@@ -132,32 +139,12 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
     }
     drop(visits);
     let outages = (!args.calm).then(|| {
-        let (shop, served) = (Arc::clone(shop), Arc::clone(&served));
+        let (shop, served, over) = (Arc::clone(shop), Arc::clone(&served), Arc::clone(&over));
         let plan = faults::plan(payments, args);
         tokio::spawn(async move {
-            let mut made = 0;
-            for (after, outage) in plan {
-                while served.load(Ordering::Relaxed) < after {
-                    sleep(Duration::from_millis(5)).await;
-                }
-                let at = Instant::now();
-                if let Err(error) = faults::make(&shop, outage).await {
-                    shop.say(format_args!("a fault could not be made: {error}"));
-                    return made;
-                }
-                if matches!(outage, Outage::PowerCut | Outage::ControllerKilled) {
-                    made += 1;
-                    if let Err(failed) = shop.answers().await {
-                        shop.say(format_args!("crash {made}: {failed}"));
-                        return made - 1;
-                    }
-                    let took = at.elapsed();
-                    shop.say(format_args!(
-                        "crash {made} ({outage:?}): answers after {took:.0?}"
-                    ));
-                }
-            }
-            made
+            let crashes = make_all(&shop, plan, &served).await;
+            over.store(true, Ordering::Relaxed);
+            crashes
         })
     });
     let mut took: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
@@ -169,10 +156,9 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
         }
         shop.check().await?;
     }
-    let mut crashes = 0;
+    let mut crashes = Crashes::default();
     if let Some(outages) = outages {
-        // the plan ends with the last payment at the latest
-        crashes = outages.await.unwrap_or(0);
+        crashes = outages.await.unwrap_or_default();
     }
     if let Some(torment) = torment {
         torment.abort();
@@ -190,14 +176,45 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
         .map(|(tender, values)| (tender, timing(values)))
         .collect();
     audit::compare(shop, &mut report).await?;
-    let wanted = args.cuts + args.kills;
-    if crashes < wanted {
-        let what = format!("{crashes} crashes instead of {wanted}");
+    let wanted = faults::plan(payments, args).len();
+    if args.crashes() && report.crashes.count() < wanted {
+        let what = format!("{} crashes instead of {wanted}", report.crashes.count());
         report.invariants.broken(what);
     }
     report.wall_clock_s = (shop.began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
     conclude(shop, args, &report)?;
     Ok(report.is_clean())
+}
+
+/// One outage after the other; ends early if one could not be made, or if the store does not come
+/// back.
+async fn make_all(shop: &Shop, plan: Vec<(u32, Outage)>, served: &AtomicU32) -> Crashes {
+    let mut crashes = Crashes::default();
+    for (after, outage) in plan {
+        while served.load(Ordering::Relaxed) < after {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let at = Instant::now();
+        let cut = matches!(outage, Outage::PowerCut | Outage::Spoiled(_));
+        let snapshot = cut && opening::has_snapshot(&shop.journal);
+        if let Err(error) = faults::make(shop, outage).await {
+            shop.say(format_args!("a fault could not be made: {error}"));
+            crashes.failed.push(error.to_string());
+            return crashes;
+        }
+        if outage.is_crash() {
+            if let Err(failed) = shop.answers().await {
+                shop.say(format_args!("after {outage:?}: {failed}"));
+                crashes.failed.push(failed.to_string());
+                return crashes;
+            }
+            crashes.openings.note(shop, snapshot).await;
+            let took = at.elapsed();
+            shop.say(format_args!("{outage:?}: answers after {took:.0?}"));
+        }
+        crashes.made(outage);
+    }
+    crashes
 }
 
 /// Every cable in, nothing mute.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::medium::{self, Medium};
-use crate::adapters::journal::directory::sync_dir;
+use crate::{adapters::journal::directory::sync_dir, crash};
 
 const SPARE: &str = "spare";
 const UNFINISHED: &str = "spare.unfinished";
@@ -55,6 +55,7 @@ impl Spare {
             make(&self.dir, self.len)?;
         }
         fs::rename(self.dir.join(SPARE), path)?;
+        crash::point("segment-begun");
         sync_dir(&self.dir)?;
         medium::open(path)
     }
@@ -78,6 +79,7 @@ impl Drop for Spare {
 fn make(dir: &Path, len: u64) -> io::Result<()> {
     let unfinished = dir.join(UNFINISHED);
     medium::write_zeros(&unfinished, len)?;
+    crash::point("segment-zeroed");
     fs::rename(&unfinished, dir.join(SPARE))?;
     sync_dir(dir)
 }

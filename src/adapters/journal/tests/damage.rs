@@ -108,6 +108,7 @@ async fn an_erased_store_is_made_anew_from_the_guard_log() {
         erase(dir.path(), files_too);
         let recovery = assert_whole(dir.path(), 5).await;
         assert_eq!(recovery.replayed, 5);
+        assert!(recovery.store_rebuilt.is_some(), "{recovery:?}");
         assert_eq!(recovery.begins_after, 0);
         assert_eq!(recovery.was_clean, closed);
     }

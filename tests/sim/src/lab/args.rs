@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
+use super::crashes::{self, Point};
+
 /// Opens a working shop on this machine: counters with terminals, scanners and card readers, an
 /// acquirer, a broker and a head office. Customers come by themselves.
 #[derive(Clone, Debug, Parser)]
@@ -13,12 +15,13 @@ use clap::Parser;
         lab                                         a shop to watch and to pay in, until Ctrl-C\n  \
         lab --counters 8 --payments 400 --seed 1    so many payments among faults, then the books are compared\n  \
         lab --payments 2000 --cuts 40 --no-readers  the power fails forty times under load\n  \
+        lab --payments 900 --kill-at all --no-readers  dies at every point where it can be made to\n  \
         lab --broker mqtt://127.0.0.1:1883          the same with your own broker\n\n\
         Exit codes: 0 every invariant held, 1 one did not or the shop failed, 2 usage."
 )]
 pub struct Args {
-    /// Counters in the shop, 1 to 16.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// Counters in the shop, 1 to 64; with card readers at most 16.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub counters: u8,
     /// Runs this many payments with faults, compares the books and ends.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -58,13 +61,37 @@ pub struct Args {
     /// (with --payments). The disk is ext4 on a loop device: needs root.
     #[arg(long, default_value_t = 0, requires = "payments")]
     pub cuts: u32,
+    /// After so many further cuts the disk comes back spoiled: sled's file emptied, torn or with
+    /// flipped bits, its snapshot torn, garbage behind the guard log's last group.
+    #[arg(long, default_value_t = 0, requires = "payments")]
+    pub spoils: u32,
     /// Instead of the usual outages, kill the controller (-9) so many times under load (with
     /// --payments).
     #[arg(long, default_value_t = 0, requires = "payments")]
     pub kills: u32,
+    /// Instead of the usual outages, let a program die between two steps of the money's way: at
+    /// this point, or at `all` of them one after the other; may be given more than once (with
+    /// --payments).
+    #[arg(long, value_name = "POINT", requires = "payments", value_parser = crashes::named)]
+    pub kill_at: Vec<Vec<Point>>,
 }
 
 impl Args {
+    /// Whether the journal lies on a disk whose power can be cut.
+    pub fn needs_disk(&self) -> bool {
+        self.cuts + self.spoils > 0
+    }
+
+    /// The crash points that were asked for.
+    pub fn points(&self) -> impl Iterator<Item = Point> {
+        self.kill_at.iter().flatten().copied()
+    }
+
+    /// Whether crashes take the place of the usual outages.
+    pub fn crashes(&self) -> bool {
+        self.cuts + self.spoils + self.kills > 0 || !self.kill_at.is_empty()
+    }
+
     /// Whether this is a run with an end, or a shop that stays open.
     pub fn is_measured(&self) -> bool {
         self.payments.is_some()
@@ -87,7 +114,9 @@ impl Args {
             no_readers: true,
             calm: true,
             cuts: 0,
+            spoils: 0,
             kills: 0,
+            kill_at: Vec::new(),
         }
     }
 }

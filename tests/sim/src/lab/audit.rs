@@ -16,6 +16,7 @@ use store_actors::domain::{
 use tokio::time::{Instant, sleep};
 
 use super::{
+    guard_log::{self, GuardLog},
     report::{Acquirer, HeadOffice, Payments, Report, Told},
     shop::{Shop, ShopFailed},
     till::{Till, TillFailed, state},
@@ -35,6 +36,9 @@ pub async fn compare(shop: &Shop, report: &mut Report) -> Result<(), ShopFailed>
     report.told = against_tills(shop, &payments, &mut wrong);
     report.acquirer = against_ledger(shop, &payments, &mut wrong);
     report.head_office = against_head_office(shop, &mut wrong).await.map_err(told)?;
+    let guard = guard_log::read(&shop.journal.join("guard"))?;
+    against_guard_log(&guard, &report.head_office, &mut wrong);
+    report.guard_log = guard;
     shop.note_violations().await;
     report.invariants.violations =
         shop.violations().await + u64::try_from(wrong.len()).unwrap_or(u64::MAX);
@@ -167,6 +171,23 @@ fn against_tills(shop: &Shop, payments: &BTreeMap<String, Value>, wrong: &mut Ve
 
 fn is_end(state: &str) -> bool {
     State::parse(state).is_some_and(State::is_final)
+}
+
+/// JRN-2: what was acknowledged first lies there unbroken, up to the last record that the head
+/// office has.
+fn against_guard_log(guard: &GuardLog, office: &HeadOffice, wrong: &mut Vec<String>) {
+    if guard.broken > 0 {
+        wrong.push(format!(
+            "JRN-2: the guard log is broken {} times",
+            guard.broken
+        ));
+    }
+    if guard.last_seq < office.records {
+        let (ends, held) = (guard.last_seq, office.records);
+        wrong.push(format!(
+            "JRN-1: the guard log ends at {ends}, the head office has {held}"
+        ));
+    }
 }
 
 /// PAY-1, order by order, in both directions.

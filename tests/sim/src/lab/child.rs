@@ -1,10 +1,10 @@
 //! A program of the product run as a child, so that it can be killed as a power cut would.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -16,6 +16,9 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
+
+/// The variable that sets a program's crash points.
+const POINTS: &str = "FAILPOINTS";
 
 /// How long a program may take to end in order.
 const END_TIMEOUT: Duration = Duration::from_secs(15);
@@ -29,6 +32,8 @@ pub struct Program {
     environment: Vec<(&'static str, PathBuf)>,
     log: PathBuf,
     child: Option<Child>,
+    /// Started to die; where its log then ended.
+    armed: Option<u64>,
 }
 
 impl Program {
@@ -54,6 +59,7 @@ impl Program {
             environment: Vec::new(),
             log,
             child: None,
+            armed: None,
         })
     }
 
@@ -64,12 +70,27 @@ impl Program {
     }
 
     pub fn start(&mut self) -> io::Result<()> {
+        self.spawn(None)
+    }
+
+    /// Starts it with crash points set; from then on it is expected to die.
+    pub fn start_armed(&mut self, points: &str) -> io::Result<()> {
+        self.spawn(Some(points))
+    }
+
+    fn spawn(&mut self, points: Option<&str>) -> io::Result<()> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&self.log)?;
+        self.armed = match points {
+            Some(_) => Some(log.metadata()?.len()),
+            None => None,
+        };
         let child = Command::new(&self.path)
             .args(&self.arguments)
+            .env_remove(POINTS)
+            .envs(points.map(|points| (POINTS, points)))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -103,8 +124,26 @@ impl Program {
         }
     }
 
+    /// How it ended and what it had logged, once it has, if it was started to die.
+    pub fn ended(&mut self) -> io::Result<Option<(ExitStatus, String)>> {
+        let (Some(child), Some(logged)) = (&mut self.child, self.armed) else {
+            return Ok(None);
+        };
+        let Some(status) = child.try_wait()? else {
+            return Ok(None);
+        };
+        let log = fs::read(&self.log)?;
+        let since = log.get(usize::try_from(logged).unwrap_or(0)..);
+        let said = String::from_utf8_lossy(since.unwrap_or_default()).into_owned();
+        self.child = None;
+        Ok(Some((status, said)))
+    }
+
     /// An error if it should run and does not.
     pub fn check(&mut self) -> io::Result<()> {
+        if self.armed.is_some() {
+            return Ok(());
+        }
         let Some(child) = &mut self.child else {
             return Ok(());
         };
@@ -120,7 +159,7 @@ impl Program {
 
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines
             .get(lines.len().saturating_sub(20)..)

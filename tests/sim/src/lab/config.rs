@@ -15,6 +15,7 @@ pub struct World {
     pub broker: SocketAddr,
     pub database: Option<String>,
     pub speed: u32,
+    pub guard_retention_days: u32,
 }
 
 /// The store's, and where it is.
@@ -26,6 +27,7 @@ pub fn controller(world: &World, counters: &[LabCounter]) -> io::Result<PathBuf>
         acquirer,
         broker,
         speed,
+        guard_retention_days,
         ..
     } = world;
     let key = folder.join("sandbox.key");
@@ -42,6 +44,8 @@ listen = "{listen}"
 [journal]
 dir = "{journal}"
 min_free_mib = 64
+guard_retention_days = {guard_retention_days}
+guard_segment_mib = 1
 
 [uplink]
 enabled = true

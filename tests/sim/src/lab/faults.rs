@@ -8,7 +8,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{args::Args, random::Random, shop::Shop};
+use super::{
+    args::Args,
+    crashes::{self, Point, Victim},
+    random::Random,
+    shop::Shop,
+    spoil::Spoil,
+};
 use crate::{
     acquirer::{Connection, Delivery, Operation, Rule, Then, Verdict},
     device::Faults,
@@ -160,6 +166,21 @@ pub enum Outage {
     Acquirer,
     ControllerKilled,
     PowerCut,
+    /// A power cut of a disk that comes back so.
+    Spoiled(Spoil),
+    /// At a point, after so many passes.
+    Killed(Point, u64),
+}
+
+impl Outage {
+    /// Whether the controller must open its journal again after it.
+    pub fn is_crash(self) -> bool {
+        match self {
+            Self::ControllerKilled | Self::PowerCut | Self::Spoiled(_) => true,
+            Self::Killed(point, _) => point.victim == Victim::Controller,
+            Self::Broker | Self::HeadOfficeKilled | Self::Acquirer => false,
+        }
+    }
 }
 
 /// At which share of the payments, in percent, what happens.
@@ -172,22 +193,33 @@ const PLAN: [(u32, Outage); 4] = [
 
 /// After how many of the `payments` what happens.
 pub fn plan(payments: u32, args: &Args) -> Vec<(u32, Outage)> {
-    let crashes = args.cuts + args.kills;
-    if crashes == 0 {
+    if !args.crashes() {
         let after = |(share, outage)| (payments * share / 100, outage);
         return PLAN.map(after).to_vec();
     }
-    let crash = |n| {
-        // the rarer kind is spread among the other
-        let is_cut = n * args.cuts / crashes != (n + 1) * args.cuts / crashes;
-        let outage = if is_cut {
-            Outage::PowerCut
-        } else {
-            Outage::ControllerKilled
-        };
-        (payments / (crashes + 1) * (n + 1), outage)
-    };
-    (0..crashes).map(crash).collect()
+    let mut random = Random::new(args.seed, 1_002);
+    let points: Vec<Outage> = args
+        .points()
+        .map(|point| Outage::Killed(point, point.passes(&mut random)))
+        .collect();
+    let cuts = vec![Outage::PowerCut; usize::try_from(args.cuts).unwrap_or(0)];
+    let kills = vec![Outage::ControllerKilled; usize::try_from(args.kills).unwrap_or(0)];
+    // each kind is spread over the whole run
+    let mut crashes: Vec<(usize, Outage)> = Vec::new();
+    let spoils = Spoil::ALL.into_iter().cycle().map(Outage::Spoiled);
+    let spoils: Vec<Outage> = spoils
+        .take(usize::try_from(args.spoils).unwrap_or(0))
+        .collect();
+    for kind in [points, cuts, spoils, kills] {
+        let count = kind.len().max(1);
+        let placed = kind.into_iter().enumerate();
+        crashes.extend(placed.map(|(n, outage)| ((2 * n + 1) * 1_000_000 / count, outage)));
+    }
+    crashes.sort_by_key(|(place, _)| *place);
+    let count = u32::try_from(crashes.len()).unwrap_or(u32::MAX);
+    let after = |n: u32| payments / count.saturating_add(1) * n;
+    let outages = crashes.into_iter().map(|(_, outage)| outage);
+    (1..).map(after).zip(outages).collect()
 }
 
 /// Makes one outage happen and ends it.
@@ -220,12 +252,22 @@ pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
             controller.kill().await?;
             controller.start()?;
         }
-        Outage::PowerCut => cut_power(shop).await?,
+        Outage::PowerCut => cut_power(shop, None).await?,
+        Outage::Spoiled(spoil) => cut_power(shop, Some(spoil)).await?,
+        Outage::Killed(point, passes) => {
+            shop.say(format_args!(
+                "{} shall die at {}",
+                point.victim.name(),
+                point.name
+            ));
+            shop.note_violations().await;
+            crashes::kill_at(shop, point, passes).await?;
+        }
     }
     Ok(())
 }
 
-async fn cut_power(shop: &Shop) -> std::io::Result<()> {
+async fn cut_power(shop: &Shop, spoil: Option<Spoil>) -> std::io::Result<()> {
     let Some(disk) = &shop.disk else {
         return Ok(());
     };
@@ -234,5 +276,12 @@ async fn cut_power(shop: &Shop) -> std::io::Result<()> {
     disk.cut()?;
     controller.kill().await?;
     disk.restore().await?;
+    if let Some(spoil) = spoil {
+        shop.say(format_args!(
+            "the disk comes back spoiled: {}",
+            spoil.name()
+        ));
+        spoil.on(&shop.journal)?;
+    }
     controller.start()
 }

@@ -15,8 +15,6 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-const IMAGE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-
 /// Shut down without writing the file system's journal (EXT4_GOING_FLAGS_NOLOGFLUSH).
 const NO_LOG_FLUSH: u32 = 2;
 
@@ -34,9 +32,9 @@ pub struct Disk {
 
 impl Disk {
     /// Needs root, loop devices and mkfs.ext4; the error says which is missing.
-    pub fn make(folder: &Path) -> io::Result<Self> {
+    pub fn make(folder: &Path, bytes: u64) -> io::Result<Self> {
         let (image, place) = (folder.join("disk.img"), folder.join("disk"));
-        File::create(&image)?.set_len(IMAGE_BYTES)?;
+        File::create(&image)?.set_len(bytes)?;
         fs::create_dir_all(&place)?;
         run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), &image])?;
         let device = run("losetup", &["--find".as_ref(), "--show".as_ref(), &image])?;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::{faults::Outage, guard_log::GuardLog, opening::Openings};
+
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     pub seed: u64,
     pub counters: u8,
-    /// Power cuts and kills of the controller that were ordered.
-    pub crashes: u32,
+    pub crashes: Crashes,
+    pub guard_log: GuardLog,
     pub payments: Payments,
     pub told: Told,
     pub acquirer: Acquirer,
@@ -19,6 +21,41 @@ pub struct Report {
     /// Milliseconds from the till's question to the known outcome, per tender.
     pub timing_ms: BTreeMap<&'static str, Timing>,
     pub wall_clock_s: f64,
+}
+
+/// What was made to die, and how it came back.
+#[derive(Debug, Default, Serialize)]
+pub struct Crashes {
+    pub power_cuts: usize,
+    pub kills: usize,
+    /// Power cuts after which the disk came back spoiled, by how.
+    pub spoils: BTreeMap<&'static str, usize>,
+    /// Each point where a program was killed, and how many passes it had lived through each time.
+    pub points: BTreeMap<&'static str, Vec<u64>>,
+    pub openings: Openings,
+    /// Crashes that could not be made, and programs that did not come back.
+    pub failed: Vec<String>,
+}
+
+impl Crashes {
+    pub fn made(&mut self, outage: Outage) {
+        match outage {
+            Outage::PowerCut => self.power_cuts += 1,
+            Outage::ControllerKilled => self.kills += 1,
+            Outage::Spoiled(spoil) => *self.spoils.entry(spoil.name()).or_default() += 1,
+            Outage::Killed(point, passes) => {
+                self.points.entry(point.name).or_default().push(passes);
+            }
+            Outage::Broker | Outage::HeadOfficeKilled | Outage::Acquirer => {}
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.power_cuts
+            + self.kills
+            + self.spoils.values().sum::<usize>()
+            + self.points.values().map(Vec::len).sum::<usize>()
+    }
 }
 
 /// What the store's API told a till, against the journal at the end.
@@ -95,6 +132,9 @@ impl Report {
             acquirer,
             head_office,
             invariants,
+            told,
+            crashes,
+            guard_log,
             ..
         } = self;
         payments.unknown == 0
@@ -102,6 +142,10 @@ impl Report {
             && head_office.missing == 0
             && head_office.duplicated == 0
             && invariants.violations == 0
+            && told.lost == 0
+            && told.taken_back == 0
+            && crashes.failed.is_empty()
+            && guard_log.broken == 0
     }
 }
 

@@ -20,8 +20,8 @@ use tokio::{
 };
 
 use super::{
-    args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter, faults,
-    power::Disk, till::Till,
+    args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter, crashes::Victim,
+    faults, power::Disk, till::Till,
 };
 use crate::{
     acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle},
@@ -30,6 +30,8 @@ use crate::{
 
 /// How long a program may take to answer after its start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Of the disk whose power is cut; the image is sparse.
+const DISK_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 #[derive(Debug, Error)]
 pub enum ShopFailed {
@@ -59,6 +61,7 @@ pub struct Shop {
     pub head_office: Mutex<Program>,
     pub listen: SocketAddr,
     pub head_office_listen: SocketAddr,
+    pub journal: PathBuf,
     pub began: Instant,
     violations: Mutex<u64>,
     restarts: Mutex<u64>,
@@ -69,6 +72,22 @@ pub struct Shop {
 
 impl Shop {
     pub async fn open(args: &Args, folder: &Path) -> Result<Self, ShopFailed> {
+        let disk = match args.needs_disk() {
+            false => None,
+            true => Some(Disk::make(folder, DISK_BYTES).map_err(ShopFailed::Disk)?),
+        };
+        if let Some(disk) = &disk {
+            disk.prove().await.map_err(ShopFailed::Disk)?;
+        }
+        Self::open_on(args, folder, disk).await
+    }
+
+    /// As `open`, with the journal on a disk of the caller's.
+    pub async fn open_on(
+        args: &Args,
+        folder: &Path,
+        disk: Option<Disk>,
+    ) -> Result<Self, ShopFailed> {
         let devices = folder.join("devices");
         std::fs::create_dir_all(&devices)?;
         let began = Instant::now();
@@ -81,13 +100,6 @@ impl Shop {
                 .as_ref()
                 .and_then(|pcscd| pcscd.slots().get(at).cloned())
         };
-        let disk = match args.cuts {
-            0 => None,
-            _ => Some(Disk::make(folder).map_err(ShopFailed::Disk)?),
-        };
-        if let Some(disk) = &disk {
-            disk.prove().await.map_err(ShopFailed::Disk)?;
-        }
         let counters: Vec<LabCounter> = (0..usize::from(args.counters))
             .map(|at| LabCounter::new(at + 1, &devices, slots(at)))
             .collect::<Result<_, _>>()?;
@@ -122,6 +134,8 @@ impl Shop {
             broker: broker_cable.address(),
             database: args.database.clone(),
             speed: args.speed,
+            // every segment ends and goes while the run lasts
+            guard_retention_days: if args.kill_at.is_empty() { 7 } else { 0 },
         };
         let controller_config = config::controller(&world, &counters)?;
         let head_office_config = config::head_office(&world)?;
@@ -151,6 +165,7 @@ impl Shop {
             head_office: Mutex::new(head_office),
             listen,
             head_office_listen,
+            journal: world.journal,
             began,
             violations: Mutex::new(0),
             restarts: Mutex::new(0),
@@ -159,6 +174,13 @@ impl Shop {
         };
         shop.ready().await?;
         Ok(shop)
+    }
+
+    pub fn program(&self, victim: Victim) -> &Mutex<Program> {
+        match victim {
+            Victim::Controller => &self.controller,
+            Victim::HeadOffice => &self.head_office,
+        }
     }
 
     /// Waits until every counter can take a code, and a card where it has a reader.
@@ -259,7 +281,7 @@ impl Shop {
 }
 
 /// The sum of all samples whose name ends so.
-fn sum_of(metrics: &str, name: &str) -> u64 {
+pub(super) fn sum_of(metrics: &str, name: &str) -> u64 {
     let of = |line: &str| -> Option<f64> {
         let (sample, value) = line.rsplit_once(' ')?;
         let found = sample.split('{').next()?.ends_with(name);

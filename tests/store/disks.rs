@@ -112,6 +112,21 @@ impl SmallDisk {
         id
     }
 
+    /// The customer shows the code until it is taken: a scanner is armed a moment after a payment
+    /// is seen to collect.
+    async fn shows_code(&self, id: &str, counter: usize) {
+        let again = Duration::from_secs(1);
+        let is_taken = |payment: &Value| state(payment) != "collecting";
+        loop {
+            let scanner = &self.shop.counters[counter].scanner;
+            scanner.scan(ALIPAY).await.unwrap();
+            let seen = self.shop.till.until(id, again, is_taken).await.unwrap();
+            if is_taken(&seen) {
+                return;
+            }
+        }
+    }
+
     async fn reaches(&self, id: &str, wanted: &str) -> Value {
         let reached = self
             .shop
@@ -187,13 +202,13 @@ async fn before_the_disk_is_full_no_payment_begins_and_everyone_is_told_and_with
     small.metric("store_journal_stopped", 0).await;
     small.is_refused("too-late", "disk-nearly-full").await;
     // what was begun still ends
-    small.shop.counters[0].scanner.scan(ALIPAY).await.unwrap();
+    small.shows_code(&begun, 0).await;
     small.reaches(&begun, "approved").await;
     small.make_room();
     small.metric("store_disk_nearly_full", 0).await;
     small.stand_says(1, "请输入金额").await;
-    small.begin("again", "02").await;
-    small.shop.counters[1].scanner.scan(ALIPAY).await.unwrap();
+    let again = small.begin("again", "02").await;
+    small.shows_code(&again, 1).await;
     small.nothing_is_lost().await;
     small.close().await;
 }
@@ -224,8 +239,8 @@ async fn on_a_disk_that_is_full_to_the_last_byte_the_journal_stops_and_nothing_t
     controller.start().unwrap();
     drop(controller);
     small.shop.answers().await.unwrap();
-    small.begin("again", "02").await;
-    small.shop.counters[1].scanner.scan(ALIPAY).await.unwrap();
+    let again = small.begin("again", "02").await;
+    small.shows_code(&again, 1).await;
     small.nothing_is_lost().await;
     small.close().await;
 }
@@ -256,8 +271,8 @@ async fn a_disk_that_fails_stops_the_taking_of_money_visibly_and_for_ever() {
     small.shop.answers().await.unwrap();
     small.reaches(&paid, "approved").await;
     small.metric("store_journal_stopped", 0).await;
-    small.begin("again", "02").await;
-    small.shop.counters[1].scanner.scan(ALIPAY).await.unwrap();
+    let again = small.begin("again", "02").await;
+    small.shows_code(&again, 1).await;
     small.nothing_is_lost().await;
     small.close().await;
 }
@@ -281,8 +296,8 @@ async fn a_store_that_hangs_behind_the_guard_log_stops_the_taking_of_money() {
     controller.start().unwrap();
     drop(controller);
     small.shop.answers().await.unwrap();
-    small.begin("again", "02").await;
-    small.shop.counters[1].scanner.scan(ALIPAY).await.unwrap();
+    let again = small.begin("again", "02").await;
+    small.shows_code(&again, 1).await;
     small.nothing_is_lost().await;
     small.close().await;
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The most counters of one store.
-const COUNTERS_MAX: usize = 64;
+const COUNTERS_MAX: usize = 1_000;
 
 const DATA_BITS: [DataBits; 4] = [
     DataBits::Five,

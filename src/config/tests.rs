@@ -251,7 +251,7 @@ fn readers_and_counts_are_checked() {
     );
     assert_eq!(
         faults("counter = []"),
-        "store.toml:1: counter: there are 0; allowed: 1 to 64"
+        "store.toml:1: counter: there are 0; allowed: 1 to 1000"
     );
     assert_eq!(
         faults("[acquirers]"),

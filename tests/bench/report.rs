@@ -21,7 +21,13 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn new(name: impl Into<String>, value: f64, unit: &str, peer: &str, peer_value: f64) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        value: f64,
+        unit: &str,
+        peer: &str,
+        peer_value: f64,
+    ) -> Self {
         Self {
             name: name.into(),
             value,

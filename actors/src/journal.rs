@@ -92,6 +92,8 @@ pub struct Journal {
     waiting: VecDeque<Waiting>,
     waiting_bodies: usize,
     is_writing: bool,
+    /// A group is gathered as soon as the mailbox is empty.
+    is_gathering: bool,
     missteps: u32,
     stopped: Option<String>,
     /// How the disk did at the last look.
@@ -125,6 +127,7 @@ impl Journal {
             waiting,
             waiting_bodies: 0,
             is_writing: false,
+            is_gathering: false,
             missteps: 0,
             stopped: None,
             shown: None,
@@ -145,9 +148,24 @@ impl Journal {
             return Err(JournalFailed::Busy);
         }
         let (answer, answered) = oneshot::channel();
-        self.waiting_bodies += bodies.len();
-        self.waiting.push_back(Waiting { bodies, answer });
+        let waiting = Waiting::new(bodies, answer)?;
+        self.waiting_bodies += waiting.bodies.len();
+        self.waiting.push_back(waiting);
         Ok(answered)
+    }
+
+    /// Once the mailbox is empty: whoever was answered together and goes on together shares the
+    /// next group, instead of one writing alone while the others wait.
+    fn gather_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.is_writing || self.is_gathering {
+            return;
+        }
+        self.is_gathering = true;
+        let soon = std::future::ready(()).into_actor(self);
+        ctx.spawn(soon.map(|(), journal, ctx| {
+            journal.is_gathering = false;
+            journal.write_next(ctx);
+        }));
     }
 
     fn write_next(&mut self, ctx: &mut Context<Self>) {
@@ -310,7 +328,7 @@ impl Handler<Append> for Journal {
 
     fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Self::Result {
         let taken = self.take(append.bodies);
-        self.write_next(ctx);
+        self.gather_soon(ctx);
         Box::pin(async move {
             match timeout(ANSWER_WITHIN, taken?).await {
                 Ok(Ok(answer)) => answer,

@@ -16,8 +16,10 @@ mod directory;
 mod failed;
 mod guard;
 mod open;
+mod packed;
 mod pending;
 mod plan;
+mod priority;
 mod read;
 mod reader;
 mod recovery;
@@ -146,7 +148,7 @@ impl Journal {
 
         let shared = Arc::new(opened.shared);
         let (sender, jobs) = mpsc::sync_channel(JOBS_MAX);
-        let (applying, groups) = mpsc::sync_channel(applier::GROUPS_MAX);
+        let (applying, groups) = mpsc::channel();
         let writer = Writer {
             shared: shared.clone(),
             guard,

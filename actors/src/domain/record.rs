@@ -148,6 +148,15 @@ pub enum Body {
 }
 
 impl Body {
+    /// The text that is stored and hashed.
+    pub(crate) fn to_text(&self) -> Result<String, RecordRefused> {
+        let text = serde_json::to_string(self).map_err(RecordRefused::Body)?;
+        match text.len() {
+            0..=BODY_BYTES_MAX => Ok(text),
+            _ => Err(RecordRefused::TooLong),
+        }
+    }
+
     /// The last part of the CloudEvents type.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -200,10 +209,11 @@ pub struct Tip {
 impl Tip {
     /// Makes the next record and moves on to it.
     pub fn append(&mut self, at: Timestamp, body: &Body) -> Result<Record, RecordRefused> {
-        let body = serde_json::to_string(body).map_err(RecordRefused::Body)?;
-        if body.len() > BODY_BYTES_MAX {
-            return Err(RecordRefused::TooLong);
-        }
+        Ok(self.append_text(at, body.to_text()?))
+    }
+
+    /// As `append`, with what `Body::to_text` gave.
+    pub(crate) fn append_text(&mut self, at: Timestamp, body: String) -> Record {
         let record = Record {
             seq: self.seq + 1,
             at,
@@ -214,7 +224,7 @@ impl Tip {
             seq: record.seq,
             hash: record.hash(),
         };
-        Ok(record)
+        record
     }
 }
 
@@ -231,7 +241,11 @@ impl Record {
     }
 
     pub fn encoded_len(&self) -> usize {
-        HEAD_BYTES + self.body.len() + CRC_BYTES
+        Self::encoded_len_of(&self.body)
+    }
+
+    pub(crate) fn encoded_len_of(body: &str) -> usize {
+        HEAD_BYTES + body.len() + CRC_BYTES
     }
 
     /// Appends the record's bytes to `out`.

@@ -20,10 +20,33 @@ pub(super) type Reply = Result<Appended, JournalFailed>;
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub bodies: Vec<Body>,
+    /// What of the bodies is stored: made while the group before is being written.
+    texts: Vec<String>,
     pub answer: oneshot::Sender<Reply>,
 }
 
 impl Waiting {
+    /// Errors: `Refused` if a body can't be a record.
+    pub(super) fn new(
+        bodies: Vec<Body>,
+        answer: oneshot::Sender<Reply>,
+    ) -> Result<Self, JournalFailed> {
+        let texts: Result<_, RecordRefused> = bodies.iter().map(Body::to_text).collect();
+        let texts = texts.map_err(|refused| JournalFailed::Refused(refused.to_string()))?;
+        Ok(Self {
+            bodies,
+            texts,
+            answer,
+        })
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.texts
+            .iter()
+            .map(|text| Record::encoded_len_of(text))
+            .sum()
+    }
+
     pub(super) fn answer(self, reply: Reply) {
         // nobody waiting any more is no error
         let _ = self.answer.send(reply);
@@ -53,8 +76,8 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Takes from the front of `waiting` what fits into one group. What can't be a record is
-    /// answered here and now.
+    /// Takes from the front of `waiting` what fits into one group. What fits into none is answered
+    /// here and now.
     pub(super) fn gather(
         waiting: &mut VecDeque<Waiting>,
         tip: Tip,
@@ -68,37 +91,32 @@ impl Group {
         };
         let mut records = Vec::new();
         while let Some(next) = waiting.pop_front() {
-            let (made, tip) = match make(&next.bodies, group.tip, now) {
-                Ok(made) => made,
-                Err(refused) => {
-                    next.answer(Err(JournalFailed::Refused(refused.to_string())));
-                    continue;
-                }
-            };
-            let bytes = made.iter().map(Record::encoded_len).sum::<usize>();
-            if made.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
-                let refused = format!("{} records of {bytes} bytes in one append", made.len());
+            let (len, bytes) = (next.bodies.len(), next.encoded_len());
+            if len > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+                let refused = format!("{len} records of {bytes} bytes in one append");
                 next.answer(Err(JournalFailed::Refused(refused)));
                 continue;
             }
-            let is_full = group.records + made.len() > GROUP_RECORDS_MAX
-                || group.bytes + bytes > GROUP_BYTES_MAX;
+            let is_full =
+                group.records + len > GROUP_RECORDS_MAX || group.bytes + bytes > GROUP_BYTES_MAX;
             if is_full {
                 waiting.push_front(next);
                 break;
             }
+            let first_seq = group.tip.seq + 1;
+            for text in &next.texts {
+                records.push(group.tip.append_text(now, text.clone()));
+            }
             let appended = Appended {
-                first_seq: group.tip.seq + 1,
-                last_seq: tip.seq,
+                first_seq,
+                last_seq: group.tip.seq,
             };
             group.placed.push(Placed {
                 waiting: next,
                 appended,
             });
-            group.tip = tip;
             group.bytes += bytes;
-            group.records += made.len();
-            records.extend(made);
+            group.records += len;
         }
         (group, records)
     }
@@ -127,16 +145,4 @@ impl Group {
             (opening, others)
         }
     }
-}
-
-fn make(
-    bodies: &[Body],
-    mut tip: Tip,
-    now: Timestamp,
-) -> Result<(Vec<Record>, Tip), RecordRefused> {
-    let records = bodies
-        .iter()
-        .map(|body| tip.append(now, body))
-        .collect::<Result<_, _>>()?;
-    Ok((records, tip))
 }

@@ -19,6 +19,7 @@ use super::{
     guard,
     pending::Item,
     plan::Plan,
+    priority::behind_all_others,
     shared::Shared,
     store::{Changes, Head},
     writer::guarded,
@@ -27,8 +28,13 @@ use crate::{adapters::clock::SystemClock, crash};
 
 pub(super) type Chunk = Vec<Arc<Item>>;
 
-/// Groups that may wait for the store: at most 8 MiB.
-pub(super) const GROUPS_MAX: usize = 64;
+/// One transaction takes at most so much of what waits, far below a segment of sled's. The more it
+/// takes, the more of a payment's states are one write.
+pub(super) const CHUNK_RECORDS_MAX: usize = 4 * GROUP_RECORDS_MAX;
+pub(super) const CHUNK_BYTES_MAX: usize = 4 * GROUP_BYTES_MAX;
+
+/// What comes within so short a time is one transaction, and a payment that moved twice one value.
+const GATHER_INTERVAL: Duration = Duration::from_millis(20);
 
 const SYNC_INTERVAL: Duration = Duration::from_millis(500);
 const SYNC_BYTES: usize = 1024 * 1024;
@@ -60,6 +66,7 @@ pub(super) struct Applier {
 impl Applier {
     /// Until the writer has ended; then everything is on stable storage.
     pub(super) fn run(mut self) {
+        behind_all_others();
         let shared = Arc::clone(&self.shared);
         let mut held = None;
         loop {
@@ -105,9 +112,13 @@ impl Applier {
         let size =
             |group: &Chunk| -> usize { group.iter().map(|item| item.record.encoded_len()).sum() };
         let (mut bytes, mut chunk) = (size(&first), first);
-        while let Ok(group) = self.groups.try_recv() {
+        let until = Instant::now() + GATHER_INTERVAL;
+        while let Ok(group) = self
+            .groups
+            .recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
             bytes += size(&group);
-            if chunk.len() + group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+            if chunk.len() + group.len() > CHUNK_RECORDS_MAX || bytes > CHUNK_BYTES_MAX {
                 *held = Some(group);
                 break;
             }
@@ -120,7 +131,7 @@ impl Applier {
         let applied = self.apply_to_store(chunk);
         let head = applied.map_err(|cause| self.fail(&cause))?;
         self.shared.advance(|progress| progress.applied = head);
-        self.shared.pending().retire(head.tip.seq);
+        while self.shared.pending().retire(head.tip.seq) {}
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::{
     failed::{OpenFailed, StoreFailed},
     recovery::{GuardEnd, GuardLog, Recovery},
     shared::Shared,
-    store::{Changes, FORMAT, Head, Store},
+    store::{Changes, FORMAT, FORMAT_UNPACKED, Head, Store},
 };
 use crate::crash;
 
@@ -193,6 +193,14 @@ fn settle_format(
     };
     match store.format().map_err(damaged)? {
         Some(FORMAT) => {}
+        Some(FORMAT_UNPACKED) => {
+            let mut changes = Changes::default();
+            changes.meta.insert("format", &FORMAT.to_be_bytes());
+            store
+                .apply(&changes)
+                .and_then(|()| store.sync())
+                .map_err(damaged)?;
+        }
         Some(found) => {
             let dir = dir.root().to_owned();
             return Err(OpenFailed::AnotherFormat {

@@ -16,6 +16,8 @@ use store_actors::domain::{
 
 use super::plan::lookup_keys;
 
+const RETIRED_AT_ONCE: usize = 16;
+
 /// A record, and the payment in it, read once.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -25,6 +27,8 @@ pub(super) struct Item {
     pub parking: Option<(u64, Option<String>)>,
     pub closed: Option<SignedCertificate>,
     pub offline_total: Option<OfflineTotal>,
+    /// Under which the payment is looked up.
+    keys: Vec<Vec<u8>>,
 }
 
 impl Item {
@@ -44,12 +48,14 @@ impl Item {
                 tracing::error!(seq = record.seq, %cause, "a record holds no known fact");
             }
         }
+        let keys = payment.as_deref().map(lookup_keys).unwrap_or_default();
         Self {
             record,
             payment,
             parking,
             closed,
             offline_total,
+            keys,
         }
     }
 }
@@ -57,6 +63,8 @@ impl Item {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     items: VecDeque<Arc<Item>>,
+    /// Of the items' records, as encoded.
+    bytes: usize,
     payments: HashMap<PaymentId, (u64, Arc<Payment>)>,
     keys: HashMap<Vec<u8>, (u64, PaymentId)>,
 }
@@ -65,20 +73,26 @@ impl Pending {
     pub(super) fn absorb(&mut self, items: &[Arc<Item>]) {
         for item in items {
             self.items.push_back(Arc::clone(item));
+            self.bytes += item.record.encoded_len();
             let Some(payment) = &item.payment else {
                 continue;
             };
             let seq = item.record.seq;
             self.payments.insert(payment.id, (seq, Arc::clone(payment)));
-            for key in lookup_keys(payment) {
-                self.keys.insert(key, (seq, payment.id));
+            for key in &item.keys {
+                self.keys.insert(key.clone(), (seq, payment.id));
             }
         }
     }
 
-    /// The store has everything up to `through`.
-    pub(super) fn retire(&mut self, through: u64) {
-        while let Some(item) = self.items.pop_front_if(|item| item.record.seq <= through) {
+    /// The store has everything up to `through`. Lets go of a few items and tells whether there may
+    /// be more: nobody shall wait long for the lock.
+    pub(super) fn retire(&mut self, through: u64) -> bool {
+        for _ in 0..RETIRED_AT_ONCE {
+            let Some(item) = self.items.pop_front_if(|item| item.record.seq <= through) else {
+                return false;
+            };
+            self.bytes -= item.record.encoded_len();
             let Some(payment) = &item.payment else {
                 continue;
             };
@@ -89,12 +103,17 @@ impl Pending {
             {
                 self.payments.remove(&payment.id);
             }
-            for key in lookup_keys(payment) {
-                if self.keys.get(&key).is_some_and(|(seq, _)| *seq <= through) {
-                    self.keys.remove(&key);
+            for key in &item.keys {
+                if self.keys.get(key).is_some_and(|(seq, _)| *seq <= through) {
+                    self.keys.remove(key);
                 }
             }
         }
+        true
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn payment(&self, id: PaymentId) -> Option<Payment> {

@@ -17,12 +17,13 @@ use store_actors::domain::{
 
 use super::{
     failed::StoreFailed,
+    packed::pack,
     pending::Item,
     store::{Changes, Head, Store, encode_payment},
     totals::Difference,
 };
 
-/// One value in `records` is no larger, unless a single record is.
+/// One value in `records` is no larger before it is packed, unless a single record is.
 const VALUE_BYTES_MAX: usize = 32 * 1024;
 
 /// What a chunk does.
@@ -31,7 +32,7 @@ pub(super) struct Plan {
     pub changes: Changes,
     /// Where the store stands afterwards.
     pub head: Head,
-    /// Encoded records.
+    /// Of the values that the store gets.
     pub bytes: usize,
 }
 
@@ -46,7 +47,7 @@ impl Plan {
         let mut plan = Plan {
             changes: Changes::default(),
             head: *head,
-            bytes: chunk.iter().map(|item| item.record.encoded_len()).sum(),
+            bytes: 0,
         };
         if let Some(last) = chunk.last() {
             plan.head.tip = Tip {
@@ -54,7 +55,7 @@ impl Plan {
                 hash: last.record.hash(),
             };
         }
-        put_records(chunk, &mut plan.changes);
+        plan.bytes += put_records(chunk, &mut plan.changes);
         let mut totals = Difference::default();
         for (seq, payment) in latest_payments(chunk).into_values() {
             let old = store.payment(payment.id)?.map(|(_, old)| old);
@@ -91,6 +92,7 @@ impl Plan {
         let id = payment.id.to_bytes();
         let value = encode_payment(seq, payment)
             .map_err(|cause| StoreFailed::Damaged(format!("a payment is not one: {cause}")))?;
+        self.bytes += value.len();
         self.changes.payments.insert(&id, value);
         match (
             old.is_some_and(|old| !old.is_settled()),
@@ -164,21 +166,27 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, StoreFailed> {
         .map_err(|cause| StoreFailed::Damaged(format!("it can't be written: {cause}")))
 }
 
-fn put_records(chunk: &[Arc<Item>], changes: &mut Changes) {
+/// Tells how many bytes they take.
+fn put_records(chunk: &[Arc<Item>], changes: &mut Changes) -> usize {
+    let mut bytes = 0;
+    let mut put = |first_seq: u64, records: Vec<u8>| {
+        let packed = pack(records);
+        bytes += packed.len();
+        changes.records.insert(&first_seq.to_be_bytes(), packed);
+    };
     let mut value = Vec::new();
     let mut first_seq = chunk.first().map_or(0, |item| item.record.seq);
     for record in chunk.iter().map(|item| &item.record) {
         if !value.is_empty() && value.len() + record.encoded_len() > VALUE_BYTES_MAX {
-            changes
-                .records
-                .insert(&first_seq.to_be_bytes(), std::mem::take(&mut value));
+            put(first_seq, std::mem::take(&mut value));
             first_seq = record.seq;
         }
         record.encode(&mut value);
     }
     if !value.is_empty() {
-        changes.records.insert(&first_seq.to_be_bytes(), value);
+        put(first_seq, value);
     }
+    bytes
 }
 
 /// Each payment as the chunk leaves it.

@@ -10,12 +10,10 @@ use std::{
 };
 
 use serde::Serialize;
-use store_actors::{
-    domain::record::{Record, Tip},
-    ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX},
-};
+use store_actors::domain::record::{Record, Tip};
 
 use super::{
+    applier::{CHUNK_BYTES_MAX, CHUNK_RECORDS_MAX},
     directory::{Directory, disk, sync_dir},
     failed::{OpenFailed, StoreFailed},
     guard::{
@@ -265,7 +263,7 @@ impl Replay<'_> {
                 hash: record.hash(),
             };
             bytes += record.encoded_len();
-            if bytes > GROUP_BYTES_MAX || chunk.len() >= GROUP_RECORDS_MAX {
+            if bytes > CHUNK_BYTES_MAX || chunk.len() >= CHUNK_RECORDS_MAX {
                 bytes = record.encoded_len();
                 self.apply(&std::mem::take(&mut chunk))?;
             }

@@ -17,6 +17,14 @@ use super::{
 
 /// A store that lags for so long without coming on is given up.
 const APPLIED_WITHIN: Duration = Duration::from_secs(15);
+
+/// So many bytes of records may wait for the store, in memory: a burst is taken at the guard log's
+/// pace, and what lasts goes on at the store's.
+const LAG_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How often it is looked whether the store has caught up, at the least.
+const LAG_LOOK: Duration = Duration::from_millis(20);
+
 /// A reader waits no longer than this for what was acknowledged to become readable.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -117,6 +125,18 @@ impl Shared {
         match hangs {
             true => Err(self.stop("the store behind the guard log does not answer")),
             false => Ok(()),
+        }
+    }
+
+    /// Until the store is not too far behind, or everything has stopped.
+    pub(super) fn wait_lag(&self) {
+        while self.pending().bytes() > LAG_BYTES_MAX {
+            let progress = self.progress();
+            if progress.stopped.is_some() {
+                return;
+            }
+            // ends early when the store has come on
+            let _woken = self.advanced.wait_timeout(progress, LAG_LOOK);
         }
     }
 

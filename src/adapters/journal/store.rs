@@ -7,8 +7,8 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `records` | first sequence number, 8 bytes big-endian | records as encoded, one after the other |
-//! | `payments` | payment id, 16 bytes: by time of opening | 8 bytes sequence number, then the payment's JSON |
+//! | `records` | first sequence number, 8 bytes big-endian | records, see `packed` |
+//! | `payments` | payment id, 16 bytes: by time of opening | 8 bytes sequence number, then the payment's JSON, see `packed` |
 //! | `keys` | `k` + SHA-256 of an idempotency key; `r` + refund id; `t` + 16 bytes of SHA-256 of a reference + payment id | payment id |
 //! | `unsettled` | payment id | nothing |
 //! | `totals` | `day/currency/tender/state` | 8 bytes count, 8 bytes sum in minor units |
@@ -40,10 +40,13 @@ use store_actors::{
 use super::{
     directory::{Directory, disk, sync_dir},
     failed::{OpenFailed, StoreFailed},
+    packed::{pack, unpack},
 };
 use crate::crash;
 
-pub(super) const FORMAT: u32 = 1;
+/// 2: values may be packed. A store of format 1 becomes one of 2 when it is opened.
+pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT_UNPACKED: u32 = 1;
 
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -306,7 +309,7 @@ impl Store {
 
 pub(super) fn encode_payment(seq: u64, payment: &Payment) -> Result<Vec<u8>, serde_json::Error> {
     let mut value = seq.to_be_bytes().to_vec();
-    serde_json::to_writer(&mut value, payment)?;
+    value.extend(pack(serde_json::to_vec(payment)?));
     Ok(value)
 }
 
@@ -314,12 +317,14 @@ pub(super) fn decode_payment(value: &IVec) -> Result<(u64, Payment), StoreFailed
     let (seq, json) = value
         .split_first_chunk()
         .ok_or_else(|| StoreFailed::Damaged("a payment is torn".into()))?;
-    let payment = serde_json::from_slice(json)
+    let payment = serde_json::from_slice(&unpack(json)?)
         .map_err(|cause| StoreFailed::Damaged(format!("a payment is not one: {cause}")))?;
     Ok((u64::from_be_bytes(*seq), payment))
 }
 
-pub(super) fn decode_records(mut value: &[u8]) -> Result<Vec<Record>, StoreFailed> {
+pub(super) fn decode_records(value: &[u8]) -> Result<Vec<Record>, StoreFailed> {
+    let unpacked = unpack(value)?;
+    let mut value = unpacked.as_ref();
     let mut records = Vec::new();
     while !value.is_empty() {
         let (record, rest) = Record::decode(value)

@@ -33,8 +33,8 @@ pub(super) struct Writer {
     pub shared: Arc<Shared>,
     pub guard: Guard,
     pub jobs: mpsc::Receiver<Job>,
-    /// Full when the store lags too far behind: then the next group waits.
-    pub applier: mpsc::SyncSender<Chunk>,
+    /// Bounded by `Shared::wait_lag`.
+    pub applier: mpsc::Sender<Chunk>,
     pub min_free_bytes: u64,
 }
 
@@ -77,6 +77,7 @@ impl Writer {
         if self.applier.send(items).is_err() {
             self.shared.stop("the store's thread died");
         }
+        self.shared.wait_lag();
     }
 }
 

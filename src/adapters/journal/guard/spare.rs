@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::medium::{self, Medium};
-use crate::{adapters::journal::directory::sync_dir, crash};
+use crate::{
+    adapters::journal::{directory::sync_dir, priority::behind_all_others},
+    crash,
+};
 
 const SPARE: &str = "spare";
 const UNFINISHED: &str = "spare.unfinished";
@@ -36,7 +39,10 @@ impl Spare {
         let (dir, len) = (self.dir.clone(), self.len);
         let spawned = thread::Builder::new()
             .name("journal-spare".into())
-            .spawn(move || make(&dir, len));
+            .spawn(move || {
+                behind_all_others();
+                make(&dir, len)
+            });
         match spawned {
             Ok(making) => self.making = Some(making),
             // it will be made when it is needed

@@ -262,13 +262,13 @@ async fn a_journal_of_a_later_format_is_left_alone() {
     let journal = open(dir.path());
     append(&journal, &[event(1)]).await.unwrap();
     let mut changes = Changes::default();
-    changes.meta.insert("format", &2u32.to_be_bytes());
+    changes.meta.insert("format", &3u32.to_be_bytes());
     journal.shared.store.apply(&changes).unwrap();
     journal.close().await.unwrap();
     drop(journal);
     let refused = refusal(dir.path());
     assert!(
-        matches!(refused, OpenFailed::AnotherFormat { found: 2, .. }),
+        matches!(refused, OpenFailed::AnotherFormat { found: 3, .. }),
         "{refused}"
     );
 }

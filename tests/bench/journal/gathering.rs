@@ -1,0 +1,172 @@
+//! The peers: a thread that gathers what waits, commits it and answers.
+
+use std::{
+    fs::File,
+    io::Write,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{LazyLock, mpsc},
+};
+
+use rusqlite::Connection;
+use store_actors::{
+    domain::{
+        payment::Payment,
+        record::{Body, Tip},
+    },
+    ports::WallClock,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    measure::{Way, Written},
+    payments::{Lives, Noon},
+};
+
+const GROUP_MAX: usize = 256;
+
+/// Preallocated; at its end the raw append begins anew at the front, over what it wrote.
+const RAW_BYTES: u64 = 128 * 1024 * 1024;
+
+type Ticket<T> = (T, oneshot::Sender<()>);
+
+pub struct Gathering<T> {
+    tickets: mpsc::Sender<Ticket<T>>,
+    make: Box<dyn Fn(usize, usize) -> T>,
+}
+
+impl<T: Send + 'static> Gathering<T> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a peer has a thread of its own, as the journal has"
+    )]
+    fn new(
+        make: impl Fn(usize, usize) -> T + 'static,
+        mut commit: impl FnMut(&[Ticket<T>]) + Send + 'static,
+    ) -> Self {
+        let (tickets, waiting) = mpsc::channel::<Ticket<T>>();
+        std::thread::spawn(move || {
+            while let Ok(first) = waiting.recv() {
+                let mut group = vec![first];
+                group.extend(waiting.try_iter().take(GROUP_MAX - 1));
+                commit(&group);
+                for (_, answer) in group {
+                    answer.send(()).unwrap_or(());
+                }
+            }
+        });
+        Self {
+            tickets,
+            make: Box::new(make),
+        }
+    }
+}
+
+impl<T: Send + 'static> Way for Gathering<T> {
+    fn write(&self, writer: usize, n: usize) -> Written<'_> {
+        let (answer, answered) = oneshot::channel();
+        let record = (self.make)(writer, n);
+        self.tickets.send((record, answer)).unwrap();
+        Box::pin(async move { answered.await.unwrap() })
+    }
+}
+
+/// As many bytes as a payment's record has.
+fn bytes() -> impl Fn(usize, usize) -> Vec<u8> {
+    let len = Lives::new().record_bytes();
+    move |_, _| vec![b'x'; len]
+}
+
+/// The limit: what the group's bytes and one fdatasync take.
+pub fn raw(_: &Path) -> Gathering<Vec<u8>> {
+    static PREALLOCATED: LazyLock<File> = LazyLock::new(preallocated);
+    let file = &*PREALLOCATED;
+    let mut offset = 0;
+    let mut group_bytes = Vec::new();
+    Gathering::new(bytes(), move |group| {
+        group_bytes.clear();
+        group
+            .iter()
+            .for_each(|(record, _)| group_bytes.extend(record));
+        if offset + group_bytes.len() as u64 > RAW_BYTES {
+            offset = 0;
+        }
+        file.write_all_at(&group_bytes, offset).unwrap();
+        file.sync_data().unwrap();
+        offset += group_bytes.len() as u64;
+    })
+}
+
+/// Made once: what it costs is not to be measured, nor to disturb what is.
+fn preallocated() -> File {
+    let mut file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let zeros = vec![0; 1024 * 1024];
+    for _ in 0..RAW_BYTES / zeros.len() as u64 {
+        file.write_all(&zeros).unwrap();
+    }
+    file.sync_all().unwrap();
+    file
+}
+
+fn database(dir: &Path) -> Connection {
+    let db = Connection::open(dir.join("sqlite")).unwrap();
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         CREATE TABLE records (seq INTEGER PRIMARY KEY, record BLOB NOT NULL);
+         CREATE TABLE payments (id BLOB PRIMARY KEY, key TEXT UNIQUE, reference TEXT,
+             payment TEXT NOT NULL) WITHOUT ROWID;
+         CREATE INDEX by_reference ON payments (reference);",
+    )
+    .unwrap();
+    db
+}
+
+const INSERT: &str = "INSERT INTO records (record) VALUES (?)";
+
+/// Records of which SQLite knows nothing but their order.
+pub fn sqlite_facts(dir: &Path) -> Gathering<Vec<u8>> {
+    let mut db = database(dir);
+    Gathering::new(bytes(), move |group| {
+        let transaction = db.transaction().unwrap();
+        {
+            let mut insert = transaction.prepare_cached(INSERT).unwrap();
+            for (record, _) in group {
+                insert.execute([record]).unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+    })
+}
+
+/// What our journal does: chained records, and the payment as it is now, found by id, key and
+/// reference.
+pub fn sqlite_payments(dir: &Path) -> Gathering<Box<Payment>> {
+    let mut db = database(dir);
+    let mut tip = Tip::default();
+    let lives = Lives::new();
+    let make = move |writer, n| lives.nth(writer, n);
+    Gathering::new(make, move |group: &[Ticket<Box<Payment>>]| {
+        let transaction = db.transaction().unwrap();
+        {
+            let mut insert = transaction.prepare_cached(INSERT).unwrap();
+            let upsert = "INSERT INTO payments VALUES (?, ?, ?, ?)
+                          ON CONFLICT (id) DO UPDATE SET payment = excluded.payment";
+            let mut upsert = transaction.prepare_cached(upsert).unwrap();
+            for (payment, _) in group {
+                let payment = payment.clone();
+                let text = serde_json::to_string(&payment).unwrap();
+                let key = payment.fingerprint.as_ref().map(|known| known.key.clone());
+                let (id, reference) = (payment.id.to_bytes(), payment.reference.clone());
+                let record = tip.append(Noon.now(), &Body::Payment { payment }).unwrap();
+                let mut bytes = Vec::with_capacity(record.encoded_len());
+                record.encode(&mut bytes);
+                insert.execute([bytes]).unwrap();
+                upsert
+                    .execute(rusqlite::params![id, key, reference, text])
+                    .unwrap();
+            }
+        }
+        transaction.commit().unwrap();
+    })
+}

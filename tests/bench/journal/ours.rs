@@ -1,0 +1,65 @@
+//! Our journal as the store uses it: through the actor and the port.
+
+use std::{path::Path, sync::Arc};
+
+use actix::{Actor, Addr};
+use store_actors::{
+    domain::record::Body,
+    journal::{Append, Journal as JournalActor, JournalDeps},
+    signal::Signals,
+};
+use store_controller::adapters::journal::{Journal, JournalConfig};
+
+use super::{
+    measure::{Way, Written},
+    payments::{Lives, Noon},
+};
+
+/// Of a record that is no payment, without its padding.
+const FACT_BYTES: usize = 57 + 52;
+
+pub struct Ours {
+    journal: Addr<JournalActor>,
+    lives: Lives,
+    payments: bool,
+    padding: String,
+}
+
+impl Ours {
+    pub fn new(dir: &Path, payments: bool) -> Self {
+        let disk = Arc::new(Journal::open(JournalConfig::new(dir)).unwrap());
+        let clock = Arc::new(Noon);
+        let deps = JournalDeps {
+            disk,
+            clock,
+            signals: Signals::default(),
+        };
+        let lives = Lives::new();
+        Self {
+            journal: JournalActor::new(deps).start(),
+            payments,
+            padding: "x".repeat(lives.record_bytes() - FACT_BYTES),
+            lives,
+        }
+    }
+
+    fn body(&self, writer: usize, n: usize) -> Body {
+        if self.payments {
+            let payment = self.lives.nth(writer, n);
+            return Body::Payment { payment };
+        }
+        Body::Device {
+            device: "01-scanner".into(),
+            event: self.padding.clone(),
+        }
+    }
+}
+
+impl Way for Ours {
+    fn write(&self, writer: usize, n: usize) -> Written<'_> {
+        let bodies = vec![self.body(writer, n)];
+        Box::pin(async move {
+            self.journal.send(Append { bodies }).await.unwrap().unwrap();
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! The small parts, by Criterion: what a record, a step of a payment, a message of a terminal, a
+//! scan, a card's data and a QR code cost in processor time. They are measured against their own
+//! last run, not beside a peer: none of them is what a customer waits for.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a bench that can't go on ends"
+)]
+
+#[path = "payments.rs"]
+#[allow(dead_code, reason = "shared with the other benches")]
+mod payments;
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use payments::{Lives, Noon, approved, opened, presented, times};
+use store_actors::{
+    domain::{
+        money::{Currency, Money},
+        payment::{Event, Payment, State},
+        record::{Body, Record, Tip},
+    },
+    ports::WallClock,
+    wire::{
+        emv::tlv,
+        emvqr::{MerchantQr, MerchantQrBuilder, mpm::Initiation},
+        frame::{Frame, Framer, Framing, Suffix},
+        nexo, scanner,
+    },
+};
+use store_controller::adapters::picture::{QrStyle, png, svg};
+
+/// A card's answer to the selection of its application: nested templates.
+const FCI: &str = "6F30840E325041592E5359532E4444463031A51EBF0C1B61194F08A000000333010101500A\
+                   50424F43204445424954870101";
+
+fn records(c: &mut Criterion) {
+    let payment = Lives::new().payment(1, 1, 3, Noon.now());
+    let body = Body::Payment { payment };
+    let record = Tip::default().append(Noon.now(), &body).unwrap();
+    let mut bytes = Vec::new();
+    record.encode(&mut bytes);
+    c.bench_function("record/make and chain", |b| {
+        b.iter(|| Tip::default().append(Noon.now(), black_box(&body)).unwrap());
+    });
+    c.bench_function("record/encode", |b| {
+        b.iter(|| {
+            let mut out = Vec::with_capacity(1_024);
+            black_box(&record).encode(&mut out);
+            out
+        });
+    });
+    c.bench_function("record/decode", |b| {
+        b.iter(|| Record::decode(black_box(&bytes)).unwrap().0);
+    });
+    c.bench_function("record/decode its payment", |b| {
+        b.iter(|| black_box(&record).decode_body().unwrap());
+    });
+}
+
+/// Opened, presented, submitted and approved: one whole life.
+fn lives(c: &mut Criterion) {
+    let times = times();
+    let opened = opened();
+    let step = |payment: &Payment, event| payment.on(event, &times).payment;
+    let whole = || {
+        let collecting = step(black_box(&opened), Event::Collect);
+        let submitted = step(&collecting, presented());
+        step(&submitted, approved(opened.id))
+    };
+    assert_eq!(whole().state, State::Approved);
+    c.bench_function("payment/a whole life", |b| b.iter(whole));
+}
+
+fn wire(c: &mut Criterion) {
+    let message = nexo::Message {
+        header: nexo::Header::new(
+            nexo::ServiceId::new("0CW7H3K2A1").unwrap(),
+            "store-0001-counter-01",
+            "terminal-01",
+        ),
+        body: nexo::Body::show_qr(&["12.50 CNY", "请扫码"], "https://qr.example/1234567890"),
+    };
+    let bytes = message.encode().unwrap();
+    let framer = Framer::new(Framing::NEXO_JSON, 64 * 1024);
+    let framed = framer.encode(&bytes).unwrap();
+    c.bench_function("nexo/encode", |b| {
+        b.iter(|| black_box(&message).encode().unwrap())
+    });
+    c.bench_function("nexo/frame and decode", |b| {
+        let mut framer = Framer::new(Framing::NEXO_JSON, 64 * 1024);
+        b.iter(|| match framer.feed(black_box(&framed)).pop() {
+            Some(Frame::Data(bytes)) => nexo::Message::decode(&bytes).unwrap(),
+            other => panic!("{other:?}"),
+        });
+    });
+
+    let scan = b"]Q3289431869362714645\r";
+    c.bench_function("scanner/frame and parse", |b| {
+        let framing = Framing::Terminator { suffix: Suffix::Cr };
+        let mut framer = Framer::new(framing, scanner::MAX_DATA_LEN);
+        b.iter(|| match framer.feed(black_box(scan)).pop() {
+            Some(Frame::Data(bytes)) => scanner::parse(&bytes).unwrap(),
+            other => panic!("{other:?}"),
+        });
+    });
+
+    let fci: Vec<u8> = (0..FCI.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&FCI[at..at + 2], 16).unwrap())
+        .collect();
+    let parsed = tlv::parse(&fci).unwrap();
+    c.bench_function("emv/parse", |b| {
+        b.iter(|| tlv::parse(black_box(&fci)).unwrap())
+    });
+    c.bench_function("emv/encode", |b| b.iter(|| tlv::encode(black_box(&parsed))));
+}
+
+fn qr(c: &mut Criterion) {
+    let build = || {
+        MerchantQrBuilder::new(
+            Initiation::Dynamic,
+            "5311",
+            156,
+            "CN",
+            "Demo store",
+            "Shanghai",
+        )
+        .account(2, "4000123456789012")
+        .amount(Money::from_minor_units(1_250, Currency::Cny).unwrap())
+        .build()
+        .unwrap()
+    };
+    let text = build().encode();
+    let style = QrStyle::default();
+    c.bench_function("qr/build", |b| b.iter(build));
+    c.bench_function("qr/parse", |b| {
+        b.iter(|| MerchantQr::parse(black_box(&text)).unwrap())
+    });
+    c.bench_function("qr/render svg", |b| {
+        b.iter(|| svg(black_box(&text), &style).unwrap())
+    });
+    c.bench_function("qr/render png", |b| {
+        b.iter(|| png(black_box(&text), &style).unwrap())
+    });
+}
+
+criterion_group!(parts, records, lives, wire, qr);
+criterion_main!(parts);

@@ -2,7 +2,8 @@
 //!
 //! It puts the last time-out on every question, keeps questions of background work from crowding
 //! out live ones, and judges whether the acquirer can be reached (`domain/link`), from a probe that
-//! does not wait for sales and from questions that got nowhere. It decides nothing: what an answer means is the payment's business.
+//! does not wait for sales and from questions that got nowhere. It decides nothing: what an answer
+//! means is the payment's business.
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@
 //! with `Last-Event-ID` gets every one after it. Signals say that there is something new; order and
 //! completeness come from the journal, which is read wherever a signal does not follow the last
 //! event directly. Devices, acquirers, the offline budget and the outbox have no place in the
-//! journal: their events carry no id and only the latest word is promised. A reader that takes nothing is disconnected by
-//! the kernel (see `web::serve`); nothing piles up for it, since events are made when it takes
-//! them.
+//! journal: their events carry no id and only the latest word is promised. A reader that takes
+//! nothing is disconnected by the kernel (see `web::serve`); nothing piles up for it, since events
+//! are made when it takes them.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

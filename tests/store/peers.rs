@@ -3,6 +3,7 @@
 //! `make peers` installs what Debian doesn't have; a peer that is missing fails its test.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     path::PathBuf,
     process::{Command, Stdio},
@@ -13,6 +14,8 @@ use store_actors::{
     domain::{
         ids::AcquirerId,
         invariant::{Rule, Violation},
+        money::Currency,
+        offline::budget::{OfflineStatus, Share},
         payment::{Operation, State},
     },
     signal::{AcquirerStatus, DeviceKind, DeviceStatus, Health, OutboxStatus, Signal, Signals},
@@ -125,6 +128,14 @@ fn signals_of_every_kind() -> Vec<Signal> {
             depth: 3,
             oldest_age_ms: Some(4_000),
             ..OutboxStatus::default()
+        }),
+        Signal::OfflineChanged(OfflineStatus {
+            currency: Currency::Cny,
+            total: Share::default(),
+            used: Share::default(),
+            oldest_at: None,
+            leases: BTreeMap::new(),
+            closed: None,
         }),
         Signal::JournalWrote {
             records: 2,

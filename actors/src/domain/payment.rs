@@ -54,7 +54,7 @@ pub enum State {
     Cancelled,
     /// Closed or paid back, by the acquirer's word: the customer has the money.
     Reversed,
-    /// A card taken without the acquirer's word, within the store's budget: it is yet to be charged.
+    /// A card taken without the acquirer's word, within the store's budget; yet to be charged.
     ApprovedOffline,
     /// Accepted offline, and charged afterwards by the acquirer's word.
     Confirmed,

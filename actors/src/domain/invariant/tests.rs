@@ -160,34 +160,30 @@ fn dev_1_a_silent_device_is_not_called_ready() {
 
 #[test]
 fn pay_6_what_is_at_risk_stays_within_the_budget() {
-    let card = |n: u8, state| {
-        let mut payment = payment(state);
-        payment.id = PaymentId::from_bytes([n; 16]);
-        payment.offline = Some(Offline {
-            accepted_at: payment.opened_at,
-            card: CardToken([n; 16]),
-            forwards: 0,
-        });
-        payment
-    };
-    let open = [
-        card(1, State::ApprovedOffline),
-        card(2, State::ApprovedOffline),
-        card(3, State::Confirmed),
-    ];
+    let mut open = payment(State::ApprovedOffline);
+    open.offline = Some(Offline {
+        accepted_at: open.opened_at,
+        card: CardToken([1; 16]),
+        forwards: 0,
+    });
+    let used = Share::of(open.exposure().unwrap().money).plus(Share::of(cny("7.50")));
     let total = |sum, count| OfflineTotal {
-        sum: Money::parse(sum, Currency::Cny).unwrap(),
+        sum: cny(sum),
         count,
     };
-    let held = open[0].money.checked_add(open[1].money).unwrap();
-    let held = held.amount().to_string();
-    assert_eq!(rule(within_the_budget(&open, total(&held, 2))), None);
+    assert_eq!(rule(within_the_budget(used, total("20.00", 2))), None);
     assert_eq!(
-        rule(within_the_budget(&open, total(&held, 1))),
+        rule(within_the_budget(used, total("20.00", 1))),
         Some("PAY-6")
     );
     assert_eq!(
-        rule(within_the_budget(&open, total("0.01", 2))),
+        rule(within_the_budget(used, total("19.99", 2))),
         Some("PAY-6")
+    );
+    open.state = State::Confirmed;
+    assert_eq!(
+        open.exposure(),
+        None,
+        "what is confirmed is at risk no more"
     );
 }

@@ -54,7 +54,7 @@ impl Share {
         }
     }
 
-    fn minus(self, other: Share) -> Self {
+    pub fn minus(self, other: Share) -> Self {
         Self {
             minor_units: self.minor_units.saturating_sub(other.minor_units),
             count: self.count.saturating_sub(other.count),

@@ -110,8 +110,8 @@ impl Payment {
         }
     }
 
-    /// Provably not at the acquirer: it takes its turn again. What an acquirer said not to know goes
-    /// there again, under the same number.
+    /// Provably not at the acquirer: it takes its turn again. What an acquirer said not to know
+    /// goes there again, under the same number.
     fn wait_for_forwarding(&mut self) -> Vec<Effect> {
         self.resolving = None;
         self.submitted_at = None;

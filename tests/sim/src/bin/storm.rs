@@ -30,6 +30,12 @@ struct Arguments {
     /// answer-to-wrong-payment, sequence-reused, lent-twice.
     #[arg(long, value_parser = mutant)]
     mutant: Option<Mutant>,
+    /// Instead of storms: so many hours without the network, cards alone.
+    #[arg(long, value_name = "HOURS")]
+    offline_hours: Option<u64>,
+    /// Counters of those hours.
+    #[arg(long, default_value_t = 100)]
+    counters: usize,
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
@@ -44,6 +50,14 @@ fn mutant(name: &str) -> Result<Mutant, String> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = std::io::stdout().lock();
+    if let Some(hours) = arguments.offline_hours {
+        let day = storm::day_offline::run(arguments.counters, hours);
+        let _ = writeln!(out, "{day:#?}");
+        return match day.violations.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        };
+    }
     let told = arguments.seeds.is_none();
     let last = arguments.seed.saturating_add(arguments.seeds.unwrap_or(1));
     let mut broken = 0u64;

@@ -7,7 +7,10 @@ use store_actors::domain::{
     ids::{CounterId, PaymentId},
     invariant::{self, Booked},
     money::Money,
-    offline::{OfflineLimits, budget::Share},
+    offline::{
+        CardToken, OfflineLimits,
+        budget::{Exposure, Share},
+    },
     payment::{Payment, State},
     record::{Body, Record},
     refund::RefundState,
@@ -132,27 +135,32 @@ fn told(books: &BTreeMap<PaymentId, Payment>, notes: &Notes, annals: &Annals) {
 
 /// At every moment what is at risk is within the budget, store-wide and for each card.
 fn offline(records: &[Record], limits: &OfflineLimits, annals: &Annals) {
-    let mut books: BTreeMap<PaymentId, Payment> = BTreeMap::new();
+    let mut open: BTreeMap<PaymentId, Exposure> = BTreeMap::new();
+    let mut used = Share::default();
+    let mut cards: BTreeMap<CardToken, Share> = BTreeMap::new();
     for record in records {
         let Ok(Body::Payment { payment }) = record.decode_body() else {
             continue;
         };
-        let is_news = payment.offline.is_some();
-        books.insert(payment.id, *payment);
-        if !is_news {
+        if let Some(ended) = open.remove(&payment.id) {
+            let share = Share::of(ended.money);
+            used = used.minus(share);
+            let card = cards.entry(ended.card).or_default();
+            *card = card.minus(share);
+        }
+        let Some(exposure) = payment.exposure() else {
             continue;
+        };
+        let share = Share::of(exposure.money);
+        used = used.plus(share);
+        let card = cards.entry(exposure.card).or_default();
+        *card = card.plus(share);
+        annals.check(invariant::within_the_budget(used, limits.total));
+        if !Share::from(limits.per_card).covers(*card) {
+            let (card, paid) = (exposure.card, card.minor_units);
+            annals.broken(format!("PAY-6: card {card} has paid {paid} offline"));
         }
-        annals.check(invariant::within_the_budget(books.values(), limits.total));
-        let mut cards: BTreeMap<_, Share> = BTreeMap::new();
-        for exposure in books.values().filter_map(Payment::exposure) {
-            let paid = cards.entry(exposure.card).or_default();
-            *paid = paid.plus(Share::of(exposure.money));
-        }
-        for (card, paid) in cards {
-            if !Share::from(limits.per_card).covers(paid) {
-                annals.broken(format!("PAY-6: card {card} has paid {paid:?} offline"));
-            }
-        }
+        open.insert(payment.id, exposure);
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Cut {
 }
 
 impl Outages {
-    /// Up to three, each of twenty seconds to four minutes.
+    /// Up to two, each of twenty seconds to two minutes.
     pub fn thrown(dice: &Dice) -> Self {
         let outage = |_| {
             let from_ms = dice.below(20_000) * dice.between(1, 6);
@@ -32,11 +32,11 @@ impl Outages {
             };
             Outage {
                 from_ms,
-                to_ms: from_ms + dice.between(20_000, 240_000),
+                to_ms: from_ms + dice.between(20_000, 120_000),
                 cut,
             }
         };
-        Self((0..dice.below(4)).map(outage).collect())
+        Self((0..dice.below(3)).map(outage).collect())
     }
 
     /// One, from here to there.

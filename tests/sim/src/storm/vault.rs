@@ -1,4 +1,5 @@
-//! The vault in a storm: what was kept before a crash is there after it, what was on its way is not.
+//! The vault in a storm: what was kept before a crash is there after it, what was on its way is
+//! not.
 
 use store_actors::{
     domain::{ids::PaymentId, offline::CardToken},

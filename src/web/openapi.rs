@@ -17,7 +17,8 @@ use super::{counters, devices, events, health, parked, payments, pictures, refun
     paths(
         payments::create, payments::list, payments::show, payments::cancel, unknown::list,
         refunds::create, refunds::show, pictures::qr_svg, pictures::qr_png, counters::list,
-        pictures::scan_image, devices::list, devices::outbox, devices::offline, parked::list, parked::send, events::feed, health::alive,
+        pictures::scan_image, devices::list, devices::outbox, devices::offline,
+        parked::list, parked::send, events::feed, health::alive,
         health::ready, health::metrics, document,
     ),
     tags(

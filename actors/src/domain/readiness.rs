@@ -323,10 +323,10 @@ mod tests {
                 "{tender:?}"
             );
         }
-        let full = Some(OfflineRefused::BudgetUsedUp);
-        let readiness = of_tender(&stand(), Tender::Card, &down, full.clone());
+        let why = OfflineRefused::BudgetUsedUp;
+        let readiness = of_tender(&stand(), Tender::Card, &down, Some(why.clone()));
         assert!(!readiness.ready);
-        let told = Obstacle::OfflineClosed { why: full.unwrap() };
+        let told = Obstacle::OfflineClosed { why };
         assert_eq!(readiness.obstacles.last(), Some(&told));
         assert!(!of_tender(&stand(), Tender::Card, &up(), None).offline);
     }

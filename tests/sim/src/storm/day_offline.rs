@@ -222,10 +222,12 @@ fn judge(records: &[Record], day: &mut Day, annals: &Annals) {
         };
         match payment.state {
             State::ApprovedOffline if offline.forwards == 0 => accepted.push(payment.id),
-            State::ApprovedOffline if payment.resolving.is_some() && offline.forwards == 1 => {
-                if charged.last() != Some(&payment.id) {
-                    charged.push(payment.id);
-                }
+            State::ApprovedOffline
+                if payment.resolving.is_some()
+                    && offline.forwards == 1
+                    && charged.last() != Some(&payment.id) =>
+            {
+                charged.push(payment.id);
             }
             State::Confirmed => day.confirmed += 1,
             State::RefusedLater => day.refused_later += 1,

@@ -212,7 +212,7 @@ impl Config {
         // amounts need a currency: after a fault in it any will do to find the other faults
         let currency = store.as_ref().map_or(Currency::Cny, |store| store.currency);
         let counters = counter::all(root, currency);
-        let offline = offline::read(root, currency, dir);
+        let offline = offline::read(root, currency, dir, &journal.dir);
         let log = sections::log(root);
         Some(Self {
             store: store?,

@@ -19,11 +19,20 @@ pub struct Offline {
     pub vault_key_file: PathBuf,
 }
 
-pub(super) fn read(root: &mut Section<'_>, currency: Currency, dir: &Path) -> Offline {
+pub(super) fn read(
+    root: &mut Section<'_>,
+    currency: Currency,
+    dir: &Path,
+    journal_dir: &Path,
+) -> Offline {
     let mut section = root.section("offline");
     let enabled = section.bool("enabled");
-    let vault_dir = file(&mut section, "vault_dir", dir);
-    let vault_key_file = file(&mut section, "vault_key_file", dir);
+    let mut place = |key: &str, name: &str| {
+        let given = section.optional(key, |section, key| file(section, key, dir));
+        given.unwrap_or_else(|| journal_dir.join(name))
+    };
+    let vault_dir = place("vault_dir", "cards");
+    let vault_key_file = place("vault_key_file", "vault.key");
     let total = total(&mut section, ["sum", "count"], currency);
     let per_card = self::total(&mut section, ["per_card_sum", "per_card_count"], currency);
     let slice = self::total(&mut section, ["slice_sum", "slice_count"], currency);

@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep};
 /// Shut down without writing the file system's journal (EXT4_GOING_FLAGS_NOLOGFLUSH).
 const NO_LOG_FLUSH: u32 = 2;
 
-/// How long the killed program's files may keep the disk busy.
-const UNMOUNT_WITHIN: Duration = Duration::from_secs(10);
+/// How long the killed program's files, or a namespace, may keep the disk busy.
+const UNMOUNT_WITHIN: Duration = Duration::from_secs(30);
 
 nix::ioctl_read!(shut_down, b'X', 125, u32);
 
@@ -64,16 +64,22 @@ impl Disk {
             .map_err(io::Error::from)
     }
 
-    /// The power is back. Whoever had files open must be dead by now.
+    /// The power is back. Whoever had files open must be dead by now. Another mount namespace may
+    /// hold the disk for a while (a private pcscd's does): what is mounted meanwhile is still shut
+    /// down.
     pub async fn restore(&self) -> io::Result<()> {
         let deadline = Instant::now() + UNMOUNT_WITHIN;
-        while let Err(busy) = run("umount", &[&*self.place]) {
+        loop {
+            let mounted = run("umount", &[&*self.place]).and_then(|_| self.mount());
+            let held = match mounted.and_then(|()| fs::read_dir(&self.place)) {
+                Ok(_) => return Ok(()),
+                Err(held) => held,
+            };
             if Instant::now() > deadline {
-                return Err(busy);
+                return Err(held);
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(50)).await;
         }
-        self.mount()
     }
 
     /// That the cut bites: what was written and not synced is gone after it, and what was synced is

@@ -288,8 +288,7 @@ impl Counter {
                 "its acquirer is not configured here any more".into(),
             ));
         };
-        let bound = Duration::from_millis(route.profile.clock.answer_timeout_ms) * 2
-            + Duration::from_secs(5);
+        let bound = Duration::from_millis(route.profile.clock.question_bound_ms());
         Ok((route.desk.clone(), bound))
     }
 }

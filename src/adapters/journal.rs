@@ -24,6 +24,7 @@ mod read;
 mod reader;
 mod recovery;
 mod shared;
+mod snapshot;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,7 @@ use tokio::{
 pub use failed::OpenFailed;
 pub use reader::Reader;
 pub use recovery::Recovery;
+pub use snapshot::leave_snapshot;
 pub use totals::Total;
 
 use applier::{Applier, Retention};

@@ -6,7 +6,7 @@ use store_actors::{ports::JournalDisk, signal::Signals};
 
 use super::Failed;
 use crate::{
-    adapters::clock::SystemClock,
+    adapters::{clock::SystemClock, journal},
     config::Config,
     crash, logging,
     metrics::Metrics,
@@ -21,7 +21,13 @@ pub(super) fn run(file: Option<&Path>) -> Result<(), Failed> {
     crash::arm()?;
     // fails only if a provider is installed already, which serves as well
     let _ = rustls::crypto::ring::default_provider().install_default();
-    actix::System::new().block_on(serve(config))
+    let journal = config.journal.dir.clone();
+    actix::System::new().block_on(serve(config))?;
+    // only now has everybody let go of it
+    if let Err(failed) = journal::leave_snapshot(&journal) {
+        tracing::warn!(%failed, "the next start will take longer");
+    }
+    Ok(())
 }
 
 async fn serve(config: Config) -> Result<(), Failed> {

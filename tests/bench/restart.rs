@@ -2,8 +2,8 @@
 //! idle terminals cost in memory.
 //!
 //! A process of its own fills a journal, payment by payment in four records, and ends in order, or
-//! is killed while it writes. sled has then a log that it never looked through: its snapshots are
-//! made at opening. Every measurement gets that state once more, from a copy. Measured are the
+//! is killed while it writes: sled has then a log that it never looked through, since its snapshots
+//! are made at opening. Every measurement gets that state once more, from a copy. Measured are the
 //! journal's adapter, and the real controller until it says that it is ready. The peer holds the
 //! same payments and records in SQLite, opens them, counts, and reads the latest.
 //!

@@ -1,6 +1,17 @@
 //! The command line as a shell sees it: output, messages and exit codes.
 
-use std::process::{Command, Output};
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    fs,
+    net::TcpStream,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use nix::sys::signal::Signal;
+
+use super::support::{eventually, free_port, send_signal};
 
 fn controller(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_store-controller"))
@@ -78,4 +89,38 @@ fn a_faulty_configuration_is_exit_code_1_with_every_fault() {
             "{said}"
         );
     }
+}
+
+fn snapshots(journal: &Path) -> BTreeSet<OsString> {
+    let entries = fs::read_dir(journal.join("sled")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    names
+        .filter(|name| name.to_string_lossy().starts_with("snap."))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_end_in_order_leaves_the_next_start_a_snapshot() {
+    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let file = dir.path().join("store.toml");
+    let text = format!(
+        "[api]\nlisten = '127.0.0.1:{port}'\n[journal]\ndir = 'journal'\nmin_free_mib = 16\n"
+    );
+    fs::write(&file, text).unwrap();
+    fs::write(dir.path().join("sandbox.key"), "a key for tests only\n").unwrap();
+    let journal = dir.path().join("journal");
+    let run = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_store-controller"));
+        program.arg("run").arg("--config").arg(&file);
+        program.stdout(Stdio::null()).spawn().unwrap()
+    };
+    let is_open = || async { TcpStream::connect(("127.0.0.1", port)).ok() };
+    let mut controller = run();
+    eventually("the API", is_open).await;
+    let while_it_runs = snapshots(&journal);
+    send_signal(&controller, Signal::SIGTERM);
+    assert!(controller.wait().unwrap().success());
+    let left = snapshots(&journal);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_ne!(left, while_it_runs);
 }

@@ -16,6 +16,8 @@
 //! The hash of a record is the SHA-256 of all its bytes but the CRC: whoever holds a record can
 //! prove the one before.
 
+mod fields;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -25,6 +27,7 @@ use thiserror::Error;
 use super::{
     certificate::SignedCertificate, offline::OfflineTotal, payment::Payment, timestamp::Timestamp,
 };
+use fields::Fields;
 
 pub const VERSION: u8 = 1;
 
@@ -111,7 +114,7 @@ impl<'de> Deserialize<'de> for Hash {
 
 /// The fact itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
+#[serde(rename_all = "snake_case", tag = "kind", try_from = "Fields")]
 pub enum Body {
     /// A payment moved: the payment as it is from here on, its refunds included.
     Payment {

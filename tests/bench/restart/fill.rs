@@ -1,8 +1,9 @@
 //! A process that fills a journal and is killed while it goes on.
 //!
 //! At the moment when all payments are in and everything is synced, it copies its journal with the
-//! marker that a clean end writes: `close` does just that. Then it writes on until it is killed, so
-//! that the store lags behind the guard log as after a power cut under load.
+//! marker that a clean end writes: `close` does just that, and the controller leaves a snapshot
+//! behind it. Then it writes on until it is killed, so that the store lags behind the guard log as
+//! after a power cut under load.
 
 use std::{
     env, fs,
@@ -10,7 +11,7 @@ use std::{
     ops::Range,
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use store_actors::{
@@ -24,7 +25,7 @@ use store_actors::{
 };
 use store_controller::adapters::{
     clock::SystemClock,
-    journal::{Journal, JournalConfig},
+    journal::{Journal, JournalConfig, leave_snapshot},
 };
 
 use super::payments::Lives;
@@ -65,6 +66,9 @@ pub fn fill(payments: usize, cut: &Path, clean: &Path) {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(said.trim(), "filled");
+    let began = Instant::now();
+    leave_snapshot(clean).unwrap();
+    println!("a snapshot was left in {:.3?}", began.elapsed());
 }
 
 pub fn child() {

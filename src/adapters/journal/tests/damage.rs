@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{append, config, event, moved, open, payment};
-use crate::adapters::journal::{Journal, OpenFailed, Recovery, store::Changes};
+use crate::adapters::journal::{Journal, OpenFailed, Recovery, leave_snapshot, store::Changes};
 use store_actors::{
     domain::{invariant, payment::State},
     ports::JournalDisk,
@@ -74,6 +74,23 @@ async fn a_torn_snapshot_is_put_aside_and_nothing_is_lost() {
         assert_eq!(snapshots(&dir.path().join("aside")).len(), torn.len());
         append(&journal, &[event(1)]).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_left_behind_a_clean_end_only() {
+    for closed in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        journal(dir.path(), 50, closed).await;
+        let sled = dir.path().join("sled");
+        let before = snapshots(&sled);
+        leave_snapshot(dir.path()).unwrap();
+        assert_eq!(snapshots(&sled) != before, closed);
+        assert_eq!(assert_whole(dir.path(), 50).await.was_clean, closed);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let _open = open(dir.path());
+    let refused = leave_snapshot(dir.path());
+    assert!(matches!(refused, Err(OpenFailed::InUse { .. })));
 }
 
 /// Opens it, and every record and payment of `journal(len)` is there.

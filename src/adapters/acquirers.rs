@@ -6,6 +6,8 @@ mod errors;
 pub mod key;
 pub mod rsa;
 pub mod sandbox;
+#[cfg(test)]
+pub mod testing;
 mod transport;
 
 pub use errors::DriverRefused;

@@ -48,10 +48,13 @@ kills: need-lab ## kill -9 under load: the controller KILLS times, and at every 
 	target/debug/lab --payments $$(( $(KILLS) * 30 )) --counters 16 --kills $(KILLS) --kill-at all \
 		--no-readers $(ARGS)
 
-peers: ## programs nobody here wrote, to judge the wire formats
-	@test -d $(PEERS)/nexo/node_modules || npm ci --prefix $(PEERS)/nexo --no-audit --no-fund
-	@test -x $(PEERS)/.venv/bin/openapi-spec-validator || { \
-		python3 -m venv $(PEERS)/.venv && $(PEERS)/.venv/bin/pip install -q -r $(PEERS)/requirements.txt; }
+peers: ## programs nobody here wrote, to judge the wire formats and the sandboxes
+	@for peer in $(PEERS)/*/package.json; do \
+		test -d $$(dirname $$peer)/node_modules || npm ci --prefix $$(dirname $$peer) --no-audit --no-fund || exit; \
+	done
+	@cmp -s $(PEERS)/requirements.txt $(PEERS)/.venv/installed.txt || { python3 -m venv $(PEERS)/.venv \
+		&& $(PEERS)/.venv/bin/pip install -q -r $(PEERS)/requirements.txt \
+		&& cp $(PEERS)/requirements.txt $(PEERS)/.venv/installed.txt; }
 
 need-lab: ; $(call install,$(NEED))
 

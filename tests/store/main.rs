@@ -23,6 +23,8 @@ mod offline;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod peers_alipay;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod support;

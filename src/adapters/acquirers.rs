@@ -9,5 +9,6 @@ pub mod sandbox;
 #[cfg(test)]
 pub mod testing;
 mod transport;
+pub mod wechat;
 
 pub use errors::DriverRefused;

@@ -109,7 +109,18 @@ impl Transport {
             .unwrap_or(Err(NoAnswer::TimedOut))
     }
 
+    /// A file of at most so many bytes, all of it within the time-out.
+    pub async fn download(&self, request: Request, most: usize) -> Result<Raw, NoAnswer> {
+        tokio::time::timeout(self.timeout, self.once(request, most))
+            .await
+            .unwrap_or(Err(NoAnswer::TimedOut))
+    }
+
     async fn exchange_once(&self, request: Request) -> Result<Raw, NoAnswer> {
+        self.once(request, LARGEST_ANSWER).await
+    }
+
+    async fn once(&self, request: Request, most: usize) -> Result<Raw, NoAnswer> {
         let url = format!("{}{}", self.url, request.path);
         let mut builder = self.http.request(request.method, url);
         for (name, value) in request.headers {
@@ -125,7 +136,7 @@ impl Transport {
         Ok(Raw {
             status: status.as_u16(),
             headers,
-            body: bounded(response).await?,
+            body: bounded(response, most).await?,
         })
     }
 
@@ -175,10 +186,10 @@ fn checked_url(text: &str) -> Result<Url, DriverRefused> {
     }
 }
 
-async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, NoAnswer> {
+async fn bounded(mut response: reqwest::Response, most: usize) -> Result<Vec<u8>, NoAnswer> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| no_answer(&e))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+        if body.len() + chunk.len() > most {
             return Err(NoAnswer::Unintelligible("it is far too long".into()));
         }
         body.extend_from_slice(&chunk);

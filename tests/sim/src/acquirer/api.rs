@@ -6,6 +6,7 @@ mod deliver;
 mod dialect;
 mod own;
 mod sim;
+pub mod wechat;
 mod wire;
 
 pub(super) use wire::Wires;
@@ -25,6 +26,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
         .route("/healthz", web::get().to(healthz))
         .configure(own::routes)
         .configure(alipay::routes)
+        .configure(wechat::routes)
         .configure(sim::routes);
 }
 

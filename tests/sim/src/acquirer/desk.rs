@@ -4,13 +4,16 @@
 //! answered.
 //! Deliberately not here: how an answer travels, and whether it arrives.
 
+mod close;
 mod open;
 mod refund;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rust_decimal::Decimal;
+
 use super::answer::{Answer, State};
-use super::config::AcquirerConfig;
+use super::config::{AcquirerConfig, Tender};
 use super::error::AcquirerError;
 use super::ledger::{Fact, Ledger, LedgerReader, Posting};
 use super::order::{CUSTOMER_REFUSED, Fate, ORDER_CLOSED, Opened, Order, OrderState, Refusal};
@@ -121,6 +124,7 @@ impl Desk {
                 })
             }
             Ask::Reverse { order } => self.reverse(&mut ledger, order, verdict),
+            Ask::Close { order } => self.close(&mut ledger, order, verdict),
             Ask::Refund {
                 order,
                 refund,
@@ -193,6 +197,23 @@ impl Desk {
             ledger.commit(now, facts)?;
         }
         order_answer(ledger, id)
+    }
+
+    /// How an order is paid, and whether anything of it was refunded.
+    pub fn facts(&self, id: &str) -> Option<(Tender, bool)> {
+        let ledger = self.ledger();
+        let order = ledger.order(id)?;
+        Some((order.opened.tender, !order.refunded().is_zero()))
+    }
+
+    /// What an order was opened for.
+    pub fn amount(&self, id: &str) -> Option<Decimal> {
+        self.ledger().order(id).map(|order| order.opened.amount)
+    }
+
+    /// The order that a refund belongs to.
+    pub fn order_of_refund(&self, refund: &str) -> Option<String> {
+        self.ledger().order_of_refund(refund)
     }
 
     /// Whatever a customer, a bank or the clock has decided by now.

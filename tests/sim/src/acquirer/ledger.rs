@@ -85,6 +85,12 @@ impl Ledger {
         self.book.qrs.get(qr).and_then(|id| self.order(id))
     }
 
+    pub fn order_of_refund(&self, refund: &str) -> Option<String> {
+        let mut orders = self.book.orders.iter();
+        let found = orders.find(|(_, order)| order.refunds.contains_key(refund));
+        found.map(|(id, _)| id.clone())
+    }
+
     pub fn is_tombstoned(&self, id: &str) -> bool {
         self.book.tombstones.contains(id)
     }

@@ -76,6 +76,10 @@ pub(super) enum Ask {
     Reverse {
         order: String,
     },
+    /// Only while it is unpaid.
+    Close {
+        order: String,
+    },
     Refund {
         order: String,
         refund: String,
@@ -94,7 +98,7 @@ impl Ask {
             Self::Open(Tender::MerchantQr, _) => Operation::Qr,
             Self::Open(Tender::Card, _) => Operation::Card,
             Self::Query { .. } => Operation::Query,
-            Self::Reverse { .. } => Operation::Reverse,
+            Self::Reverse { .. } | Self::Close { .. } => Operation::Reverse,
             Self::Refund { .. } => Operation::Refund,
             Self::RefundQuery { .. } => Operation::RefundQuery,
         }
@@ -105,6 +109,7 @@ impl Ask {
             Self::Open(_, new) => &new.order,
             Self::Query { order }
             | Self::Reverse { order }
+            | Self::Close { order }
             | Self::Refund { order, .. }
             | Self::RefundQuery { order, .. } => order,
         }

@@ -154,6 +154,9 @@ pub enum Delivery {
     OtherOrder,
     /// Signed with another key.
     WrongSignature,
+    /// Rightly signed, with another of the provider's keys than was asked for: as while one key
+    /// follows another.
+    OtherKey,
     /// Rightly signed, and not JSON.
     Garbage,
 }

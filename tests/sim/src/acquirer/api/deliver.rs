@@ -67,6 +67,7 @@ fn spoilt(
 ) -> Message {
     match delivery {
         Delivery::WrongSignature => return dialect.sign(worded, true),
+        Delivery::OtherKey => return dialect.sign_otherwise(worded),
         Delivery::Duplicate => twice(req, &dialect.sign(worded.clone(), false)),
         Delivery::OtherOrder => worded.body = worded.body.replace(order, &other(order)),
         Delivery::Garbage => worded.body = "<html>be right back</html>".to_owned(),

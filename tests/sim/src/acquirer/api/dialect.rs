@@ -23,6 +23,11 @@ pub(super) trait Dialect {
 
     /// Ready to travel. `forged`: signed with a key that is not the provider's.
     fn sign(&self, worded: Worded, forged: bool) -> Message;
+
+    /// With another of the provider's keys, where it has several.
+    fn sign_otherwise(&self, worded: Worded) -> Message {
+        self.sign(worded, false)
+    }
 }
 
 /// Unsigned.

@@ -1,0 +1,73 @@
+//! Signatures of the second interface: HMAC-SHA256 with the merchant's key over `name=value`, by
+//! the names' bytes, joined with `&`, without `sign` and what is empty, and the key itself at the
+//! end; in upper-case hexadecimal. MD5, which it was made for, is not spoken.
+
+use std::collections::BTreeMap;
+
+use ring::hmac;
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+/// Names and values of one message.
+pub(super) type Fields = BTreeMap<String, String>;
+
+/// The merchant's key (`API密钥`). Its Debug output hides it.
+#[derive(Debug)]
+pub(super) struct Key(SecretString);
+
+impl Key {
+    pub fn new(key: &SecretString) -> Self {
+        Self(key.clone())
+    }
+
+    pub fn sign(&self, fields: &Fields) -> String {
+        let tag = hmac::sign(&self.hmac(), self.text(fields).as_bytes());
+        tag.as_ref().iter().map(|b| format!("{b:02X}")).collect()
+    }
+
+    /// Takes as long for a wrong one.
+    pub fn verifies(&self, fields: &Fields) -> bool {
+        let signature = fields.get("sign").and_then(|sign| unhex(sign));
+        signature.is_some_and(|signature| {
+            hmac::verify(&self.hmac(), self.text(fields).as_bytes(), &signature).is_ok()
+        })
+    }
+
+    fn hmac(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret().as_bytes())
+    }
+
+    /// Holds the key, and maybe the customer's code.
+    pub fn text(&self, fields: &Fields) -> Zeroizing<String> {
+        let key = self.0.expose_secret();
+        let longest = fields
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 2);
+        let longest = longest.sum::<usize>() + "key=".len() + key.len();
+        let mut text = Zeroizing::new(String::with_capacity(longest));
+        for (name, value) in fields {
+            if name != "sign" && !value.is_empty() {
+                for piece in [name, "=", value, "&"] {
+                    text.push_str(piece);
+                }
+            }
+        }
+        text.push_str("key=");
+        text.push_str(key);
+        text
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let digit = |c: u8| {
+        let digit = char::from(c).to_digit(16)?;
+        u8::try_from(digit).ok()
+    };
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
+}

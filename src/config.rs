@@ -30,7 +30,9 @@ use store_actors::{
     wire::{frame::Suffix, scanner::Family},
 };
 
-pub use acquirer::driver::{AlipayAccount, AlipayTrust, Driver, SandboxAccount};
+pub use acquirer::driver::{
+    AlipayAccount, AlipayTrust, Driver, SandboxAccount, WechatAccount, WechatInterface,
+};
 pub use offline::Offline;
 
 use crate::{

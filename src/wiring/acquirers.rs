@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use store_actors::ports::{Acquirer, AcquirerProfile, Entropy, WallClock};
 
 use super::WiringFailed;
@@ -11,8 +11,12 @@ use crate::{
         alipay::{Alipay, AlipayConfig, Trust},
         key::KeySource,
         sandbox::{Sandbox, SandboxConfig},
+        wechat::{Interface, PlatformKey, Wechat, WechatConfig},
     },
-    config::{self, AlipayAccount, AlipayTrust, Config, Driver, SandboxAccount},
+    config::{
+        self, AlipayAccount, AlipayTrust, Config, Driver, SandboxAccount, WechatAccount,
+        WechatInterface,
+    },
 };
 
 pub(crate) fn open_acquirer(
@@ -30,6 +34,7 @@ pub(crate) fn open_acquirer(
     match &acquirer.driver {
         Driver::Sandbox(account) => opening.sandbox(account),
         Driver::Alipay(account) => opening.alipay(account),
+        Driver::Wechat(account) => opening.wechat(account),
     }
 }
 
@@ -76,6 +81,55 @@ impl Opening<'_> {
         };
         let driver = Alipay::new(alipay, Arc::clone(self.clock));
         Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+    }
+
+    fn wechat(&self, account: &WechatAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let wechat = WechatConfig {
+            url: self.acquirer.base_url.clone(),
+            appid: account.appid.clone(),
+            mchid: account.mchid.clone(),
+            key: self.key(&account.key_file)?,
+            certificate: self.key(&account.certificate_file)?,
+            interface: self.wechat_interface(&account.interface)?,
+            store: self.config.store.store.clone(),
+            description: self.config.store.name.clone(),
+            notify_url: account.notify_url.clone(),
+            device_ip: account.device_ip.clone(),
+            ca_file: None,
+            profile: self.profile(),
+        };
+        let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
+        let driver = Wechat::new(wechat, clock, entropy);
+        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+    }
+
+    fn wechat_interface(&self, interface: &WechatInterface) -> Result<Interface, WiringFailed> {
+        let (api_key_file, public_key, certificates) = match interface {
+            WechatInterface::V2 { api_key_file } => {
+                let api_key = self.key(api_key_file)?;
+                return Ok(Interface::V2 { api_key });
+            }
+            WechatInterface::V3 {
+                api_key_file,
+                public_key,
+                certificates,
+            } => (api_key_file, public_key, certificates),
+        };
+        let text = |file: &Path| Ok(self.key(file)?.expose_secret().to_owned());
+        let certificates = certificates
+            .iter()
+            .map(|file| text(file).map(PlatformKey::Certificate));
+        let mut platform_keys = certificates.collect::<Result<Vec<_>, WiringFailed>>()?;
+        if let Some((id, file)) = public_key {
+            platform_keys.push(PlatformKey::PublicKey {
+                id: id.clone(),
+                key: text(file)?,
+            });
+        }
+        Ok(Interface::V3 {
+            api_key: self.key(api_key_file)?,
+            platform_keys,
+        })
     }
 
     fn profile(&self) -> AcquirerProfile {

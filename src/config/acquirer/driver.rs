@@ -12,6 +12,7 @@ use crate::{
 pub enum Driver {
     Sandbox(SandboxAccount),
     Alipay(AlipayAccount),
+    Wechat(WechatAccount),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,14 +42,47 @@ pub enum AlipayTrust {
     },
 }
 
+/// A merchant of WeChat Pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WechatAccount {
+    pub appid: String,
+    pub mchid: String,
+    /// The merchant's private key and certificate, PEM each.
+    pub key_file: PathBuf,
+    pub certificate_file: PathBuf,
+    pub interface: WechatInterface,
+    pub notify_url: String,
+    pub device_ip: String,
+}
+
+/// Which of its interfaces is spoken, and with which keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WechatInterface {
+    V3 {
+        api_key_file: PathBuf,
+        /// Its id and its file.
+        public_key: Option<(String, PathBuf)>,
+        certificates: Vec<PathBuf>,
+    },
+    V2 {
+        api_key_file: PathBuf,
+    },
+}
+
 #[derive(Clone, Copy)]
 enum Protocol {
     Sandbox,
     Alipay,
+    Wechat,
 }
 
-const PROTOCOLS: &[(&str, Protocol)] =
-    &[("sandbox", Protocol::Sandbox), ("alipay", Protocol::Alipay)];
+const PROTOCOLS: &[(&str, Protocol)] = &[
+    ("sandbox", Protocol::Sandbox),
+    ("alipay", Protocol::Alipay),
+    ("wechat", Protocol::Wechat),
+];
+
+const INTERFACES: &[(&str, bool)] = &[("v3", true), ("v2", false)];
 
 impl Driver {
     /// The file that signs in the store's name.
@@ -56,6 +90,7 @@ impl Driver {
         match self {
             Driver::Sandbox(account) => &account.key_file,
             Driver::Alipay(account) => &account.key_file,
+            Driver::Wechat(account) => &account.key_file,
         }
     }
 }
@@ -72,6 +107,7 @@ pub(super) fn of(section: &mut Section<'_>, dir: &Path) -> Option<Driver> {
             key_file: file(section, "key_file", dir),
         }),
         Protocol::Alipay => Driver::Alipay(alipay(section, dir)),
+        Protocol::Wechat => Driver::Wechat(wechat(section, dir)),
     })
 }
 
@@ -93,5 +129,49 @@ fn alipay(section: &mut Section<'_>, dir: &Path) -> AlipayAccount {
         app_id,
         key_file,
         trust,
+    }
+}
+
+fn wechat(section: &mut Section<'_>, dir: &Path) -> WechatAccount {
+    let is_v3 = section.one_of("interface", INTERFACES).unwrap_or(true);
+    let interface = match is_v3 {
+        true => wechat_v3(section, dir),
+        false => WechatInterface::V2 {
+            api_key_file: file(section, "api_v2_key_file", dir),
+        },
+    };
+    let notify_url = section.parsed("notify_url", "https://…, at most 256 characters", |text| {
+        let fits = text.starts_with("https://") && text.len() <= 256;
+        (fits && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
+    });
+    WechatAccount {
+        appid: words(section, "appid"),
+        mchid: words(section, "mchid"),
+        key_file: file(section, "key_file", dir),
+        certificate_file: file(section, "certificate_file", dir),
+        interface,
+        notify_url: notify_url.unwrap_or_default(),
+        device_ip: section
+            .optional("device_ip", words)
+            .unwrap_or_else(|| "127.0.0.1".to_owned()),
+    }
+}
+
+fn wechat_v3(section: &mut Section<'_>, dir: &Path) -> WechatInterface {
+    let id = section.optional("wechat_public_key_id", words);
+    let public_key = id.map(|id| (id, file(section, "wechat_public_key_file", dir)));
+    let certificates = section.optional("wechat_certificate_files", |section, key| {
+        let files = section.list(key);
+        files.into_iter().map(|file| dir.join(file)).collect()
+    });
+    let certificates: Vec<PathBuf> = certificates.unwrap_or_default();
+    if public_key.is_none() && certificates.is_empty() {
+        let why = "is missing, and so is wechat_certificate_files: one of the two is needed";
+        section.fault("wechat_public_key_id", why);
+    }
+    WechatInterface::V3 {
+        api_key_file: file(section, "api_v3_key_file", dir),
+        public_key,
+        certificates,
     }
 }

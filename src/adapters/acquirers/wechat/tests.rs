@@ -69,6 +69,18 @@ pub(super) fn shop(interface: Interface, rules: Vec<Rule>) -> Shop<Wechat> {
     )
 }
 
+/// What stands in requests.
+pub(super) fn merchant_shop() -> super::Shop {
+    super::Shop {
+        appid: wechat::APPID.to_owned(),
+        mchid: wechat::MCHID.to_owned(),
+        store: "s1".parse().unwrap(),
+        description: "南京路 \"Road\"".to_owned(),
+        notify_url: "https://pay.example.com/wechat".to_owned(),
+        device_ip: "10.0.0.7".to_owned(),
+    }
+}
+
 /// The same shop twice: once by each interface.
 fn both(rules: &[Rule]) -> [Shop<Wechat>; 2] {
     [v3(), v2()].map(|interface| shop(interface, rules.to_vec()))

@@ -5,7 +5,7 @@ use std::{fs, io, net::SocketAddr, path::Path};
 
 use clap::ValueEnum;
 
-use crate::acquirer::alipay;
+use crate::acquirer::{alipay, wechat};
 
 /// Which protocols the store speaks with its acquirers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -32,7 +32,7 @@ impl Acquirers {
     fn real(self) -> &'static [&'static str] {
         match self {
             Self::Sandbox => &[],
-            Self::Real => &["alipay"],
+            Self::Real => &["alipay", "wechat_pay"],
         }
     }
 
@@ -63,6 +63,21 @@ impl Acquirers {
                  key_file = \"{key}\"\nalipay_public_key_file = \"{public}\"\n\
                  tenders = [\"customer_code\", \"merchant_qr\"]\nschemes = [\"alipay\"]\n",
                 alipay::APP_ID
+            ));
+            let key = key_file("wechat-merchant.key", wechat::MERCHANT_KEY)?;
+            let certificate = key_file("wechat-merchant.crt", wechat::MERCHANT_CERTIFICATE)?;
+            let api_key = key_file("wechat-api-v3.key", wechat::API_V3_KEY)?;
+            let public = key_file("wechat-public.pem", wechat::PLATFORM_PUBLIC_KEY)?;
+            tables.push_str(&format!(
+                "[acquirers.wechat]\ndriver = \"wechat\"\ninterface = \"v3\"\n{common}\
+                 appid = \"{}\"\nmchid = \"{}\"\nkey_file = \"{key}\"\n\
+                 certificate_file = \"{certificate}\"\napi_v3_key_file = \"{api_key}\"\n\
+                 wechat_public_key_id = \"{}\"\nwechat_public_key_file = \"{public}\"\n\
+                 notify_url = \"https://pay.example.com/wechat\"\n\
+                 tenders = [\"customer_code\"]\nschemes = [\"wechat_pay\"]\n",
+                wechat::APPID,
+                wechat::MCHID,
+                wechat::PLATFORM_PUBLIC_KEY_ID,
             ));
         }
         Ok(tables)

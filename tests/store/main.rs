@@ -24,6 +24,7 @@ mod offline;
 mod peers;
 #[cfg(test)]
 mod peers_alipay;
+mod peers_wechat;
 #[cfg(test)]
 mod story;
 #[cfg(test)]

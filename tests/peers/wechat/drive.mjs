@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import { Wechatpay, Aes, Formatter, Rsa } from 'wechatpay-axios-plugin';
 
 const [url, keys, constants] = process.argv.slice(2);
-const { appid, mchid, serial, publicKeyId, platformSerial, apiV3Key, apiV2Key, notification, signed } = JSON.parse(constants);
+const { appid, mchid, serial, publicKeyId, platformSerial, apiV3Key, apiV2Key, notification, signed } =
+  JSON.parse(constants);
 const read = (name) => fs.readFileSync(`${keys}/${name}`, 'utf8');
 const certs = { [platformSerial]: read('wechat-platform.crt'), [publicKeyId]: read('wechat-platform-new.pub') };
 let number = 0;

@@ -5,3 +5,4 @@ mod operations;
 mod restart;
 mod shop;
 mod storm;
+mod wechat;

@@ -1,6 +1,8 @@
 //! The second interface byte for byte: what is sent, what is signed, and what of an answer is
 //! believed.
 
+mod certified;
+
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};

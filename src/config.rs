@@ -30,6 +30,7 @@ use store_actors::{
     wire::{frame::Suffix, scanner::Family},
 };
 
+pub use acquirer::driver::{AlipayAccount, AlipayTrust, Driver, SandboxAccount};
 pub use offline::Offline;
 
 use crate::{
@@ -114,8 +115,6 @@ pub struct Acquirer {
     pub driver: Driver,
     pub name: String,
     pub base_url: String,
-    pub merchant: String,
-    pub key_file: PathBuf,
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
     pub probe_interval: Duration,
@@ -125,12 +124,6 @@ pub struct Acquirer {
     pub speed: u64,
     /// As configured: `speed` is not applied yet.
     pub clock: AcquirerClock,
-}
-
-/// A program part that speaks with an acquirer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Driver {
-    Sandbox,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! The one place that knows both the configuration and every adapter. No decision about payments or
 //! devices is taken here.
 
+mod acquirers;
+
 use std::{io, sync::Arc};
 
 use store_actors::{
@@ -12,7 +14,7 @@ use store_actors::{
     },
     domain::ids::IdRefused,
     outbox::OutboxSettings,
-    ports::{Acquirer, AcquirerProfile, Entropy, JournalDisk, LineOpener, Uplink, WallClock},
+    ports::{Entropy, JournalDisk, LineOpener, Uplink, WallClock},
     signal::Signals,
     store::plan::{self, CounterPlan, DaysPlan, OfflinePlan, Running, StorePlan},
     wire::{frame::Framing, uplink::StoreRef},
@@ -21,10 +23,7 @@ use thiserror::Error;
 
 use crate::{
     adapters::{
-        acquirers::{
-            key::{KeyRefused, KeySource},
-            sandbox::{Sandbox, SandboxConfig, SandboxRefused},
-        },
+        acquirers::{DriverRefused, key::KeyRefused},
         clock::{OsEntropy, SystemClock},
         journal::{Journal, JournalConfig, OpenFailed},
         mqtt::uplink::{MqttConfig, MqttUplink},
@@ -34,8 +33,10 @@ use crate::{
         tcp::TcpLine,
         vault::{Vault, VaultRefused},
     },
-    config::{self, Config, Driver, Line},
+    config::{self, Config, Line},
 };
+
+pub(crate) use acquirers::open_acquirer;
 
 /// Why the store does not open. Each is for the person at the shell to mend.
 #[derive(Debug, Error)]
@@ -45,7 +46,7 @@ pub enum WiringFailed {
     #[error("acquirer {id}: its key can't be read")]
     Key { id: String, source: KeyRefused },
     #[error("acquirer {id}: it can't be spoken to")]
-    Acquirer { id: String, source: SandboxRefused },
+    Acquirer { id: String, source: DriverRefused },
     #[error("counter {id}: no thread for its card reader")]
     Reader { id: String, source: io::Error },
     #[error("the store's key")]
@@ -128,45 +129,6 @@ impl OpenStore {
         self.running.stop().await;
         if let Err(failed) = self.journal.close().await {
             tracing::error!(error = %failed, "the journal was not closed cleanly");
-        }
-    }
-}
-
-/// Its key read, nothing sent yet.
-pub(crate) fn open_acquirer(
-    config: &Config,
-    acquirer: &config::Acquirer,
-    clock: &Arc<dyn WallClock>,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Arc<dyn Acquirer>, WiringFailed> {
-    let id = || acquirer.id.to_string();
-    let profile = AcquirerProfile {
-        id: acquirer.id.clone(),
-        name: acquirer.name.clone(),
-        tenders: acquirer.tenders.clone(),
-        schemes: acquirer.schemes.clone(),
-        currencies: vec![config.store.currency],
-        clock: acquirer.clock.sped_up(acquirer.speed),
-        probe_interval: acquirer.probe_interval,
-        link: acquirer.link,
-    };
-    let key = KeySource::File(acquirer.key_file.clone());
-    let key = key
-        .read()
-        .map_err(|source| WiringFailed::Key { id: id(), source })?;
-    match acquirer.driver {
-        Driver::Sandbox => {
-            let sandbox = SandboxConfig {
-                url: acquirer.base_url.clone(),
-                merchant: acquirer.merchant.clone(),
-                key,
-                store: config.store.store.clone(),
-                ca_file: None,
-                profile,
-            };
-            let driver = Sandbox::new(sandbox, Arc::clone(clock), Arc::clone(entropy));
-            let driver = driver.map_err(|source| WiringFailed::Acquirer { id: id(), source })?;
-            Ok(Arc::new(driver))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The acquirers' tables.
 
+pub(super) mod driver;
+
 use std::{path::Path, time::Duration};
 
 use store_actors::domain::{
@@ -8,13 +10,8 @@ use store_actors::domain::{
     tender::{Scheme, Tender},
 };
 
-use super::{
-    Acquirer, Driver,
-    sections::{file, words},
-};
+use super::{Acquirer, sections::words};
 use crate::strict_toml::Section;
-
-const DRIVERS: &[(&str, Driver)] = &[("sandbox", Driver::Sandbox)];
 
 const SCHEMES: [Scheme; 7] = [
     Scheme::Alipay,
@@ -46,7 +43,6 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
         tables.fault(key, "a name has 1 to 32 characters of A-Z a-z 0-9 . _ -");
     }
     let mut section = tables.section(key);
-    let driver = section.one_of("driver", DRIVERS);
     let name = section
         .optional("name", words)
         .unwrap_or_else(|| key.to_owned());
@@ -55,8 +51,7 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
         "http://HOST:PORT or https://HOST, without a path",
         base_url,
     );
-    let merchant = words(&mut section, "merchant");
-    let key_file = file(&mut section, "key_file", dir);
+    let driver = driver::of(&mut section, dir);
     let tenders = listed(&mut section, "tenders", &Tender::CONCRETE, Tender::as_str);
     let schemes = schemes(&mut section, "schemes");
     let probe_interval = section
@@ -74,8 +69,6 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
         driver: driver?,
         name,
         base_url: base_url?,
-        merchant,
-        key_file,
         tenders,
         schemes,
         probe_interval,

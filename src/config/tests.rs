@@ -100,7 +100,7 @@ fn the_built_in_values_are_the_programs_own() {
         (sandbox.clock, sandbox.probe_interval, sandbox.speed)
     );
     assert_eq!(
-        (own.name.as_str(), own.key_file.as_path()),
+        (own.name.as_str(), own.driver.key_file()),
         ("own", Path::new("/k"))
     );
 }
@@ -264,4 +264,28 @@ fn readers_and_counts_are_checked() {
 fn a_file_that_is_not_there_is_named() {
     let refused = Config::load(Some(Path::new("/nowhere/store.toml"))).unwrap_err();
     assert_eq!(refused.to_string(), "/nowhere/store.toml can't be read");
+}
+
+#[test]
+fn the_examples_of_acquirers_are_in_order() {
+    let text = include_str!("../../config/acquirers.toml");
+    let config = parse(text).unwrap();
+    let Driver::Alipay(account) = &config.acquirers[0].driver else {
+        panic!("{config:?}");
+    };
+    let key = Path::new("/etc/store/alipay-public.pem").to_owned();
+    assert_eq!(account.trust, AlipayTrust::PublicKey(key));
+    let by_certificates: String = text
+        .lines()
+        .filter(|line| !line.starts_with("alipay_public_key_file"))
+        .map(|line| match line.contains("_certificate_file") {
+            true => line.trim_start_matches("# ").to_owned() + "\n",
+            false => line.to_owned() + "\n",
+        })
+        .collect();
+    let config = parse(&by_certificates).unwrap();
+    let Driver::Alipay(account) = &config.acquirers[0].driver else {
+        panic!("{config:?}");
+    };
+    assert!(matches!(account.trust, AlipayTrust::Certificates { .. }));
 }

@@ -265,6 +265,12 @@ impl<'d> Section<'d> {
             .unwrap_or_default()
     }
 
+    /// No key of this table is unknown: which ones it may have can't be told.
+    pub fn allow_any(&mut self) {
+        let keys = self.user.iter().flat_map(|table| table.keys());
+        self.asked.extend(keys.map(|key| key.get_ref().to_string()));
+    }
+
     /// Notes a fault that only the caller can see, such as two keys that don't go together.
     pub fn fault(&mut self, key: &str, message: impl Into<String>) {
         self.noted

@@ -10,16 +10,14 @@
 
 mod body;
 mod client;
-mod errors;
 mod sign;
 
 #[cfg(test)]
 mod tests;
 
-pub use errors::SandboxRefused;
-
 use std::{path::PathBuf, sync::Arc};
 
+use reqwest::Method;
 use secrecy::SecretString;
 use store_actors::{
     domain::{
@@ -33,6 +31,7 @@ use store_actors::{
 use body::Named;
 use client::Client;
 
+use super::DriverRefused;
 use crate::crash;
 
 /// What the driver needs to reach its acquirer.
@@ -70,7 +69,7 @@ impl Sandbox {
         config: SandboxConfig,
         clock: Arc<dyn WallClock>,
         entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, SandboxRefused> {
+    ) -> Result<Self, DriverRefused> {
         let client = Client::new(&config, clock, entropy)?;
         Ok(Self {
             profile: config.profile,
@@ -82,7 +81,7 @@ impl Sandbox {
     async fn post_charge(&self, charge: Charge) -> Answer {
         let (path, body) = body::charge(&self.store, &charge)?;
         crash::point("charge-unsent");
-        let answered = self.client.exchange("POST", path, body).await?;
+        let answered = self.client.exchange(Method::POST, path, body).await?;
         crash::point("charge-answered");
         body::verdict(&answered, charge.order, Operation::Charge)
     }
@@ -96,7 +95,7 @@ impl Sandbox {
         let path = format!("/v1/orders/{order}/refunds/{refund}");
         let answered = self
             .client
-            .exchange("POST", &path, body::refund(money)?)
+            .exchange(Method::POST, &path, body::refund(money)?)
             .await?;
         body::refund_verdict(
             &answered,
@@ -121,7 +120,10 @@ impl Acquirer for Sandbox {
     fn query(&self, order: PaymentId) -> Reply<'_, Answer> {
         Box::pin(async move {
             let path = format!("/v1/orders/{order}");
-            let answered = self.client.exchange("GET", &path, body::empty()).await?;
+            let answered = self
+                .client
+                .exchange(Method::GET, &path, body::empty())
+                .await?;
             body::verdict(&answered, order, Operation::Query)
         })
     }
@@ -129,7 +131,10 @@ impl Acquirer for Sandbox {
     fn reverse(&self, order: PaymentId) -> Reply<'_, Answer> {
         Box::pin(async move {
             let path = format!("/v1/orders/{order}/reverse");
-            let answered = self.client.exchange("POST", &path, body::empty()).await?;
+            let answered = self
+                .client
+                .exchange(Method::POST, &path, body::empty())
+                .await?;
             body::verdict(&answered, order, Operation::Reverse)
         })
     }

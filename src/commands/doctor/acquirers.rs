@@ -19,11 +19,11 @@ use crate::{
 pub(super) async fn check(config: Config, acquirer: Acquirer) -> Vec<Finding> {
     let what = format!("acquirer {}", acquirer.id);
     let mut findings = Vec::new();
-    findings.extend(exposed(&what, &acquirer.key_file));
+    findings.extend(exposed(&what, acquirer.driver.key_file()));
     let driver = match open(&config, &acquirer) {
         Ok(driver) => driver,
         Err(failed) => {
-            findings.push(not_opened(&what, &acquirer.key_file, &failed));
+            findings.push(not_opened(&what, acquirer.driver.key_file(), &failed));
             return findings;
         }
     };

@@ -13,9 +13,7 @@ use store_actors::{
 use zeroize::Zeroizing;
 
 use super::{client::Signed, sign::hex};
-
-/// Characters kept of an acquirer's texts: they go to the journal.
-const LONGEST_TEXT: usize = 200;
+use crate::adapters::acquirers::transport::plain;
 
 #[derive(Serialize)]
 struct NewOrder<'a> {
@@ -258,12 +256,4 @@ impl Body {
         let of = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
         (of(&self.code), of(&self.text))
     }
-}
-
-/// An acquirer's text for people: bounded, without control characters.
-fn plain(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_TEXT)
-        .collect()
 }

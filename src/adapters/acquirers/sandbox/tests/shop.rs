@@ -23,7 +23,10 @@ use store_actors::{
 use store_sim::acquirer::{Acquirer, AcquirerConfig, AcquirerHandle, Rule};
 use tempfile::TempDir;
 
-use crate::adapters::acquirers::sandbox::{Sandbox, SandboxConfig, SandboxRefused};
+use crate::adapters::acquirers::{
+    DriverRefused,
+    sandbox::{Sandbox, SandboxConfig},
+};
 
 pub const KEY: &str = "sandbox-merchant-key-for-tests-only";
 pub const WECHAT: &str = "120061098828009406";
@@ -145,11 +148,11 @@ pub fn config(url: &str, answer_timeout_ms: u64) -> SandboxConfig {
     }
 }
 
-pub fn driver(url: &str, answer_timeout_ms: u64) -> Result<Sandbox, SandboxRefused> {
+pub fn driver(url: &str, answer_timeout_ms: u64) -> Result<Sandbox, DriverRefused> {
     driver_of(config(url, answer_timeout_ms), Moved(0))
 }
 
-pub fn driver_of(config: SandboxConfig, clock: Moved) -> Result<Sandbox, SandboxRefused> {
+pub fn driver_of(config: SandboxConfig, clock: Moved) -> Result<Sandbox, DriverRefused> {
     let _ = rustls::crypto::ring::default_provider().install_default(); // another test was first
     Sandbox::new(
         config,

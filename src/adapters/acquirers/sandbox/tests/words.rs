@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::shop::{
     KEY, Moved, Shop, WECHAT, approved, charge, cny, config, driver, driver_of, order, refund,
 };
-use crate::adapters::acquirers::sandbox::SandboxRefused;
+use crate::adapters::acquirers::DriverRefused;
 
 fn verifying(for_ms: u64, then: Then) -> acquirer::Verdict {
     acquirer::Verdict::Verifying { for_ms, then }
@@ -286,19 +286,19 @@ async fn the_probe_tells_whether_anybody_is_there() {
 fn what_cannot_work_is_refused_at_the_start() {
     assert!(matches!(
         driver("http://10.0.0.1", 1),
-        Err(SandboxRefused::Url(_))
+        Err(DriverRefused::Url(_))
     ));
     let mut wrong = config("https://127.0.0.1:1", 1);
     wrong.ca_file = Some("/nowhere/ca.pem".into());
     assert!(matches!(
         driver_of(wrong, Moved(0)),
-        Err(SandboxRefused::Certificates { .. })
+        Err(DriverRefused::Certificates { .. })
     ));
     let mut wrong = config("http://127.0.0.1:1", 1);
     wrong.merchant = "a\nb".to_owned();
     assert!(matches!(
         driver_of(wrong, Moved(0)),
-        Err(SandboxRefused::Merchant)
+        Err(DriverRefused::Merchant)
     ));
 }
 

@@ -7,7 +7,7 @@ use store_actors::domain::payment::NoAnswer;
 
 /// Why there is no driver.
 #[derive(Debug, thiserror::Error)]
-pub enum SandboxRefused {
+pub enum DriverRefused {
     #[error("the acquirer's URL {0:?} is not https://HOST[:PORT], nor http:// on loopback")]
     Url(String),
     #[error("the acquirer's merchant number has signs that a header cannot carry")]
@@ -22,6 +22,9 @@ pub enum SandboxRefused {
     NoTlsProvider,
     #[error("the HTTP client cannot be made")]
     Client(#[source] reqwest::Error),
+    /// Never with a word of the key itself.
+    #[error("{what} is not usable: {why}")]
+    Key { what: &'static str, why: String },
 }
 
 /// What an error of the HTTP client says of the request. Only a connection that never came about

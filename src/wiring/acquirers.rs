@@ -1,0 +1,109 @@
+//! From an acquirer's table to its driver, keys read, nothing sent yet.
+
+use std::{path::Path, sync::Arc};
+
+use secrecy::SecretString;
+use store_actors::ports::{Acquirer, AcquirerProfile, Entropy, WallClock};
+
+use super::WiringFailed;
+use crate::{
+    adapters::acquirers::{
+        alipay::{Alipay, AlipayConfig, Trust},
+        key::KeySource,
+        sandbox::{Sandbox, SandboxConfig},
+    },
+    config::{self, AlipayAccount, AlipayTrust, Config, Driver, SandboxAccount},
+};
+
+pub(crate) fn open_acquirer(
+    config: &Config,
+    acquirer: &config::Acquirer,
+    clock: &Arc<dyn WallClock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+    let opening = Opening {
+        config,
+        acquirer,
+        clock,
+        entropy,
+    };
+    match &acquirer.driver {
+        Driver::Sandbox(account) => opening.sandbox(account),
+        Driver::Alipay(account) => opening.alipay(account),
+    }
+}
+
+struct Opening<'a> {
+    config: &'a Config,
+    acquirer: &'a config::Acquirer,
+    clock: &'a Arc<dyn WallClock>,
+    entropy: &'a Arc<dyn Entropy>,
+}
+
+impl Opening<'_> {
+    fn sandbox(&self, account: &SandboxAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let sandbox = SandboxConfig {
+            url: self.acquirer.base_url.clone(),
+            merchant: account.merchant.clone(),
+            key: self.key(&account.key_file)?,
+            store: self.config.store.store.clone(),
+            ca_file: None,
+            profile: self.profile(),
+        };
+        let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
+        let driver = Sandbox::new(sandbox, clock, entropy);
+        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+    }
+
+    fn alipay(&self, account: &AlipayAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let trust = match &account.trust {
+            AlipayTrust::PublicKey(file) => Trust::PublicKey(self.key(file)?),
+            AlipayTrust::Certificates { app, alipay, root } => Trust::Certificates {
+                app: self.key(app)?,
+                alipay: self.key(alipay)?,
+                root: self.key(root)?,
+            },
+        };
+        let alipay = AlipayConfig {
+            url: self.acquirer.base_url.clone(),
+            app_id: account.app_id.clone(),
+            key: self.key(&account.key_file)?,
+            trust,
+            store: self.config.store.store.clone(),
+            subject: self.config.store.name.clone(),
+            ca_file: None,
+            profile: self.profile(),
+        };
+        let driver = Alipay::new(alipay, Arc::clone(self.clock));
+        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+    }
+
+    fn profile(&self) -> AcquirerProfile {
+        let acquirer = self.acquirer;
+        AcquirerProfile {
+            id: acquirer.id.clone(),
+            name: acquirer.name.clone(),
+            tenders: acquirer.tenders.clone(),
+            schemes: acquirer.schemes.clone(),
+            currencies: vec![self.config.store.currency],
+            clock: acquirer.clock.sped_up(acquirer.speed),
+            probe_interval: acquirer.probe_interval,
+            link: acquirer.link,
+        }
+    }
+
+    fn key(&self, file: &Path) -> Result<SecretString, WiringFailed> {
+        let key = KeySource::File(file.to_owned()).read();
+        key.map_err(|source| WiringFailed::Key {
+            id: self.acquirer.id.to_string(),
+            source,
+        })
+    }
+
+    fn refused(&self, source: crate::adapters::acquirers::DriverRefused) -> WiringFailed {
+        WiringFailed::Acquirer {
+            id: self.acquirer.id.to_string(),
+            source,
+        }
+    }
+}

@@ -4,6 +4,7 @@
 pub mod alipay;
 mod errors;
 pub mod key;
+pub mod pointed;
 pub mod rsa;
 pub mod sandbox;
 #[cfg(test)]

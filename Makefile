@@ -12,7 +12,7 @@ SEED := 1
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench powercut kills storm peers need-% fmt
+.PHONY: help lab test check bench powercut kills storm day peers need-% fmt
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,15 +43,22 @@ storm: need-lab ## replay the storm of one SEED and tell its story
 	cargo build --workspace --bins
 	target/debug/storm --seed $(SEED) $(ARGS)
 
+day: need-lab ## a day without the network, simulated: 24 hours, a hundred counters, about three minutes
+	cargo build --release -p store-sim --bin storm
+	target/release/storm --offline-hours 24 --counters 100
+
 kills: need-lab ## kill -9 under load: the controller KILLS times, and at every crash point
 	cargo build --workspace --bins
 	target/debug/lab --payments $$(( $(KILLS) * 30 )) --counters 16 --kills $(KILLS) --kill-at all \
 		--no-readers $(ARGS)
 
-peers: ## programs nobody here wrote, to judge the wire formats
-	@test -d $(PEERS)/nexo/node_modules || npm ci --prefix $(PEERS)/nexo --no-audit --no-fund
-	@test -x $(PEERS)/.venv/bin/openapi-spec-validator || { \
-		python3 -m venv $(PEERS)/.venv && $(PEERS)/.venv/bin/pip install -q -r $(PEERS)/requirements.txt; }
+peers: ## programs nobody here wrote, to judge the wire formats and the sandboxes
+	@for peer in $(PEERS)/*/package.json; do \
+		test -d $$(dirname $$peer)/node_modules || npm ci --prefix $$(dirname $$peer) --no-audit --no-fund || exit; \
+	done
+	@cmp -s $(PEERS)/requirements.txt $(PEERS)/.venv/installed.txt || { python3 -m venv $(PEERS)/.venv \
+		&& $(PEERS)/.venv/bin/pip install -q -r $(PEERS)/requirements.txt \
+		&& cp $(PEERS)/requirements.txt $(PEERS)/.venv/installed.txt; }
 
 need-lab: ; $(call install,$(NEED))
 

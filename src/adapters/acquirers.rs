@@ -4,8 +4,11 @@
 pub mod alipay;
 mod errors;
 pub mod key;
+pub mod pointed;
 pub mod rsa;
 pub mod sandbox;
+#[cfg(test)]
+pub mod testing;
 mod transport;
 
 pub use errors::DriverRefused;

@@ -8,8 +8,10 @@ use store_actors::ports::{Acquirer, AcquirerProfile, Entropy, WallClock};
 use super::WiringFailed;
 use crate::{
     adapters::acquirers::{
+        DriverRefused,
         alipay::{Alipay, AlipayConfig, Trust},
         key::KeySource,
+        pointed::Pointed,
         sandbox::{Sandbox, SandboxConfig},
     },
     config::{self, AlipayAccount, AlipayTrust, Config, Driver, SandboxAccount},
@@ -52,7 +54,7 @@ impl Opening<'_> {
         };
         let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
         let driver = Sandbox::new(sandbox, clock, entropy);
-        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+        self.opened(driver)
     }
 
     fn alipay(&self, account: &AlipayAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
@@ -75,7 +77,7 @@ impl Opening<'_> {
             profile: self.profile(),
         };
         let driver = Alipay::new(alipay, Arc::clone(self.clock));
-        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+        self.opened(driver)
     }
 
     fn profile(&self) -> AcquirerProfile {
@@ -100,10 +102,14 @@ impl Opening<'_> {
         })
     }
 
-    fn refused(&self, source: crate::adapters::acquirers::DriverRefused) -> WiringFailed {
-        WiringFailed::Acquirer {
+    fn opened<D: Acquirer + 'static>(
+        &self,
+        driver: Result<D, DriverRefused>,
+    ) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let driver = driver.map_err(|source| WiringFailed::Acquirer {
             id: self.acquirer.id.to_string(),
             source,
-        }
+        })?;
+        Ok(Arc::new(Pointed(driver)))
     }
 }

@@ -23,6 +23,10 @@ mod offline;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod peers_alipay;
+#[cfg(test)]
+mod real_acquirers;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod support;

@@ -24,12 +24,12 @@ use store_controller::{adapters::journal::Recovery, metrics::Metrics};
 
 use super::support::{chain, eventually};
 
-fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Runs a peer to its end and gives what it said; it must be content.
-fn content(command: &mut Command) -> String {
+pub fn content(command: &mut Command) -> String {
     let ran = command.output();
     let ran = ran.unwrap_or_else(|cause| panic!("{command:?}: {cause}; `make test` installs it"));
     let said = [ran.stdout, ran.stderr].concat();

@@ -82,7 +82,7 @@ pub fn child() {
         let mut journal = Filling::open(Path::new(&at(CUT)), payments);
         journal.payments(0..payments).await;
         journal.close_yesterday().await;
-        journal.rest().await;
+        journal.rest(Path::new(&at(CUT))).await;
         journal.copy_closed(&at(CUT), &at(CLEAN), payments);
         let on_top = payments + PAYMENTS_ON_TOP;
         journal.payments(payments..on_top).await;
@@ -174,13 +174,16 @@ impl Filling {
         self.disk.append(vec![record]).await.unwrap();
     }
 
-    /// Until the store has everything, on stable storage.
-    async fn rest(&self) {
-        while self.disk.condition().await.unwrap().unapplied > 0 {
+    /// Until the store has everything on stable storage: the marker, written last, tells so.
+    async fn rest(&self, dir: &Path) {
+        let tells_all = || {
+            let marker = fs::read(dir.join("marker.json")).ok()?;
+            let marker: serde_json::Value = serde_json::from_slice(&marker).ok()?;
+            (marker.get("seq")?.as_u64()? == self.tip.seq).then_some(())
+        };
+        while tells_all().is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // longer than what was applied waits for its sync
-        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 
     fn copy_closed(&self, from: &str, to: &str, payments: usize) {

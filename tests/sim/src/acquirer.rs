@@ -29,6 +29,7 @@ pub mod sign;
 mod tests;
 
 pub use answer::{Answer, State};
+pub use api::alipay;
 pub use config::{AcquirerConfig, Tender};
 pub use customer::Customers;
 pub use error::AcquirerError;

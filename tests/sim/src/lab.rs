@@ -4,6 +4,7 @@
 //! `--payments`, makes the default mix of faults happen, waits until all is settled and receipted,
 //! compares the books and tells whether every invariant held.
 
+pub mod acquirers;
 pub mod args;
 mod audit;
 mod broker;

@@ -295,6 +295,36 @@ fn a_qr_that_nobody_scans_is_closed() {
 }
 
 #[test]
+fn an_order_that_does_not_exist_while_its_qr_is_unscanned_waits_for_the_customer() {
+    play(
+        opened(Tender::MerchantQr),
+        "0     present qr       -> submitted | record disarm show:processing charge
+         100   charge: qr       -> submitted | record show:scan_this query@5000
+         5200  query: not-found -> submitted | query@5000
+         10200 query: verifying -> verifying | record show:verifying query@5000
+         15200 query: approved  -> approved  | record disarm show:approved",
+    );
+}
+
+#[test]
+fn a_cancelled_qr_that_nobody_scanned_may_be_scanned_until_it_dies_by_itself() {
+    let table = |end: &str| {
+        format!(
+            "0      present qr         -> submitted | record disarm show:processing charge
+             100    charge: qr         -> submitted | record show:scan_this query@5000
+             9000   cancel             -> reversing | record disarm show:reversing reverse
+             9100   reverse: not-found -> reversing | reverse@2000
+             70000  reverse: not-found -> reversing | reverse@2000
+             {end}"
+        )
+    };
+    let dead = "180000 reverse: not-found -> reversed | record disarm show:reversed";
+    play(opened(Tender::MerchantQr), &table(dead));
+    let scanned = "80000 reverse: reversed -> reversed | record disarm show:reversed";
+    play(opened(Tender::MerchantQr), &table(scanned));
+}
+
+#[test]
 fn a_qr_whose_text_was_lost_is_closed() {
     play(
         opened(Tender::MerchantQr),

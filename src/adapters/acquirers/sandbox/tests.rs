@@ -4,5 +4,4 @@
 mod bodies;
 mod faults;
 mod kills;
-mod shop;
 mod words;

@@ -1,6 +1,7 @@
 //! HTTP: each provider's protocol over the one desk, and the simulation's own door (`/v1/sim/…`,
 //! unsigned, for tests and the lab). Everything else is signed, both ways.
 
+pub mod alipay;
 mod deliver;
 mod dialect;
 mod own;
@@ -23,6 +24,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.app_data(web::PayloadConfig::new(LARGEST_BODY))
         .route("/healthz", web::get().to(healthz))
         .configure(own::routes)
+        .configure(alipay::routes)
         .configure(sim::routes);
 }
 

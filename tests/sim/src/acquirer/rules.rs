@@ -143,6 +143,11 @@ pub enum Delivery {
         /// Done, or not.
         money_moved: bool,
     },
+    /// The provider's own word that it can't say: Alipay's 20000, WeChat Pay's SYSTEMERROR.
+    Unavailable {
+        /// Done, or not.
+        money_moved: bool,
+    },
     /// The same answer twice on one connection.
     Duplicate,
     /// Rightly signed, for another order number.

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use super::crashes::{self, Point};
+use super::{
+    acquirers::Acquirers,
+    crashes::{self, Point},
+};
 
 /// Opens a working shop on this machine: counters with terminals, scanners and card readers, an
 /// acquirer, a broker and a head office. Customers come by themselves.
@@ -16,6 +19,7 @@ use super::crashes::{self, Point};
         lab --counters 8 --payments 400 --seed 1    so many payments among faults, then the books are compared\n  \
         lab --payments 2000 --cuts 40 --no-readers  the power fails forty times under load\n  \
         lab --payments 900 --kill-at all --no-readers  dies at every point where it can be made to\n  \
+        lab --acquirers real --payments 400         the same, in the providers' own protocols\n  \
         lab --broker mqtt://127.0.0.1:1883          the same with your own broker\n\n\
         Exit codes: 0 every invariant held, 1 one did not or the shop failed, 2 usage."
 )]
@@ -35,6 +39,9 @@ pub struct Args {
     /// The acquirer's clock runs so many times as fast.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub speed: u32,
+    /// The protocols between store and acquirers: the sandbox's own, or the providers' real ones.
+    #[arg(long, value_enum, default_value_t)]
+    pub acquirers: Acquirers,
     /// Where the store's API listens; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8600")]
     pub listen: SocketAddr,
@@ -106,6 +113,7 @@ impl Args {
             seed: 1,
             report: None,
             speed: 20,
+            acquirers: Acquirers::Sandbox,
             listen: free,
             head_office_listen: free,
             broker: None,

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs, io, net::SocketAddr, path::PathBuf};
 
-use super::counter::LabCounter;
+use super::{acquirers::Acquirers, counter::LabCounter};
 
 /// What the programs must be told of this lab.
 pub struct World {
@@ -12,6 +12,7 @@ pub struct World {
     pub listen: SocketAddr,
     pub head_office_listen: SocketAddr,
     pub acquirer: SocketAddr,
+    pub acquirers: Acquirers,
     pub broker: SocketAddr,
     pub database: Option<String>,
     pub speed: u32,
@@ -30,8 +31,7 @@ pub fn controller(world: &World, counters: &[LabCounter]) -> io::Result<PathBuf>
         guard_retention_days,
         ..
     } = world;
-    let key = folder.join("sandbox.key");
-    fs::write(&key, "sandbox-merchant-key-for-tests-only\n")?;
+    let acquirers = world.acquirers.tables(folder, *acquirer, *speed)?;
     let mut text = format!(
         r#"[store]
 chain = "lab"
@@ -55,14 +55,7 @@ watchdog_ms = 5000
 reconnect_spread_ms = 0
 connection_timeout_ms = 2000
 
-[acquirers.sandbox]
-driver = "sandbox"
-base_url = "http://{acquirer}"
-merchant = "sandbox-merchant"
-key_file = "{key}"
-probe_interval_ms = 500
-speed = {speed}
-
+{acquirers}
 [counter_defaults]
 collect_timeout_ms = 20000
 
@@ -78,7 +71,6 @@ level = "info"
         journal = world.journal.display(),
         broker_host = broker.ip(),
         broker_port = broker.port(),
-        key = key.display(),
     );
     for counter in counters {
         let id = &counter.id;

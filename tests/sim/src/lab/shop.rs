@@ -131,6 +131,7 @@ impl Shop {
             listen,
             head_office_listen,
             acquirer: acquirer_cable.address(),
+            acquirers: args.acquirers,
             broker: broker_cable.address(),
             database: args.database.clone(),
             speed: args.speed,

@@ -65,6 +65,8 @@ impl Payment {
                 self.wait_in(State::Verifying, is_news, Notice::Verifying, times)
             }
             Verdict::Pending { qr } => self.told_pending(qr, times),
+            // with some acquirers an order comes into being when the customer scans its QR
+            Verdict::NotFound if self.qr.is_some() => self.told_pending(None, times),
             // the request may still be on its way: only a reversal makes sure that it comes to
             // nothing
             Verdict::NotFound if self.elapsed_ms(times) >= times.acquirer.reverse_not_before_ms => {

@@ -32,9 +32,9 @@ impl Payment {
                 self.remember(times.now, Operation::Reverse, &answer);
                 match self.checked(answer) {
                     Ok(Verdict::Reversed) => self.end(State::Reversed, Notice::Reversed, times.now),
-                    // earlier, the charge may still be on its way
+                    // earlier, the charge may still be on its way, or its QR be scanned
                     Ok(Verdict::NotFound)
-                        if self.elapsed_ms(times) >= times.acquirer.give_up_ms =>
+                        if self.elapsed_ms(times) >= self.dead_after_ms(times) =>
                     {
                         self.end(State::Reversed, Notice::Reversed, times.now)
                     }
@@ -91,6 +91,16 @@ impl Payment {
         ];
         let undo = undo.into_iter().filter(|effect| *effect != Effect::Record);
         begun.into_iter().chain(undo).collect()
+    }
+
+    /// From here on an order that the acquirer does not know can't come into being any more: no
+    /// charge is on its way, and a QR that was shown has died by itself.
+    fn dead_after_ms(&self, times: &Times) -> u64 {
+        let clock = &times.acquirer;
+        match self.qr {
+            Some(_) => clock.qr_expiry_ms.saturating_add(clock.give_up_ms),
+            None => clock.give_up_ms,
+        }
     }
 
     /// Whether the acquirer still takes a reversal.

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use store_actors::domain::payment::{NoAnswer, Operation, Verdict, answer::RefundVerdict};
 
-use super::shop::{cny, order, refund};
 use crate::adapters::acquirers::sandbox::{
     body::{self, Named},
     client::Signed,
 };
+use crate::adapters::acquirers::testing::{cny, order, refund};
 
 fn signed(status: u16, body: &Value) -> Signed {
     Signed {

@@ -11,7 +11,9 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::shop::{Shop, approved, charge, cny, config, driver, driver_of, order, refund};
+use crate::adapters::acquirers::testing::{
+    Shop, approved, charge, cny, config, driver, driver_of, order, refund,
+};
 
 fn once(delivery: Delivery) -> Vec<Rule> {
     vec![Rule::on(Operation::Charge).delivery(delivery).times(1)]
@@ -181,7 +183,7 @@ async fn only_a_connection_that_never_came_about_is_not_sent() {
         let ca = tempfile::NamedTempFile::new().unwrap();
         // no certificates at all: this machine may have none
         config.ca_file = Some(ca.path().to_owned());
-        let driver = driver_of(config, super::shop::Moved(0)).unwrap();
+        let driver = driver_of(config, crate::adapters::acquirers::testing::Moved(0)).unwrap();
         let said = driver.charge(charge(order(1), "1.00")).await.unwrap_err();
         assert!(matches!(said, NoAnswer::NotSent(_)), "{url}: {said:?}");
     }

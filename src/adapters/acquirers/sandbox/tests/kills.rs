@@ -8,7 +8,7 @@ use store_actors::{
 };
 use store_sim::acquirer::{Acquirer, AcquirerConfig, Connection, Delivery, Operation, Rule};
 
-use super::shop::{Shop, approved, charge, order};
+use crate::adapters::acquirers::testing::{Shop, approved, charge, order};
 
 /// Charges, kills the acquirer while it is at it, starts it again on its ledger and address, and
 /// says what the driver was told.

@@ -9,10 +9,10 @@ use store_actors::{
 use store_sim::acquirer::{self, Operation, Rule, Tender, Then};
 use zeroize::Zeroizing;
 
-use super::shop::{
+use crate::adapters::acquirers::DriverRefused;
+use crate::adapters::acquirers::testing::{
     KEY, Moved, Shop, WECHAT, approved, charge, cny, config, driver, driver_of, order, refund,
 };
-use crate::adapters::acquirers::DriverRefused;
 
 fn verifying(for_ms: u64, then: Then) -> acquirer::Verdict {
     acquirer::Verdict::Verifying { for_ms, then }

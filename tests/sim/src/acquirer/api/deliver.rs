@@ -40,6 +40,10 @@ pub(super) async fn deliver(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             HttpResponse::build(status).body("upstream failure")
         }
+        Delivery::Unavailable { money_moved } => {
+            let _unsaid = money_moved.then(done);
+            dialect.sign(dialect.unavailable(ask), false).respond()
+        }
         Delivery::Late { ms } => {
             wait(desk.config.scaled(ms)).await;
             dialect.sign(done(), false).respond()

@@ -13,6 +13,14 @@ pub(super) trait Dialect {
     /// What the desk did, in the provider's words, unsigned.
     fn word(&self, ask: &Ask, done: Result<Answer, Failure>) -> Worded;
 
+    /// Rightly signed, and says that the service can't be had now: no word about the order.
+    fn unavailable(&self, _: &Ask) -> Worded {
+        Worded {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            body: String::new(),
+        }
+    }
+
     /// Ready to travel. `forged`: signed with a key that is not the provider's.
     fn sign(&self, worded: Worded, forged: bool) -> Message;
 }

@@ -1,4 +1,4 @@
-//! A sandbox acquirer and its driver, as a test needs them.
+//! A sandbox acquirer and a driver that speaks one of its dialects, as a test needs them.
 
 use std::{
     sync::{
@@ -18,12 +18,12 @@ use store_actors::{
         tender::{Scheme, Tender},
         timestamp::Timestamp,
     },
-    ports::{Acquirer as _, AcquirerProfile, Charge, Entropy, Instrument, WallClock},
+    ports::{Acquirer as Driver, AcquirerProfile, Charge, Entropy, Instrument, WallClock},
 };
 use store_sim::acquirer::{Acquirer, AcquirerConfig, AcquirerHandle, Rule};
 use tempfile::TempDir;
 
-use crate::adapters::acquirers::{
+use super::{
     DriverRefused,
     sandbox::{Sandbox, SandboxConfig},
 };
@@ -52,10 +52,10 @@ impl Entropy for Counter {
     }
 }
 
-pub struct Shop {
+pub struct Shop<D = Sandbox> {
     pub folder: TempDir,
     pub acquirer: AcquirerHandle,
-    pub driver: Sandbox,
+    pub driver: D,
 }
 
 impl Shop {
@@ -64,11 +64,21 @@ impl Shop {
     }
 
     pub fn with(answer_timeout_ms: u64, change: impl FnOnce(&mut AcquirerConfig)) -> Self {
+        Self::spoken_by(change, |url| driver(url, answer_timeout_ms).unwrap())
+    }
+}
+
+impl<D: Driver> Shop<D> {
+    pub fn spoken_by(
+        change: impl FnOnce(&mut AcquirerConfig),
+        driver: impl FnOnce(&str) -> D,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = AcquirerConfig::new(folder.path().join("ledger.jsonl"));
         change(&mut config);
         let acquirer = Acquirer::start(config).unwrap();
-        let driver = driver(&acquirer.url(), answer_timeout_ms).unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default(); // another test was first
+        let driver = driver(&acquirer.url());
         Self {
             folder,
             acquirer,
@@ -132,19 +142,23 @@ pub fn config(url: &str, answer_timeout_ms: u64) -> SandboxConfig {
         key: SecretString::from(KEY),
         store: "s1".parse().unwrap(),
         ca_file: None,
-        profile: AcquirerProfile {
-            id: "sandbox".parse().unwrap(),
-            name: "Sandbox".to_owned(),
-            tenders: Tender::CONCRETE.to_vec(),
-            schemes: vec![Scheme::Alipay, Scheme::WechatPay],
-            currencies: vec![Currency::Cny],
-            clock: AcquirerClock {
-                answer_timeout_ms,
-                ..AcquirerClock::USUAL
-            },
-            probe_interval: std::time::Duration::from_secs(5),
-            link: store_actors::domain::link::LinkRules::USUAL,
+        profile: profile(answer_timeout_ms),
+    }
+}
+
+pub fn profile(answer_timeout_ms: u64) -> AcquirerProfile {
+    AcquirerProfile {
+        id: "sandbox".parse().unwrap(),
+        name: "Sandbox".to_owned(),
+        tenders: Tender::CONCRETE.to_vec(),
+        schemes: vec![Scheme::Alipay, Scheme::WechatPay],
+        currencies: vec![Currency::Cny],
+        clock: AcquirerClock {
+            answer_timeout_ms,
+            ..AcquirerClock::USUAL
         },
+        probe_interval: std::time::Duration::from_secs(5),
+        link: store_actors::domain::link::LinkRules::USUAL,
     }
 }
 

@@ -30,6 +30,7 @@ use store_actors::{
     wire::{frame::Suffix, scanner::Family},
 };
 
+pub use acquirer::cardhost::CardHostAccount;
 pub use acquirer::driver::{AlipayAccount, AlipayTrust, Driver, SandboxAccount};
 pub use offline::Offline;
 

@@ -2,6 +2,7 @@
 //! port.
 
 pub mod alipay;
+pub mod cardhost;
 mod errors;
 pub mod key;
 pub mod pointed;

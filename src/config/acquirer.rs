@@ -1,5 +1,6 @@
 //! The acquirers' tables.
 
+pub(super) mod cardhost;
 pub(super) mod driver;
 
 use std::{path::Path, time::Duration};
@@ -10,7 +11,7 @@ use store_actors::domain::{
     tender::{Scheme, Tender},
 };
 
-use super::{Acquirer, sections::words};
+use super::{Acquirer, Driver, sections::words};
 use crate::strict_toml::Section;
 
 const SCHEMES: [Scheme; 7] = [
@@ -48,10 +49,15 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
         .unwrap_or_else(|| key.to_owned());
     let base_url = section.parsed(
         "base_url",
-        "http://HOST:PORT or https://HOST, without a path",
+        "http://HOST:PORT or https://HOST, without a path, or a card host's tcp://HOST:PORT",
         base_url,
     );
     let driver = driver::of(&mut section, dir);
+    if let (Some(driver), Some(url)) = (&driver, &base_url)
+        && url.starts_with("tcp://") != matches!(driver, Driver::CardHost(_))
+    {
+        section.fault("base_url", "tcp:// is for card hosts, and nothing else is");
+    }
     let tenders = listed(&mut section, "tenders", &Tender::CONCRETE, Tender::as_str);
     let schemes = schemes(&mut section, "schemes");
     let probe_interval = section
@@ -79,6 +85,11 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
 }
 
 fn base_url(text: &str) -> Option<String> {
+    if let Some(address) = text.strip_prefix("tcp://") {
+        let (host, port) = address.rsplit_once(':')?;
+        let fits = (1..=255).contains(&host.len()) && !host.contains(['/', '?', '#', '@', ' ']);
+        return (fits && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| text.to_owned());
+    }
     let host = text
         .strip_prefix("http://")
         .or_else(|| text.strip_prefix("https://"))?;

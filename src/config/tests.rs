@@ -273,6 +273,13 @@ fn the_examples_of_acquirers_are_in_order() {
     let Driver::Alipay(account) = &config.acquirers[0].driver else {
         panic!("{config:?}");
     };
+    let Driver::CardHost(terminal) = &config.acquirers[1].driver else {
+        panic!("{config:?}");
+    };
+    assert_eq!(terminal.station.terminal, "00000001");
+    let tls = text.replace("tcp://10.0.0.1:5000", "https://10.0.0.1");
+    let refused = parse(&tls).unwrap_err().to_string();
+    assert!(refused.contains("tcp:// is for card hosts"), "{refused}");
     let key = Path::new("/etc/store/alipay-public.pem").to_owned();
     assert_eq!(account.trust, AlipayTrust::PublicKey(key));
     let by_certificates: String = text

@@ -2,19 +2,24 @@
 
 use std::{path::Path, sync::Arc};
 
-use secrecy::SecretString;
-use store_actors::ports::{Acquirer, AcquirerProfile, Entropy, WallClock};
+use secrecy::{ExposeSecret as _, SecretString};
+use store_actors::{
+    ports::{Acquirer, AcquirerProfile, Entropy, WallClock},
+    wire::iso8583::CipherKey,
+};
+use zeroize::Zeroizing;
 
 use super::WiringFailed;
 use crate::{
     adapters::acquirers::{
         DriverRefused,
         alipay::{Alipay, AlipayConfig, Trust},
+        cardhost::{CardHost, CardHostConfig},
         key::KeySource,
         pointed::Pointed,
         sandbox::{Sandbox, SandboxConfig},
     },
-    config::{self, AlipayAccount, AlipayTrust, Config, Driver, SandboxAccount},
+    config::{self, AlipayAccount, AlipayTrust, CardHostAccount, Config, Driver, SandboxAccount},
 };
 
 pub(crate) fn open_acquirer(
@@ -32,6 +37,7 @@ pub(crate) fn open_acquirer(
     match &acquirer.driver {
         Driver::Sandbox(account) => opening.sandbox(account),
         Driver::Alipay(account) => opening.alipay(account),
+        Driver::CardHost(account) => opening.card_host(account),
     }
 }
 
@@ -78,6 +84,46 @@ impl Opening<'_> {
         };
         let driver = Alipay::new(alipay, Arc::clone(self.clock));
         self.opened(driver)
+    }
+
+    fn card_host(&self, account: &CardHostAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let text = self.key(&account.key_file)?;
+        let pairs = text.expose_secret().as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+        let bytes = Zeroizing::new(bytes.unwrap_or_default());
+        let master =
+            CipherKey::new(account.cipher, &bytes).map_err(|why| WiringFailed::Acquirer {
+                id: self.acquirer.id.to_string(),
+                source: DriverRefused::Key {
+                    what: "the terminal's master key",
+                    why: why.to_string(),
+                },
+            })?;
+        let address = self.acquirer.base_url.trim_start_matches("tcp://");
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+        let card_host = CardHostConfig {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: port.parse().unwrap_or(0),
+            envelope: account.envelope,
+            station: account.station.clone(),
+            master,
+            keys: account.keys,
+            mac: account.mac,
+            first_batch: account.first_batch,
+            unsealed_refusals: account.unsealed_refusals,
+            order_in_62: account.order_in_62,
+            book: account.book.clone(),
+            book_key: account.book_key_file.clone(),
+            keep_days: account.keep_days,
+            profile: self.profile(),
+        };
+        let driver = CardHost::new(card_host, Arc::clone(self.clock));
+        let refused = |source| WiringFailed::CardHost {
+            id: self.acquirer.id.to_string(),
+            source,
+        };
+        Ok(Arc::new(Pointed(driver.map_err(refused)?)))
     }
 
     fn profile(&self) -> AcquirerProfile {

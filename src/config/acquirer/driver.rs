@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cardhost::{self, CardHostAccount};
 use crate::{
     config::sections::{file, words},
     strict_toml::Section,
@@ -12,6 +13,7 @@ use crate::{
 pub enum Driver {
     Sandbox(SandboxAccount),
     Alipay(AlipayAccount),
+    CardHost(Box<CardHostAccount>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +47,14 @@ pub enum AlipayTrust {
 enum Protocol {
     Sandbox,
     Alipay,
+    CardHost,
 }
 
-const PROTOCOLS: &[(&str, Protocol)] =
-    &[("sandbox", Protocol::Sandbox), ("alipay", Protocol::Alipay)];
+const PROTOCOLS: &[(&str, Protocol)] = &[
+    ("sandbox", Protocol::Sandbox),
+    ("alipay", Protocol::Alipay),
+    ("card_host", Protocol::CardHost),
+];
 
 impl Driver {
     /// The file that signs in the store's name.
@@ -56,6 +62,7 @@ impl Driver {
         match self {
             Driver::Sandbox(account) => &account.key_file,
             Driver::Alipay(account) => &account.key_file,
+            Driver::CardHost(account) => &account.key_file,
         }
     }
 }
@@ -72,6 +79,7 @@ pub(super) fn of(section: &mut Section<'_>, dir: &Path) -> Option<Driver> {
             key_file: file(section, "key_file", dir),
         }),
         Protocol::Alipay => Driver::Alipay(alipay(section, dir)),
+        Protocol::CardHost => Driver::CardHost(Box::new(cardhost::account(section, dir)?)),
     })
 }
 

@@ -124,6 +124,8 @@ pub struct Card<'a> {
     pub track2: Option<&'a str>,
     /// BER-TLV for field 55.
     pub chip: Option<&'a [u8]>,
+    /// Whether the customer entered a PIN: the last digit of field 22.
+    pub with_pin: bool,
     /// As the terminal encrypted it.
     pub pin_block: Option<&'a [u8]>,
 }
@@ -241,7 +243,7 @@ impl Station {
         trace: Trace,
         card: &Card<'_>,
     ) -> Result<Message, EncodeError> {
-        let pin = if card.pin_block.is_some() { 1 } else { 2 };
+        let pin = if card.with_pin { 1 } else { 2 };
         let entry = format!("{:02}{pin}", card.entry as u8);
         let batch = format!(
             "{:02}{:06}000{}0",

@@ -40,6 +40,7 @@ pub fn card() -> Card<'static> {
         sequence: Some(1),
         track2: Some("4761739001010010D25122011234567"),
         chip: Some(&CHIP),
+        with_pin: true,
         pin_block: Some(&[0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF]),
     }
 }

@@ -25,6 +25,8 @@ mod peers;
 #[cfg(test)]
 mod peers_alipay;
 #[cfg(test)]
+mod peers_cardhost;
+#[cfg(test)]
 mod real_acquirers;
 #[cfg(test)]
 mod story;

@@ -163,7 +163,8 @@ impl Station {
             message = message.digits(Field::Track2, track2)?;
         }
         if let Some(block) = card.pin_block {
-            // 12 digits of a PIN at most; a block of ANSI X9.8 over the card number, three times DES
+            // 12 digits of a PIN at most; a block of ANSI X9.8 with the card number, three times
+            // DES
             message = message
                 .number(Field::PinCapture, 12)?
                 .bytes(Field::PinBlock, block)?;

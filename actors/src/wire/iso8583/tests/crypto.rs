@@ -56,7 +56,8 @@ const TRIPLE: &str = "55036372B17543ECB173730768B8D6C40123456789ABCDEF";
 #[test]
 fn the_published_mac_of_the_ecb_method_comes_out() {
     let key = key(Cipher::TripleDes, DOUBLE);
-    // what all blocks of the published message fold to: as a message of one block it folds to itself
+    // what all blocks of the published message fold to: as a message of one block it folds to
+    // itself
     let mac = MacMethod::Ecb.mac(&key, &hex("1212B04E1227809C")).unwrap();
     assert_eq!(&mac, b"5FE058DB");
     assert_eq!(mac.to_vec(), hex("3546453035384442"));
@@ -109,8 +110,8 @@ fn openssl_comes_to_the_same_mac_of_x9_19() {
         let data = noise(length);
         let mut filled = data.clone();
         filled.resize(length.div_ceil(8) * 8, 0);
-        // the last block of the chain under the left key, then once more through both keys: which is
-        // EDE of (last block before its encryption), so that openssl can do it in one go
+        // the last block before its encryption, through left, right and left key: that is EDE,
+        // which openssl does in one go
         let (before, last) = filled.split_at(filled.len() - 8);
         let chain = match before.is_empty() {
             true => vec![0; 8],

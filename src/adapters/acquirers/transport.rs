@@ -2,8 +2,8 @@
 //! around all of it.
 //!
 //! It keeps what every driver must not get wrong: nothing goes unencrypted but on this machine, no
-//! redirect is followed, nothing is repeated, an answer is bounded, and only a connection that never
-//! came about is `NotSent`. Signatures and words are the drivers' business.
+//! redirect is followed, nothing is repeated, an answer is bounded, and only a connection that
+//! never came about is `NotSent`. Signatures and words are the drivers' business.
 
 use std::{
     fmt,

@@ -31,8 +31,8 @@ fn sane(now: Timestamp) -> Finding {
     }
 }
 
-/// Compares with the `Date` header of an HTTP answer; `asked` and `answered` are our own time around
-/// it.
+/// Compares with the `Date` header of an HTTP answer; `asked` and `answered` are our own time
+/// around it.
 pub(super) fn against(
     whose: &str,
     date: &str,

@@ -362,8 +362,8 @@ pub trait Acquirer: Send + Sync {
     /// Whether the acquirer can be reached, independent of sales.
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
 
-    /// Seconds by which the store's clock is ahead of the acquirer's, or behind if below zero, as its
-    /// last answer told. Providers refuse requests from 300 on.
+    /// Seconds by which the store's clock is ahead of the acquirer's, or behind it if below zero,
+    /// as its last answer told. Providers refuse requests from 300 on.
     fn clock_ahead_s(&self) -> Option<i64> {
         None
     }

@@ -296,3 +296,36 @@ fn the_examples_of_acquirers_are_in_order() {
     };
     assert!(matches!(account.trust, AlipayTrust::Certificates { .. }));
 }
+
+#[test]
+fn acquirers_are_asked_by_priority_and_then_by_name() {
+    let table = |name: &str, more: &str| {
+        format!(
+            "[acquirers.{name}]\ndriver = 'sandbox'\nbase_url = 'https://pay.example'\n\
+             merchant = '1'\nkey_file = '/k'\ntenders = ['card']\nschemes = ['visa']\n{more}\n"
+        )
+    };
+    let limits = "[acquirers.c.limits]\ncard = '500.00'";
+    let text = [
+        table("a", ""),
+        table("b", "priority = 10"),
+        table("c", limits),
+    ];
+    let config = parse(&text.concat()).unwrap();
+    let order: Vec<_> = config.acquirers.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(order, ["b", "a", "c"]);
+    let limit = Money::parse("500", Currency::Cny).unwrap();
+    assert_eq!(config.acquirers[2].limits, [(Tender::Card, limit)]);
+    let wrong = table(
+        "a",
+        "priority = 0\n[acquirers.a.limits]\ncash = '1'\ncard = 'x'",
+    );
+    let said = faults(&wrong);
+    for fault in [
+        "a.priority: is 0; allowed: 1 to 100",
+        "a.limits.cash: unknown key",
+        "a.limits.card: is \"x\"; allowed: an amount in CNY",
+    ] {
+        assert!(said.contains(fault), "{said}");
+    }
+}

@@ -134,6 +134,7 @@ impl Opening<'_> {
             tenders: acquirer.tenders.clone(),
             schemes: acquirer.schemes.clone(),
             currencies: vec![self.config.store.currency],
+            limits: acquirer.limits.clone(),
             clock: acquirer.clock.sped_up(acquirer.speed),
             probe_interval: acquirer.probe_interval,
             link: acquirer.link,

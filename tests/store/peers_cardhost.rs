@@ -351,6 +351,7 @@ fn driver(folder: &Path, port: u16) -> CardHost {
             },
             probe_interval: Duration::from_secs(5),
             link: LinkRules::USUAL,
+            limits: Vec::new(),
         },
     };
     CardHost::new(config, Arc::new(SystemClock)).unwrap()

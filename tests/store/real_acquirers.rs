@@ -38,18 +38,17 @@ fn codes(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn a_bad_hour_in_the_providers_protocols_ends_with_equal_books_and_leaves_no_secret() {
+/// Runs the lab in the providers' protocols; it must end well. Gives its report.
+fn lab(arguments: &[&str], folder: &Path) -> Value {
     let lab = Path::new(env!("CARGO_BIN_EXE_store-controller")).with_file_name("lab");
-    let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("report.json");
+    let report = folder.join("report.json");
     let run = Command::new(lab)
-        .args(["--acquirers", "real", "--counters", "4"])
-        .args(["--payments", "150", "--seed", "5", "--no-readers"])
+        .args(["--acquirers", "real", "--no-readers"])
         .args(["--listen", "127.0.0.1:0"])
         .args(["--head-office-listen", "127.0.0.1:0"])
+        .args(arguments)
         .arg("--dir")
-        .arg(folder.path())
+        .arg(folder)
         .arg("--report")
         .arg(&report)
         .output()
@@ -58,8 +57,40 @@ fn a_bad_hour_in_the_providers_protocols_ends_with_equal_books_and_leaves_no_sec
     let complained = String::from_utf8_lossy(&run.stderr);
     assert_eq!(run.status.code(), Some(0), "{said}\n{complained}");
     let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
-    let mismatched = report.pointer("/acquirer/mismatched");
-    assert_eq!(mismatched, Some(&Value::from(0)), "{report:#}");
+    for zero in ["/acquirer/mismatched", "/payments/unknown"] {
+        assert_eq!(report.pointer(zero), Some(&Value::from(0)), "{report:#}");
+    }
+    report
+}
+
+#[test]
+fn dying_at_each_step_of_a_providers_procedure_ends_with_equal_books() {
+    const STEPS: [&str; 4] = ["charge", "query", "reversal", "refund"];
+    let folder = tempfile::tempdir().unwrap();
+    let points: Vec<String> = STEPS
+        .iter()
+        .flat_map(|step| [format!("{step}-unsent"), format!("{step}-answered")])
+        .collect();
+    let mut arguments = vec!["--counters", "8", "--payments", "250"];
+    for point in &points {
+        arguments.extend(["--kill-at", point]);
+    }
+    let report = lab(&arguments, folder.path());
+    for point in &points {
+        let died = &report["crashes"]["points"][point];
+        assert_eq!(
+            died.as_array().map(Vec::len),
+            Some(1),
+            "{point}: {report:#}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_hour_in_the_providers_protocols_ends_with_equal_books_and_leaves_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--counters", "4", "--payments", "150", "--seed", "5"];
+    lab(&arguments, folder.path());
 
     let mut files = Vec::new();
     written(folder.path(), &mut files);

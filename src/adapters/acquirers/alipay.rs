@@ -104,6 +104,7 @@ impl Alipay {
             timeout: Duration::from_millis(config.profile.clock.answer_timeout_ms),
             ca_file: config.ca_file.as_deref(),
             identity: None,
+            clock: Arc::clone(&clock),
         })?;
         let (answers, numbers) = match &config.trust {
             Trust::PublicKey(text) => (AnswerKey::bare(text.expose_secret())?, None),
@@ -223,6 +224,10 @@ impl Acquirer for Alipay {
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         Box::pin(self.transport.probe(GATEWAY))
+    }
+
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.transport.clock_ahead_s()
     }
 }
 

@@ -65,4 +65,8 @@ impl<D: Acquirer> Acquirer for Pointed<D> {
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         self.0.probe()
     }
+
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.0.clock_ahead_s()
+    }
 }

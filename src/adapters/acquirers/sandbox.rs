@@ -148,4 +148,8 @@ impl Acquirer for Sandbox {
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         Box::pin(self.client.probe())
     }
+
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.client.clock_ahead_s()
+    }
 }

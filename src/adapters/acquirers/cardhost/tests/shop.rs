@@ -158,6 +158,7 @@ pub fn driver_config(folder: &Path, port: u16) -> CardHostConfig {
             },
             probe_interval: Duration::from_secs(5),
             link: LinkRules::USUAL,
+            limits: Vec::new(),
         },
     }
 }

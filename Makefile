@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2
-NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps
+NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps tshark
 NEED_POWER := $(NEED) e2fsprogs mount util-linux
 CUTS := 40
 KILLS := 200
@@ -12,7 +12,7 @@ SEED := 1
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench powercut kills storm peers need-% fmt
+.PHONY: help lab test check bench powercut kills storm day peers need-% fmt
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ powercut: need-power ## cut the power of the journal's disk under load, CUTS tim
 storm: need-lab ## replay the storm of one SEED and tell its story
 	cargo build --workspace --bins
 	target/debug/storm --seed $(SEED) $(ARGS)
+
+day: need-lab ## a day without the network, simulated: 24 hours, a hundred counters, about three minutes
+	cargo build --release -p store-sim --bin storm
+	target/release/storm --offline-hours 24 --counters 100
 
 kills: need-lab ## kill -9 under load: the controller KILLS times, and at every crash point
 	cargo build --workspace --bins

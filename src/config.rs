@@ -30,6 +30,7 @@ use store_actors::{
     wire::{frame::Suffix, scanner::Family},
 };
 
+pub use acquirer::cardhost::CardHostAccount;
 pub use acquirer::driver::{
     AlipayAccount, AlipayTrust, Driver, SandboxAccount, WechatAccount, WechatInterface,
 };
@@ -51,7 +52,7 @@ pub struct Config {
     pub journal: Journal,
     /// `None`: there is no head office yet.
     pub uplink: Option<Uplink>,
-    /// At least one; in the order of their names.
+    /// At least one; in the order in which they are asked: by priority, then by name.
     pub acquirers: Vec<Acquirer>,
     /// At least one; in the file's order.
     pub counters: Vec<Counter>,
@@ -119,6 +120,10 @@ pub struct Acquirer {
     pub base_url: String,
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
+    /// Of several that take the same, the lowest is asked first.
+    pub priority: u64,
+    /// The most that one payment may be.
+    pub limits: Vec<(Tender, Money)>,
     pub probe_interval: Duration,
     /// When its link counts as down, and as up again.
     pub link: LinkRules,
@@ -203,9 +208,9 @@ impl Config {
         let api = sections::api(root);
         let journal = sections::journal(root, dir);
         let uplink = sections::uplink(root, dir);
-        let acquirers = acquirer::all(root, dir);
         // amounts need a currency: after a fault in it any will do to find the other faults
         let currency = store.as_ref().map_or(Currency::Cny, |store| store.currency);
+        let acquirers = acquirer::all(root, currency, dir);
         let counters = counter::all(root, currency);
         let offline = offline::read(root, currency, dir, &journal.dir);
         let log = sections::log(root);

@@ -42,6 +42,7 @@ pub struct Metrics {
     actor_restarts: IntCounterVec,
     device_up: IntGaugeVec,
     acquirer_up: IntGaugeVec,
+    clock_ahead_seconds: IntGaugeVec,
     offline_minor_units: IntGaugeVec,
     offline_payments: IntGaugeVec,
     offline_oldest: IntGauge,
@@ -165,6 +166,11 @@ impl Metrics {
             actor_restarts: make.counters("store_actor_restarts_total", "Restarts by the supervisor.", &["actor"])?,
             device_up: make.gauges("store_device_up", "1: the device is ready.", &["device", "kind"])?,
             acquirer_up: make.gauges("store_acquirer_up", "1: the acquirer can be reached.", &["acquirer"])?,
+            clock_ahead_seconds: make.gauges(
+                "store_acquirer_clock_ahead_seconds",
+                "By how much the store's clock is ahead of the acquirer's.",
+                &["acquirer"],
+            )?,
             offline_minor_units: make.gauges(
                 "store_offline_minor_units",
                 "Cards accepted without the acquirer and not yet charged (used), and what may be (total), in minor units.",
@@ -348,6 +354,11 @@ impl Metrics {
             self.acquirer_up
                 .with_label_values(&[acquirer.id.as_str()])
                 .set(i64::from(acquirer.reachable));
+            if let Some(ahead_s) = acquirer.clock_ahead_s {
+                self.clock_ahead_seconds
+                    .with_label_values(&[acquirer.id.as_str()])
+                    .set(ahead_s);
+            }
         }
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         if let Some(offline) = &board.offline {

@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::{
     adapters::{
-        acquirers::{DriverRefused, key::KeyRefused},
+        acquirers::{DriverRefused, cardhost::CardHostRefused, key::KeyRefused},
         clock::{OsEntropy, SystemClock},
         journal::{Journal, JournalConfig, OpenFailed},
         mqtt::uplink::{MqttConfig, MqttUplink},
@@ -47,6 +47,8 @@ pub enum WiringFailed {
     Key { id: String, source: KeyRefused },
     #[error("acquirer {id}: it can't be spoken to")]
     Acquirer { id: String, source: DriverRefused },
+    #[error("acquirer {id}: its terminal can't be opened")]
+    CardHost { id: String, source: CardHostRefused },
     #[error("counter {id}: no thread for its card reader")]
     Reader { id: String, source: io::Error },
     #[error("the store's key")]

@@ -54,6 +54,7 @@ impl AcquirerDeps {
             reachable: true,
             why: None,
             since: clock.now(),
+            clock_ahead_s: None,
         };
         signals.emit(Signal::AcquirerChanged(status.clone()));
         Self {
@@ -113,10 +114,29 @@ impl AcquirerDesk {
             reachable,
             why: why.filter(|_| !reachable),
             since: self.now(),
+            clock_ahead_s: self.deps.port.clock_ahead_s(),
         };
         tracing::info!(acquirer = %status.id, reachable, why = ?status.why, "the link is judged anew");
         self.deps.status.send_replace(status.clone());
         self.deps.signals.emit(Signal::AcquirerChanged(status));
+    }
+
+    /// Shown when it is news: a second more or less is the header's own grain.
+    fn compare_clocks(&self) {
+        let ahead_s = self.deps.port.clock_ahead_s();
+        let shown = self.deps.status.borrow().clone();
+        let is_news = match (ahead_s, shown.clock_ahead_s) {
+            (Some(now), Some(before)) => now.abs_diff(before) > 1,
+            (now, before) => now != before,
+        };
+        if is_news {
+            let status = AcquirerStatus {
+                clock_ahead_s: ahead_s,
+                ..shown
+            };
+            self.deps.status.send_replace(status.clone());
+            self.deps.signals.emit(Signal::AcquirerChanged(status));
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -141,6 +161,7 @@ impl AcquirerDesk {
                 },
             };
             this.sampled(sample, probed.as_ref().err());
+            this.compare_clocks();
         }));
     }
 

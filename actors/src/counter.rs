@@ -14,6 +14,7 @@ mod late;
 mod offline;
 mod recovery;
 pub mod requests;
+mod routing;
 pub mod status;
 mod steps;
 #[cfg(test)]
@@ -31,12 +32,12 @@ use crate::{
     acquirer::AcquirerDesk,
     device::{nfc::NfcReader, scanner::Scanner, terminal::Terminal},
     domain::{
-        ids::{CounterId, DeviceId, PaymentId, RefundId},
+        ids::{AcquirerId, CounterId, DeviceId, PaymentId, RefundId},
         money::{Currency, Money},
         offline::budget::Share,
         payment::{Event, Notice, Payment, Timer},
         readiness::{self, Presence, Stand, Taker, TenderReadiness},
-        tender::{Scheme, Tender},
+        tender::Tender,
     },
     journal::Journal,
     ports::{AcquirerProfile, Entropy, Instrument, JournalDisk, WallClock},
@@ -107,6 +108,10 @@ struct Live {
     payment: Payment,
     /// What pays, between its presentation and the charge; wiped with it.
     instrument: Option<Instrument>,
+    /// The same during the charge, if another acquirer could take it.
+    spare: Option<Instrument>,
+    /// Acquirers that provably got nothing of it.
+    in_vain: Vec<AcquirerId>,
     /// A card that waits for its PIN.
     card: Option<Box<CardRead>>,
     timers: HashMap<Timer, SpawnHandle>,
@@ -122,6 +127,8 @@ impl Live {
         Self {
             payment,
             instrument: None,
+            spare: None,
+            in_vain: Vec::new(),
             card: None,
             timers: HashMap::new(),
             writing: false,
@@ -178,44 +185,6 @@ impl Counter {
             accepting: None,
             shown: None,
         }
-    }
-
-    /// The first acquirer that takes this, reachable ones before others.
-    fn route(
-        &self,
-        tender: Tender,
-        scheme: Option<Scheme>,
-        currency: Currency,
-    ) -> Option<&AcquirerRoute> {
-        let mut fitting = self.fitting(tender, scheme, currency);
-        let first = fitting.next()?;
-        let others = std::iter::once(first).chain(fitting);
-        others
-            .clone()
-            .find(|route| route.status.borrow().reachable)
-            .or(Some(first))
-    }
-
-    fn fitting(
-        &self,
-        tender: Tender,
-        scheme: Option<Scheme>,
-        currency: Currency,
-    ) -> impl Iterator<Item = &AcquirerRoute> + Clone {
-        self.deps.acquirers.iter().filter(move |route| {
-            let profile = &route.profile;
-            let takes_tender = profile.tenders.iter().any(|taken| tender.accepts(*taken));
-            let takes_scheme = scheme.is_none_or(|scheme| profile.schemes.contains(&scheme));
-            takes_tender && takes_scheme && profile.currencies.contains(&currency)
-        })
-    }
-
-    fn route_of(&self, payment: &Payment) -> Option<&AcquirerRoute> {
-        let id = payment.acquirer.as_ref()?;
-        self.deps
-            .acquirers
-            .iter()
-            .find(|route| route.profile.id == *id)
     }
 
     fn presence(&self, exists: bool, kind: DeviceKind) -> Presence {

@@ -286,11 +286,21 @@ pub struct AcquirerProfile {
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
     pub currencies: Vec<Currency>,
+    /// The most that one payment may be, for tenders that have such a limit.
+    pub limits: Vec<(Tender, Money)>,
     pub clock: AcquirerClock,
     /// How often it is probed, independent of sales.
     pub probe_interval: Duration,
     /// When the way to it counts as down, and as up again.
     pub link: LinkRules,
+}
+
+impl AcquirerProfile {
+    /// Whether one payment of this tender may be so large. A limit in another currency is none.
+    pub fn is_within_limit(&self, tender: Tender, money: Money) -> bool {
+        let mut limits = self.limits.iter().filter(|(limited, _)| *limited == tender);
+        limits.all(|(_, limit)| !money.exceeds(*limit).unwrap_or(false))
+    }
 }
 
 /// What pays.
@@ -351,6 +361,12 @@ pub trait Acquirer: Send + Sync {
 
     /// Whether the acquirer can be reached, independent of sales.
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
+
+    /// Seconds by which the store's clock is ahead of the acquirer's, or behind it if below zero,
+    /// as its last answer told. Providers refuse requests from 300 on.
+    fn clock_ahead_s(&self) -> Option<i64> {
+        None
+    }
 }
 
 // ---- cards that are charged later

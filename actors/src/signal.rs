@@ -94,6 +94,8 @@ pub struct AcquirerStatus {
     pub reachable: bool,
     pub why: Option<String>,
     pub since: Timestamp,
+    /// Seconds by which the store's clock is ahead of the acquirer's.
+    pub clock_ahead_s: Option<i64>,
 }
 
 /// The outbox as shown.

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     domain::{
-        ids::{PaymentId, RefundId},
+        ids::{AcquirerId, PaymentId, RefundId},
         link::LinkRules,
         money::{Currency, Money},
         offline::CardToken,
@@ -162,6 +162,7 @@ impl Default for ScriptedAcquirer {
                 Scheme::Visa,
             ],
             currencies: vec![Currency::Cny],
+            limits: Vec::new(),
             clock: AcquirerClock::USUAL,
             probe_interval: Duration::from_secs(5),
             link: LinkRules::USUAL,
@@ -177,6 +178,18 @@ impl Default for ScriptedAcquirer {
 }
 
 impl ScriptedAcquirer {
+    /// As the default, under another name.
+    pub fn named(id: AcquirerId) -> Self {
+        let mut acquirer = Self::default();
+        acquirer.profile.id = id;
+        acquirer
+    }
+
+    /// From now on one payment of this tender may be so large at most.
+    pub fn limit(&mut self, tender: Tender, most: Money) {
+        self.profile.limits.push((tender, most));
+    }
+
     pub fn tell(&self, operation: Operation, told: Told) {
         let mut script = self.script();
         match script

@@ -7,6 +7,7 @@
 pub mod emv;
 pub mod emvqr;
 pub mod frame;
+pub mod iso8583;
 pub mod nexo;
 pub mod scanner;
 pub mod uplink;

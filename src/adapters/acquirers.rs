@@ -2,8 +2,10 @@
 //! port.
 
 pub mod alipay;
+pub mod cardhost;
 mod errors;
 pub mod key;
+pub mod pointed;
 pub mod rsa;
 pub mod sandbox;
 #[cfg(test)]

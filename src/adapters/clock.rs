@@ -3,6 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use store_actors::{
     domain::timestamp::Timestamp,
     ports::{Entropy, WallClock},
@@ -25,6 +26,23 @@ impl WallClock for SystemClock {
             Err(before) => Timestamp::from_unix_ms(-ms(before.duration())),
         }
     }
+}
+
+/// How many whole seconds our clock is ahead of the one that wrote this `Date` header (RFC 9110,
+/// 6.6.1), or behind it if below zero; `asked` and `answered` are our own time around it. `None` if
+/// it is no date.
+pub fn ahead_s(date: &str, asked: Timestamp, answered: Timestamp) -> Option<i64> {
+    let theirs = DateTimeParser::new().parse_timestamp(date).ok()?;
+    let theirs_ms = theirs.as_millisecond();
+    // their second began at most a second ago when they wrote it, between our two readings
+    let ahead_ms = asked
+        .unix_ms()
+        .saturating_sub(theirs_ms.saturating_add(1_000));
+    let behind_ms = theirs_ms.saturating_sub(answered.unix_ms());
+    Some(match ahead_ms > behind_ms {
+        true => ahead_ms.max(0) / 1_000,
+        false => -(behind_ms.max(0) / 1_000),
+    })
 }
 
 /// The operating system's random numbers.

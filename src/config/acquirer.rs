@@ -1,16 +1,18 @@
 //! The acquirers' tables.
 
+pub(super) mod cardhost;
 pub(super) mod driver;
 
 use std::{path::Path, time::Duration};
 
 use store_actors::domain::{
     link::LinkRules,
+    money::{Currency, Money},
     payment::AcquirerClock,
     tender::{Scheme, Tender},
 };
 
-use super::{Acquirer, sections::words};
+use super::{Acquirer, Driver, offline::amount, sections::words};
 use crate::strict_toml::Section;
 
 const SCHEMES: [Scheme; 7] = [
@@ -26,18 +28,25 @@ const SCHEMES: [Scheme; 7] = [
 /// For an acquirer that doesn't say: the same as the built-in file's.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
-pub(super) fn all(root: &mut Section<'_>, dir: &Path) -> Vec<Acquirer> {
+/// For an acquirer that doesn't say.
+const PRIORITY: u64 = 50;
+
+pub(super) fn all(root: &mut Section<'_>, currency: Currency, dir: &Path) -> Vec<Acquirer> {
     let mut tables = root.section("acquirers");
     let ids = tables.keys();
     if ids.is_empty() {
         root.fault("acquirers", "has no acquirer: nothing could be paid");
     }
-    ids.into_iter()
-        .filter_map(|id| one(&mut tables, &id, dir))
-        .collect()
+    let mut all: Vec<_> = ids
+        .into_iter()
+        .filter_map(|id| one(&mut tables, &id, currency, dir))
+        .collect();
+    // stable: by name among equals
+    all.sort_by_key(|acquirer| acquirer.priority);
+    all
 }
 
-fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
+fn one(tables: &mut Section<'_>, key: &str, currency: Currency, dir: &Path) -> Option<Acquirer> {
     let id = key.parse().ok();
     if id.is_none() {
         tables.fault(key, "a name has 1 to 32 characters of A-Z a-z 0-9 . _ -");
@@ -48,12 +57,21 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
         .unwrap_or_else(|| key.to_owned());
     let base_url = section.parsed(
         "base_url",
-        "http://HOST:PORT or https://HOST, without a path",
+        "http://HOST:PORT or https://HOST, without a path, or a card host's tcp://HOST:PORT",
         base_url,
     );
     let driver = driver::of(&mut section, dir);
+    if let (Some(driver), Some(url)) = (&driver, &base_url)
+        && url.starts_with("tcp://") != matches!(driver, Driver::CardHost(_))
+    {
+        section.fault("base_url", "tcp:// is for card hosts, and nothing else is");
+    }
     let tenders = listed(&mut section, "tenders", &Tender::CONCRETE, Tender::as_str);
     let schemes = schemes(&mut section, "schemes");
+    let priority = section
+        .optional("priority", |section, key| section.u64_in(key, 1..=100))
+        .unwrap_or(PRIORITY);
+    let limits = limits(&mut section, currency);
     let probe_interval = section
         .optional("probe_interval_ms", |section, key| {
             section.duration_ms(key, 200..=600_000)
@@ -71,6 +89,8 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
         base_url: base_url?,
         tenders,
         schemes,
+        priority,
+        limits,
         probe_interval,
         link,
         speed,
@@ -79,6 +99,11 @@ fn one(tables: &mut Section<'_>, key: &str, dir: &Path) -> Option<Acquirer> {
 }
 
 fn base_url(text: &str) -> Option<String> {
+    if let Some(address) = text.strip_prefix("tcp://") {
+        let (host, port) = address.rsplit_once(':')?;
+        let fits = (1..=255).contains(&host.len()) && !host.contains(['/', '?', '#', '@', ' ']);
+        return (fits && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| text.to_owned());
+    }
     let host = text
         .strip_prefix("http://")
         .or_else(|| text.strip_prefix("https://"))?;
@@ -121,6 +146,20 @@ fn listed<T: Copy + PartialEq>(
         section.fault(key, format!("is empty; allowed: {}", allowed.join(", ")));
     }
     list
+}
+
+fn limits(acquirer: &mut Section<'_>, currency: Currency) -> Vec<(Tender, Money)> {
+    let Some(mut section) = acquirer.optional("limits", Section::section) else {
+        return Vec::new();
+    };
+    let mut limits = Vec::new();
+    for tender in Tender::CONCRETE {
+        let limit = section.optional(tender.as_str(), |section, key| {
+            amount(section, key, currency)
+        });
+        limits.extend(limit.flatten().map(|limit| (tender, limit)));
+    }
+    limits
 }
 
 fn link(acquirer: &mut Section<'_>) -> LinkRules {

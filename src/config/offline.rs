@@ -69,7 +69,7 @@ fn total(
     })
 }
 
-fn amount(section: &mut Section<'_>, key: &str, currency: Currency) -> Option<Money> {
+pub(super) fn amount(section: &mut Section<'_>, key: &str, currency: Currency) -> Option<Money> {
     section.parsed(key, &format!("an amount in {currency}"), |text| {
         Money::parse(text, currency).ok()
     })

@@ -273,6 +273,13 @@ fn the_examples_of_acquirers_are_in_order() {
     let Driver::Alipay(account) = &config.acquirers[0].driver else {
         panic!("{config:?}");
     };
+    let Driver::CardHost(terminal) = &config.acquirers[1].driver else {
+        panic!("{config:?}");
+    };
+    assert_eq!(terminal.station.terminal, "00000001");
+    let tls = text.replace("tcp://10.0.0.1:5000", "https://10.0.0.1");
+    let refused = parse(&tls).unwrap_err().to_string();
+    assert!(refused.contains("tcp:// is for card hosts"), "{refused}");
     let key = Path::new("/etc/store/alipay-public.pem").to_owned();
     assert_eq!(account.trust, AlipayTrust::PublicKey(key));
     let by_certificates: String = text
@@ -288,4 +295,71 @@ fn the_examples_of_acquirers_are_in_order() {
         panic!("{config:?}");
     };
     assert!(matches!(account.trust, AlipayTrust::Certificates { .. }));
+}
+
+#[test]
+fn wechat_is_spoken_by_one_of_its_interfaces_with_the_keys_of_that_one() {
+    let table = |keys: &str| {
+        format!(
+            "[acquirers.w]\ndriver = 'wechat'\nbase_url = 'https://pay.example'\nappid = 'a'\n\
+             mchid = '1'\nkey_file = '/k'\ncertificate_file = '/c'\n\
+             notify_url = 'https://pay.example/n'\ntenders = ['customer_code']\n\
+             schemes = ['wechat_pay']\n{keys}\n"
+        )
+    };
+    let of = |keys: &str| match &parse(&table(keys)).unwrap().acquirers[0].driver {
+        Driver::Wechat(account) => account.interface.clone(),
+        other => panic!("{other:?}"),
+    };
+    let v2 = "interface = 'v2'\napi_v2_key_file = '/2'";
+    let api_key_file = Path::new("/2").to_owned();
+    assert_eq!(of(v2), WechatInterface::V2 { api_key_file });
+    let v3 = "interface = 'v3'\napi_v3_key_file = '/3'\n";
+    let certificates = of(&format!("{v3}wechat_certificate_files = ['/a', '/b']"));
+    let wanted = WechatInterface::V3 {
+        api_key_file: Path::new("/3").to_owned(),
+        public_key: None,
+        certificates: vec![Path::new("/a").to_owned(), Path::new("/b").to_owned()],
+    };
+    assert_eq!(certificates, wanted);
+    let said = faults(&table(v3).replace("https://pay.example/n", "http://x"));
+    for fault in [
+        "w.wechat_public_key_id: is missing, and so is wechat_certificate_files",
+        "w.notify_url: is \"http://x\"; allowed: https://…",
+    ] {
+        assert!(said.contains(fault), "{said}");
+    }
+}
+
+#[test]
+fn acquirers_are_asked_by_priority_and_then_by_name() {
+    let table = |name: &str, more: &str| {
+        format!(
+            "[acquirers.{name}]\ndriver = 'sandbox'\nbase_url = 'https://pay.example'\n\
+             merchant = '1'\nkey_file = '/k'\ntenders = ['card']\nschemes = ['visa']\n{more}\n"
+        )
+    };
+    let limits = "[acquirers.c.limits]\ncard = '500.00'";
+    let text = [
+        table("a", ""),
+        table("b", "priority = 10"),
+        table("c", limits),
+    ];
+    let config = parse(&text.concat()).unwrap();
+    let order: Vec<_> = config.acquirers.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(order, ["b", "a", "c"]);
+    let limit = Money::parse("500", Currency::Cny).unwrap();
+    assert_eq!(config.acquirers[2].limits, [(Tender::Card, limit)]);
+    let wrong = table(
+        "a",
+        "priority = 0\n[acquirers.a.limits]\ncash = '1'\ncard = 'x'",
+    );
+    let said = faults(&wrong);
+    for fault in [
+        "a.priority: is 0; allowed: 1 to 100",
+        "a.limits.cash: unknown key",
+        "a.limits.card: is \"x\"; allowed: an amount in CNY",
+    ] {
+        assert!(said.contains(fault), "{said}");
+    }
 }

@@ -3,19 +3,26 @@
 use std::{path::Path, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use store_actors::ports::{Acquirer, AcquirerProfile, Entropy, WallClock};
+use store_actors::{
+    ports::{Acquirer, AcquirerProfile, Entropy, WallClock},
+    wire::iso8583::CipherKey,
+};
+use zeroize::Zeroizing;
 
 use super::WiringFailed;
 use crate::{
     adapters::acquirers::{
+        DriverRefused,
         alipay::{Alipay, AlipayConfig, Trust},
+        cardhost::{CardHost, CardHostConfig},
         key::KeySource,
+        pointed::Pointed,
         sandbox::{Sandbox, SandboxConfig},
         wechat::{Interface, PlatformKey, Wechat, WechatConfig},
     },
     config::{
-        self, AlipayAccount, AlipayTrust, Config, Driver, SandboxAccount, WechatAccount,
-        WechatInterface,
+        self, AlipayAccount, AlipayTrust, CardHostAccount, Config, Driver, SandboxAccount,
+        WechatAccount, WechatInterface,
     },
 };
 
@@ -35,6 +42,7 @@ pub(crate) fn open_acquirer(
         Driver::Sandbox(account) => opening.sandbox(account),
         Driver::Alipay(account) => opening.alipay(account),
         Driver::Wechat(account) => opening.wechat(account),
+        Driver::CardHost(account) => opening.card_host(account),
     }
 }
 
@@ -57,7 +65,7 @@ impl Opening<'_> {
         };
         let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
         let driver = Sandbox::new(sandbox, clock, entropy);
-        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+        self.opened(driver)
     }
 
     fn alipay(&self, account: &AlipayAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
@@ -80,7 +88,47 @@ impl Opening<'_> {
             profile: self.profile(),
         };
         let driver = Alipay::new(alipay, Arc::clone(self.clock));
-        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+        self.opened(driver)
+    }
+
+    fn card_host(&self, account: &CardHostAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let text = self.key(&account.key_file)?;
+        let pairs = text.expose_secret().as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+        let bytes = Zeroizing::new(bytes.unwrap_or_default());
+        let master =
+            CipherKey::new(account.cipher, &bytes).map_err(|why| WiringFailed::Acquirer {
+                id: self.acquirer.id.to_string(),
+                source: DriverRefused::Key {
+                    what: "the terminal's master key",
+                    why: why.to_string(),
+                },
+            })?;
+        let address = self.acquirer.base_url.trim_start_matches("tcp://");
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+        let card_host = CardHostConfig {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: port.parse().unwrap_or(0),
+            envelope: account.envelope,
+            station: account.station.clone(),
+            master,
+            keys: account.keys,
+            mac: account.mac,
+            first_batch: account.first_batch,
+            unsealed_refusals: account.unsealed_refusals,
+            order_in_62: account.order_in_62,
+            book: account.book.clone(),
+            book_key: account.book_key_file.clone(),
+            keep_days: account.keep_days,
+            profile: self.profile(),
+        };
+        let driver = CardHost::new(card_host, Arc::clone(self.clock));
+        let refused = |source| WiringFailed::CardHost {
+            id: self.acquirer.id.to_string(),
+            source,
+        };
+        Ok(Arc::new(Pointed(driver.map_err(refused)?)))
     }
 
     fn wechat(&self, account: &WechatAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
@@ -99,8 +147,7 @@ impl Opening<'_> {
             profile: self.profile(),
         };
         let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
-        let driver = Wechat::new(wechat, clock, entropy);
-        Ok(Arc::new(driver.map_err(|source| self.refused(source))?))
+        self.opened(Wechat::new(wechat, clock, entropy))
     }
 
     fn wechat_interface(&self, interface: &WechatInterface) -> Result<Interface, WiringFailed> {
@@ -140,6 +187,7 @@ impl Opening<'_> {
             tenders: acquirer.tenders.clone(),
             schemes: acquirer.schemes.clone(),
             currencies: vec![self.config.store.currency],
+            limits: acquirer.limits.clone(),
             clock: acquirer.clock.sped_up(acquirer.speed),
             probe_interval: acquirer.probe_interval,
             link: acquirer.link,
@@ -154,10 +202,14 @@ impl Opening<'_> {
         })
     }
 
-    fn refused(&self, source: crate::adapters::acquirers::DriverRefused) -> WiringFailed {
-        WiringFailed::Acquirer {
+    fn opened<D: Acquirer + 'static>(
+        &self,
+        driver: Result<D, DriverRefused>,
+    ) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let driver = driver.map_err(|source| WiringFailed::Acquirer {
             id: self.acquirer.id.to_string(),
             source,
-        }
+        })?;
+        Ok(Arc::new(Pointed(driver)))
     }
 }

@@ -28,7 +28,7 @@ use store_actors::{
         emv::tlv,
         emvqr::{MerchantQr, MerchantQrBuilder, mpm::Initiation},
         frame::{Frame, Framer, Framing, Suffix},
-        nexo, scanner,
+        iso8583, nexo, scanner,
     },
 };
 use store_controller::adapters::picture::{QrStyle, png, svg};
@@ -119,6 +119,21 @@ fn wire(c: &mut Criterion) {
     c.bench_function("emv/encode", |b| b.iter(|| tlv::encode(black_box(&parsed))));
 }
 
+/// A purchase with chip, track and PIN block, of the codec's golden bytes.
+fn card_host(c: &mut Criterion) {
+    let digits = include_str!("../../actors/src/wire/iso8583/golden/purchase.hex").trim();
+    let message: Vec<u8> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect();
+    c.bench_function("iso8583/decode", |b| {
+        b.iter(|| iso8583::Decoded::decode(black_box(&message)).unwrap());
+    });
+    let decoded = iso8583::Decoded::decode(&message).unwrap();
+    let built = iso8583::Message::try_from(&decoded).unwrap();
+    c.bench_function("iso8583/encode", |b| b.iter(|| black_box(&built).encode()));
+}
+
 fn qr(c: &mut Criterion) {
     let build = || {
         MerchantQrBuilder::new(
@@ -148,5 +163,5 @@ fn qr(c: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, records, lives, wire, qr);
+criterion_group!(parts, records, lives, wire, card_host, qr);
 criterion_main!(parts);

@@ -24,7 +24,12 @@ mod offline;
 mod peers;
 #[cfg(test)]
 mod peers_alipay;
+#[cfg(test)]
+mod peers_cardhost;
+#[cfg(test)]
 mod peers_wechat;
+#[cfg(test)]
+mod real_acquirers;
 #[cfg(test)]
 mod story;
 #[cfg(test)]

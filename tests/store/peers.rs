@@ -117,6 +117,7 @@ fn signals_of_every_kind() -> Vec<Signal> {
             reachable: false,
             why: None,
             since: chain::time_of(1),
+            clock_ahead_s: Some(2),
         }),
         Signal::AcquirerAnswered {
             acquirer,

@@ -1,6 +1,7 @@
 //! The sandbox's Alipay gateway, judged by the official SDK and by another one.
 //!
-//! The driver is believed because the gateway is, and the gateway because these are content with it.
+//! The driver is believed because the gateway is, and the gateway because these are content with
+//! it.
 
 use std::{ffi::OsStr, process::Command};
 

@@ -5,7 +5,7 @@
 
 use actix::prelude::*;
 
-use super::{Counter, requests::Begin};
+use super::{Counter, requests::Begin, routing::NoRoute};
 use crate::{
     device::{CommandKind, Fact, FactKind},
     domain::{
@@ -117,15 +117,16 @@ impl Counter {
         if !waits || !live.payment.tender.accepts(Tender::CustomerCode) {
             return None;
         }
-        let currency = live.payment.money.currency();
+        let money = live.payment.money;
         let code = match code::classify(scanned.expose()) {
             Ok(code) => code,
             Err(why) => return Some(Err(why)),
         };
-        let Some(route) = self.route(Tender::CustomerCode, Some(code.scheme), currency) else {
-            return Some(Err(CodeRefused::SchemeNotTaken));
+        let acquirer = match self.route(Tender::CustomerCode, Some(code.scheme), money) {
+            Ok(route) => route.profile.id.clone(),
+            Err(NoRoute::NotTaken) => return Some(Err(CodeRefused::SchemeNotTaken)),
+            Err(NoRoute::AboveLimit) => return Some(Err(CodeRefused::AboveLimit)),
         };
-        let acquirer = route.profile.id.clone();
         if self.is_cut_off(Tender::CustomerCode, Some(code.scheme)) {
             return Some(Err(CodeRefused::NoNetwork));
         }
@@ -188,12 +189,15 @@ impl Counter {
             return;
         };
         let Some(card) = live.card.take() else { return };
-        let currency = live.payment.money.currency();
+        let money = live.payment.money;
         let (scheme, masked_pan) = (card.scheme, card.pan.masked());
-        let Some(route) = self.route(Tender::Card, Some(scheme), currency) else {
-            return self.step(id, Event::StopCollecting(Reason::NoAcquirer), None, ctx);
+        let acquirer = match self.route(Tender::Card, Some(scheme), money) {
+            Ok(route) => route.profile.id.clone(),
+            Err(no_route) => {
+                let why = Event::StopCollecting(no_route.reason());
+                return self.step(id, why, None, ctx);
+            }
         };
-        let acquirer = route.profile.id.clone();
         if let Some(live) = self.live.get_mut(&id) {
             live.instrument = Some(Instrument::Card { card, pin_block });
         }

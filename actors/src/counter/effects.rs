@@ -200,6 +200,7 @@ impl Counter {
                 );
             }
         };
+        live.spare = (self.deps.acquirers.len() > 1).then(|| instrument.clone());
         let charge = Charge {
             order: id,
             counter: self.deps.id.clone(),
@@ -208,7 +209,7 @@ impl Counter {
             reference: live.payment.reference.clone(),
         };
         let desk = self.desk_of(id);
-        self.answered_by(id, Operation::Charge, ctx, async move {
+        let question = async move {
             let (desk, bound) = desk?;
             let again = mutants::is_planted(Mutant::RetryWithNewId).then(|| charge.clone());
             match desk.ask(AskCharge(charge), bound).await {
@@ -220,7 +221,10 @@ impl Counter {
                 }
                 Err(failed) => Err(NoAnswer::Internal(failed.to_string())),
             }
-        });
+        };
+        ctx.spawn(question.into_actor(self).map(move |answer, this, ctx| {
+            this.charged(id, answer, ctx);
+        }));
     }
 
     fn ask(&mut self, id: PaymentId, operation: Operation, ctx: &mut Context<Self>) {

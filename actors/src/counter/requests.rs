@@ -114,7 +114,7 @@ impl Counter {
         };
         let mut live = Live::new(Payment::open(opening, self.deps.clock.now()));
         live.waiting
-            .push_back((self.first_event(begin.tender), None));
+            .push_back((self.first_event(begin.tender, begin.money), None));
         if begin.tender == Tender::MerchantQr {
             live.instrument = Some(Instrument::MerchantQr);
         }
@@ -129,16 +129,16 @@ impl Counter {
         Ok(id)
     }
 
-    fn first_event(&self, tender: Tender) -> Event {
+    fn first_event(&self, tender: Tender, money: Money) -> Event {
         if tender != Tender::MerchantQr {
             return Event::Collect;
         }
-        match self.route(tender, None, self.deps.settings.currency) {
-            Some(route) => Event::Present {
+        match self.route(tender, None, money) {
+            Ok(route) => Event::Present {
                 presented: Presented::merchant_qr(),
                 acquirer: route.profile.id.clone(),
             },
-            None => Event::StopCollecting(Reason::NoAcquirer),
+            Err(no_route) => Event::StopCollecting(no_route.reason()),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! are sent by hand.
 
 mod offline;
+mod routing;
 mod unknown;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
@@ -75,6 +76,16 @@ fn shop() -> Shop {
 }
 
 fn shop_on(disk: MemoryDisk, lending: Lending) -> Shop {
+    shop_with(disk, lending, ScriptedAcquirer::default(), None)
+}
+
+/// With a second acquirer, which is asked after the first.
+fn shop_with(
+    disk: MemoryDisk,
+    lending: Lending,
+    mut acquirer: ScriptedAcquirer,
+    second: Option<Arc<ScriptedAcquirer>>,
+) -> Shop {
     let signals = Signals::default();
     let clock: Arc<dyn WallClock> = Arc::new(TestClock::default());
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
@@ -84,7 +95,6 @@ fn shop_on(disk: MemoryDisk, lending: Lending) -> Shop {
         entropy: entropy.clone(),
     });
     let seen = disk.clone();
-    let mut acquirer = ScriptedAcquirer::default();
     acquirer.at_charge = Box::new(move |charge| {
         let durable = seen.durable();
         let intent = durable
@@ -109,11 +119,22 @@ fn shop_on(disk: MemoryDisk, lending: Lending) -> Shop {
     let journal = supervision.child(ChildSpec::new("journal"), move || {
         Journal::new(journal_deps.clone())
     });
-    let desk_deps = AcquirerDeps::new(acquirer.clone(), signals.clone(), clock.clone());
-    let status = desk_deps.status.subscribe();
-    let desk = supervision.child(ChildSpec::new("scripted"), move || {
-        AcquirerDesk::new(desk_deps.clone())
-    });
+    let route = |acquirer: Arc<ScriptedAcquirer>| {
+        let desk_deps = AcquirerDeps::new(acquirer.clone(), signals.clone(), clock.clone());
+        let status = desk_deps.status.subscribe();
+        let spec = ChildSpec::new(acquirer.profile().id.as_str());
+        let desk = supervision.child(spec, move || AcquirerDesk::new(desk_deps.clone()));
+        AcquirerRoute {
+            profile: acquirer.profile().clone(),
+            desk,
+            status,
+        }
+    };
+    let routes: Vec<_> = [Some(acquirer.clone()), second]
+        .into_iter()
+        .flatten()
+        .map(route)
+        .collect();
     let vault = MemoryVault::default();
     let counters = Counters::default();
     let lending = match lending {
@@ -133,11 +154,10 @@ fn shop_on(disk: MemoryDisk, lending: Lending) -> Shop {
             Some((limits, lender))
         }
     };
-    let routes = vec![AcquirerRoute {
-        profile: acquirer.profile().clone(),
-        desk,
-        status,
-    }];
+    let clocks = routes
+        .iter()
+        .map(|route| (route.profile.id.clone(), route.profile.clock))
+        .collect();
     let forwarder = ForwarderDeps {
         disk: Arc::new(disk.clone()),
         counters: counters.clone(),
@@ -180,7 +200,7 @@ fn shop_on(disk: MemoryDisk, lending: Lending) -> Shop {
     let store_deps = StoreDeps {
         counters: all,
         disk: Arc::new(disk.clone()),
-        acquirers: BTreeMap::from([(acquirer.profile().id.clone(), acquirer.profile().clock)]),
+        acquirers: clocks,
         clock,
         entropy,
     };

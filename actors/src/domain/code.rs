@@ -64,6 +64,9 @@ pub enum CodeRefused {
     /// Of a scheme that no acquirer takes here; found when routing.
     #[error("this store does not take codes of this kind: ask for another")]
     SchemeNotTaken,
+    /// Found when routing, too.
+    #[error("the amount is more than may be paid with a code of this kind: use a card or cash")]
+    AboveLimit,
     /// No acquirer can be reached, and a code is never accepted offline (PAY-6).
     #[error("the network is down: codes can't be taken, use a card or cash")]
     NoNetwork,

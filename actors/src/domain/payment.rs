@@ -175,6 +175,8 @@ pub enum Reason {
     Restarted,
     /// No acquirer takes this tender for this store.
     NoAcquirer,
+    /// More than any acquirer of this store takes in this way.
+    AboveLimit,
     CodeRefused {
         why: CodeRefused,
     },

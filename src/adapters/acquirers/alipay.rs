@@ -37,7 +37,6 @@ use super::{
     rsa::PrivateKey,
     transport::{Request, Route, Transport},
 };
-use crate::crash;
 use certificates::{Numbers, serial_number};
 use open::AnswerKey;
 use sign::Parameters;
@@ -105,6 +104,7 @@ impl Alipay {
             timeout: Duration::from_millis(config.profile.clock.answer_timeout_ms),
             ca_file: config.ca_file.as_deref(),
             identity: None,
+            clock: Arc::clone(&clock),
         })?;
         let (answers, numbers) = match &config.trust {
             Trust::PublicKey(text) => (AnswerKey::bare(text.expose_secret())?, None),
@@ -151,8 +151,7 @@ impl Alipay {
 
     async fn pay(&self, charge: Charge) -> Answer {
         let order = Order::of(&charge, &self.store, &self.subject)?;
-        crash::point("charge-unsent");
-        let said = match &charge.instrument {
+        match &charge.instrument {
             Instrument::Code(code) => {
                 let pay = order.paid_by(code.secret.expose());
                 let said = self.call("alipay.trade.pay", &pay).await?;
@@ -164,9 +163,7 @@ impl Alipay {
                 said.of_precreate(charge.order)
             }
             Instrument::Card { .. } => Err(NoAnswer::NotSent("Alipay takes no cards".into())),
-        };
-        crash::point("charge-answered");
-        said
+        }
     }
 
     async fn give_back(
@@ -227,6 +224,10 @@ impl Acquirer for Alipay {
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         Box::pin(self.transport.probe(GATEWAY))
+    }
+
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.transport.clock_ahead_s()
     }
 }
 

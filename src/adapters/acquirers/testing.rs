@@ -153,6 +153,7 @@ pub fn profile(answer_timeout_ms: u64) -> AcquirerProfile {
         tenders: Tender::CONCRETE.to_vec(),
         schemes: vec![Scheme::Alipay, Scheme::WechatPay],
         currencies: vec![Currency::Cny],
+        limits: Vec::new(),
         clock: AcquirerClock {
             answer_timeout_ms,
             ..AcquirerClock::USUAL

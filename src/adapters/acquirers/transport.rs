@@ -2,17 +2,27 @@
 //! around all of it.
 //!
 //! It keeps what every driver must not get wrong: nothing goes unencrypted but on this machine, no
-//! redirect is followed, nothing is repeated, an answer is bounded, and only a connection that never
-//! came about is `NotSent`. Signatures and words are the drivers' business.
+//! redirect is followed, nothing is repeated, an answer is bounded, and only a connection that
+//! never came about is `NotSent`. Signatures and words are the drivers' business.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use reqwest::{Certificate, Identity, Method, Url, header::HeaderMap, redirect, retry};
-use store_actors::domain::payment::NoAnswer;
+use reqwest::{
+    Certificate, Identity, Method, Url,
+    header::{DATE, HeaderMap},
+    redirect, retry,
+};
+use store_actors::{domain::payment::NoAnswer, ports::WallClock};
 use zeroize::Zeroizing;
 
 use super::errors::{DriverRefused, no_answer};
+use crate::adapters::clock::ahead_s;
 
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -31,6 +41,8 @@ pub(super) struct Route<'a> {
     pub ca_file: Option<&'a Path>,
     /// The certificate and key (PEM, one after the other) that this side shows.
     pub identity: Option<Zeroizing<Vec<u8>>>,
+    /// Compared with the acquirer's at each answer.
+    pub clock: Arc<dyn WallClock>,
 }
 
 /// One request. The body is wiped when its last holder drops it.
@@ -63,6 +75,9 @@ pub(super) struct Transport {
     /// Without a slash at its end.
     url: String,
     timeout: Duration,
+    clock: Arc<dyn WallClock>,
+    /// Seconds by which our clock was ahead of the acquirer's at its last answer.
+    ahead_s: Mutex<Option<i64>>,
 }
 
 impl Transport {
@@ -99,6 +114,8 @@ impl Transport {
             http: builder.build().map_err(DriverRefused::Client)?,
             url: url.as_str().trim_end_matches('/').to_owned(),
             timeout: route.timeout,
+            clock: route.clock,
+            ahead_s: Mutex::default(),
         })
     }
 
@@ -126,8 +143,16 @@ impl Transport {
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }
+        let asked = self.clock.now();
         let sent = builder.body(Bytes::from_owner(request.body)).send();
         let mut response = sent.await.map_err(|e| no_answer(&e))?;
+        let date = response
+            .headers()
+            .get(DATE)
+            .and_then(|date| date.to_str().ok());
+        if let Some(ahead_s) = date.and_then(|date| ahead_s(date, asked, self.clock.now())) {
+            *self.skew() = Some(ahead_s);
+        }
         let status = response.status();
         if status.is_server_error() {
             return Err(NoAnswer::ServerFailed(status.as_u16()));
@@ -138,6 +163,15 @@ impl Transport {
             headers,
             body: bounded(response, most).await?,
         })
+    }
+
+    /// Seconds by which our clock is ahead of the acquirer's, as far as it has answered.
+    pub fn clock_ahead_s(&self) -> Option<i64> {
+        *self.skew()
+    }
+
+    fn skew(&self) -> MutexGuard<'_, Option<i64>> {
+        self.ahead_s.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anybody is there who answers at all.

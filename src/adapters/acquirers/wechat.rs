@@ -32,7 +32,6 @@ use store_actors::{
 };
 
 use super::{DriverRefused, transport::Route};
-use crate::crash;
 use words::{Back, RefundState, Said, Standing, TradeState, TradeType};
 
 /// Characters of a description: three bytes each at most, 127 bytes in all.
@@ -108,6 +107,8 @@ trait Protocol: fmt::Debug + Send + Sync {
     fn bill<'a>(&'a self, day: &'a str) -> Reply<'a, Result<Vec<u8>, NoAnswer>>;
     /// Whether anybody is there.
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
+    /// Seconds by which our clock is ahead of WeChat Pay's.
+    fn clock_ahead_s(&self) -> Option<i64>;
     /// See [`Wechat::notified`].
     fn notified(&self, signed: &Signed<'_>, body: &[u8]) -> Answer;
 }
@@ -143,6 +144,7 @@ impl Wechat {
             timeout: Duration::from_millis(config.profile.clock.answer_timeout_ms),
             ca_file: config.ca_file.as_deref(),
             identity: None,
+            clock: Arc::clone(&clock),
         };
         let fits = |text: &str| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -203,7 +205,6 @@ impl Wechat {
 
     async fn pay(&self, charge: Charge) -> Answer {
         let order = charge.order;
-        crash::point("charge-unsent");
         let verdict = match &charge.instrument {
             Instrument::Code(code) => {
                 let code = code.secret.expose();
@@ -220,7 +221,6 @@ impl Wechat {
                 return Err(NoAnswer::NotSent("WeChat Pay takes no cards".into()));
             }
         };
-        crash::point("charge-answered");
         Ok(Answered { order, verdict })
     }
 
@@ -372,5 +372,9 @@ impl Acquirer for Wechat {
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         self.protocol.probe()
+    }
+
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.protocol.clock_ahead_s()
     }
 }

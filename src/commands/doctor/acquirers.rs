@@ -11,6 +11,7 @@ use store_actors::{
 
 use super::{ANSWER_WITHIN, clock, finding::Finding};
 use crate::{
+    adapters::acquirers::cardhost::CardHostRefused,
     adapters::clock::{OsEntropy, SystemClock},
     config::{Acquirer, Config},
     wiring::{WiringFailed, open_acquirer},
@@ -22,6 +23,15 @@ pub(super) async fn check(config: Config, acquirer: Acquirer) -> Vec<Finding> {
     findings.extend(exposed(&what, acquirer.driver.key_file()));
     let driver = match open(&config, &acquirer) {
         Ok(driver) => driver,
+        Err(WiringFailed::CardHost {
+            source: CardHostRefused::InUse(_),
+            ..
+        }) => {
+            findings.push(Finding::ok(format!(
+                "{what}: its terminal is in use by a running store"
+            )));
+            return findings;
+        }
         Err(failed) => {
             findings.push(not_opened(&what, acquirer.driver.key_file(), &failed));
             return findings;

@@ -1,10 +1,9 @@
 //! The time of day: a sane year, and not far from the acquirers' clocks.
 
-use jiff::fmt::rfc2822::DateTimeParser;
 use store_actors::{domain::timestamp::Timestamp, ports::WallClock};
 
 use super::finding::Finding;
-use crate::adapters::clock::SystemClock;
+use crate::adapters::clock::{SystemClock, ahead_s};
 
 /// Beyond this somebody should look.
 const WARN_ABOVE_S: u64 = 60;
@@ -32,25 +31,17 @@ fn sane(now: Timestamp) -> Finding {
     }
 }
 
-/// Compares with the `Date` header of an HTTP answer, which has whole seconds; `asked` and
-/// `answered` are our own time around it.
+/// Compares with the `Date` header of an HTTP answer; `asked` and `answered` are our own time
+/// around it.
 pub(super) fn against(
     whose: &str,
     date: &str,
     asked: Timestamp,
     answered: Timestamp,
 ) -> Option<Finding> {
-    let theirs = DateTimeParser::new().parse_timestamp(date).ok()?;
-    let theirs_ms = theirs.as_millisecond();
-    // their second began at most a second ago when they wrote it, between our two readings
-    let ahead_ms = asked.unix_ms() - (theirs_ms + 1_000);
-    let behind_ms = theirs_ms - answered.unix_ms();
-    let apart_s = ahead_ms.max(behind_ms).max(0).unsigned_abs() / 1_000;
-    let direction = if ahead_ms > behind_ms {
-        "ahead of"
-    } else {
-        "behind"
-    };
+    let ahead_s = ahead_s(date, asked, answered)?;
+    let apart_s = ahead_s.unsigned_abs();
+    let direction = if ahead_s > 0 { "ahead of" } else { "behind" };
     let what = format!("clock: {apart_s} s {direction} {whose}'s");
     Some(match apart_s {
         0 => Finding::ok(format!("clock: the same as {whose}'s")),

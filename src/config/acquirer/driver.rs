@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cardhost::{self, CardHostAccount};
 use crate::{
     config::sections::{file, words},
     strict_toml::Section,
@@ -13,6 +14,7 @@ pub enum Driver {
     Sandbox(SandboxAccount),
     Alipay(AlipayAccount),
     Wechat(WechatAccount),
+    CardHost(Box<CardHostAccount>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +76,14 @@ enum Protocol {
     Sandbox,
     Alipay,
     Wechat,
+    CardHost,
 }
 
 const PROTOCOLS: &[(&str, Protocol)] = &[
     ("sandbox", Protocol::Sandbox),
     ("alipay", Protocol::Alipay),
     ("wechat", Protocol::Wechat),
+    ("card_host", Protocol::CardHost),
 ];
 
 const INTERFACES: &[(&str, bool)] = &[("v3", true), ("v2", false)];
@@ -91,6 +95,7 @@ impl Driver {
             Driver::Sandbox(account) => &account.key_file,
             Driver::Alipay(account) => &account.key_file,
             Driver::Wechat(account) => &account.key_file,
+            Driver::CardHost(account) => &account.key_file,
         }
     }
 }
@@ -108,6 +113,7 @@ pub(super) fn of(section: &mut Section<'_>, dir: &Path) -> Option<Driver> {
         }),
         Protocol::Alipay => Driver::Alipay(alipay(section, dir)),
         Protocol::Wechat => Driver::Wechat(wechat(section, dir)),
+        Protocol::CardHost => Driver::CardHost(Box::new(cardhost::account(section, dir)?)),
     })
 }
 

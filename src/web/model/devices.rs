@@ -139,6 +139,10 @@ pub struct AcquirerModel {
     pub why: Option<String>,
     #[schema(format = DateTime)]
     pub since: String,
+    /// Seconds by which the store's clock is ahead of the acquirer's, or behind it if below zero.
+    /// Providers refuse requests from 300 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_s: Option<i64>,
 }
 
 impl From<&AcquirerStatus> for AcquirerModel {
@@ -148,6 +152,7 @@ impl From<&AcquirerStatus> for AcquirerModel {
             reachable: status.reachable,
             why: status.why.clone(),
             since: status.since.to_string(),
+            clock_ahead_s: status.clock_ahead_s,
         }
     }
 }

@@ -287,6 +287,7 @@ impl From<&Reason> for ReasonModel {
             Reason::AcquirerUnreachable => ("acquirer_unreachable", None),
             Reason::Restarted => ("restarted", None),
             Reason::NoAcquirer => ("no_acquirer", None),
+            Reason::AboveLimit => ("above_limit", None),
             Reason::CodeRefused { why } => ("code_refused", Some(why.to_string())),
             Reason::CardFailed { why } => ("card_failed", Some(why.clone())),
             Reason::PinNotEntered => ("pin_not_entered", None),

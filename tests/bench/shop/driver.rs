@@ -44,6 +44,7 @@ impl Direct {
                 tenders: vec![Tender::CustomerCode],
                 schemes: vec![Scheme::Alipay],
                 currencies: vec![Currency::Cny],
+                limits: Vec::new(),
                 clock: AcquirerClock::USUAL,
                 probe_interval: Duration::from_secs(5),
                 link: LinkRules::USUAL,

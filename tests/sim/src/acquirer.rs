@@ -12,6 +12,7 @@
 
 mod answer;
 mod api;
+mod cardhost;
 mod config;
 mod customer;
 mod desk;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use answer::{Answer, State};
 pub use api::{alipay, wechat};
+pub use cardhost::{CardHost, CardHostSettings};
 pub use config::{AcquirerConfig, Tender};
 pub use customer::Customers;
 pub use error::AcquirerError;

@@ -164,6 +164,7 @@ async fn what_the_journal_does_not_hold_has_no_id_and_is_told_at_once() {
             reachable,
             why: None,
             since,
+            clock_ahead_s: None,
         })
     };
     let mut reader = Reader::connect(&shop, None).await;

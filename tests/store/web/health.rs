@@ -164,11 +164,13 @@ async fn counters_devices_and_outbox_are_shown() {
         reachable: true,
         why: None,
         since,
+        clock_ahead_s: Some(-7),
     }));
     let devices = shop.get("/v1/devices").await.json();
     assert_eq!(devices["devices"][0]["state"], "absent");
     assert_eq!(devices["devices"][0]["why"], "not plugged in");
     assert_eq!(devices["acquirers"][0]["reachable"], true);
+    assert_eq!(devices["acquirers"][0]["clock_ahead_s"], -7);
     let outbox = OutboxStatus {
         state: "draining",
         last_seq: 9,

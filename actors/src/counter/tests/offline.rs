@@ -5,6 +5,7 @@ use crate::{
     domain::{
         code::CodeRefused,
         offline::{OfflineRefused, OfflineTotal},
+        tender::Scheme,
     },
     ports::CardVault,
     store::requests::{GetUnknown, Scan},

@@ -30,6 +30,11 @@ pub enum Event {
         presented: Presented,
         acquirer: AcquirerId,
     },
+    /// Not a byte of the charge left the house: it goes to another acquirer.
+    Reroute {
+        acquirer: AcquirerId,
+        why: NoAnswer,
+    },
     /// A card, while no acquirer can be reached: kept for later, and covered by the budget.
     AcceptOffline {
         presented: Presented,
@@ -176,11 +181,7 @@ impl Payment {
             } if self.tender.accepts(presented.tender) => {
                 self.state = State::Submitted;
                 self.presented = Some(presented);
-                self.acquirer = Some(acquirer);
-                self.submitted_at = Some(times.now);
-                let first_query = times.now.plus_ms(times.acquirer.first_query_ms);
-                self.resolving = Some(Resolving::begun(times.now, first_query));
-                self.asked(Operation::Charge, times.now);
+                self.submit_to(acquirer, times);
                 vec![
                     Effect::Record,
                     Effect::Disarm,
@@ -197,6 +198,14 @@ impl Payment {
             Event::Timer(Timer::Collect) => self.cancel(Reason::NothingPresented, times.now),
             _ => Vec::new(),
         }
+    }
+
+    pub(super) fn submit_to(&mut self, acquirer: AcquirerId, times: &Times) {
+        self.acquirer = Some(acquirer);
+        self.submitted_at = Some(times.now);
+        let first_query = times.now.plus_ms(times.acquirer.first_query_ms);
+        self.resolving = Some(Resolving::begun(times.now, first_query));
+        self.asked(Operation::Charge, times.now);
     }
 
     fn recovered(&mut self, times: &Times) -> Vec<Effect> {

@@ -48,6 +48,7 @@ impl Client {
             timeout: Duration::from_millis(config.profile.clock.answer_timeout_ms),
             ca_file: config.ca_file.as_deref(),
             identity: None,
+            clock: Arc::clone(&clock),
         })?;
         if config.merchant.is_empty() || !config.merchant.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(DriverRefused::Merchant);
@@ -116,6 +117,10 @@ impl Client {
     /// Whether anybody is there.
     pub async fn probe(&self) -> Result<(), NoAnswer> {
         self.transport.probe("/healthz").await
+    }
+
+    pub fn clock_ahead_s(&self) -> Option<i64> {
+        self.transport.clock_ahead_s()
     }
 
     fn now_s(&self) -> i64 {

@@ -82,6 +82,7 @@ impl V2 {
             key: Key::new(api_key),
             transport: Transport::new(Route {
                 identity: None,
+                clock: Arc::clone(&certified.clock),
                 ..certified
             })?,
             certified: Transport::new(certified)?,
@@ -275,6 +276,10 @@ impl Protocol for V2 {
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         Box::pin(self.transport.probe("/"))
+    }
+
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.transport.clock_ahead_s()
     }
 
     fn notified(&self, _: &Signed<'_>, _: &[u8]) -> Answer {

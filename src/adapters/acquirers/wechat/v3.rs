@@ -255,6 +255,10 @@ impl Protocol for V3 {
         Box::pin(self.transport.probe("/"))
     }
 
+    fn clock_ahead_s(&self) -> Option<i64> {
+        self.transport.clock_ahead_s()
+    }
+
     fn notified(&self, signed: &Signed<'_>, body: &[u8]) -> Answer {
         self.platform.check(signed, body, self.now_s())?;
         let order = self.notifications.open(body)?;

@@ -11,6 +11,7 @@ use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::{App, HttpServer, rt, web};
 
 use super::api::{self, Wires};
+use super::cardhost::{CardHost, CardHostSettings};
 use super::config::AcquirerConfig;
 use super::customer::Customers;
 use super::desk::Desk;
@@ -84,6 +85,14 @@ impl AcquirerHandle {
     #[must_use]
     pub fn ledger(&self) -> LedgerReader {
         self.desk.reader()
+    }
+
+    /// Opens a card host on the same ledger, on a port of its own.
+    ///
+    /// # Errors
+    /// There is no port or thread for it.
+    pub fn card_host(&self, settings: CardHostSettings) -> Result<CardHost, AcquirerError> {
+        CardHost::start(Arc::clone(&self.desk), settings)
     }
 
     /// Its rules.

@@ -5,7 +5,26 @@ use std::{fs, io, net::SocketAddr, path::Path};
 
 use clap::ValueEnum;
 
-use crate::acquirer::{alipay, wechat};
+use crate::acquirer::{CardHostSettings, alipay, wechat};
+
+/// The master key of the lab's only terminal at the card host: known to everybody.
+const MASTER: [u8; 16] = *b"a key for labs..";
+
+/// Where the acquirer is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Doors {
+    pub http: SocketAddr,
+    pub card_host: SocketAddr,
+}
+
+/// What the card host must be told.
+pub fn card_host() -> CardHostSettings {
+    CardHostSettings {
+        master: MASTER,
+        batch: 1,
+        store: "0001".to_owned(),
+    }
+}
 
 /// Which protocols the store speaks with its acquirers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -37,14 +56,14 @@ impl Acquirers {
     }
 
     /// The tables; keys are left in `folder`.
-    pub fn tables(self, folder: &Path, acquirer: SocketAddr, speed: u32) -> io::Result<String> {
+    pub fn tables(self, folder: &Path, doors: Doors, speed: u32) -> io::Result<String> {
         let key_file = |name: &str, key: &str| {
             let file = folder.join(name);
             fs::write(&file, key)?;
             io::Result::Ok(file.display().to_string())
         };
-        let common =
-            format!("base_url = \"http://{acquirer}\"\nprobe_interval_ms = 500\nspeed = {speed}\n");
+        let pace = format!("probe_interval_ms = 500\nspeed = {speed}\n");
+        let common = format!("base_url = \"http://{}\"\n{pace}", doors.http);
         let key = key_file("sandbox.key", "sandbox-merchant-key-for-tests-only\n")?;
         let rest: Vec<&str> = EVERY_SCHEME
             .into_iter()
@@ -65,7 +84,7 @@ impl Acquirers {
                 alipay::APP_ID
             ));
             let key = key_file("wechat-merchant.key", wechat::MERCHANT_KEY)?;
-            let certificate = key_file("wechat-merchant.crt", wechat::MERCHANT_CERTIFICATE)?;
+            let certificate = key_file("wechat-merchant.pem", wechat::MERCHANT_CERTIFICATE)?;
             let api_key = key_file("wechat-api-v3.key", wechat::API_V3_KEY)?;
             let public = key_file("wechat-public.pem", wechat::PLATFORM_PUBLIC_KEY)?;
             tables.push_str(&format!(
@@ -78,6 +97,21 @@ impl Acquirers {
                 wechat::APPID,
                 wechat::MCHID,
                 wechat::PLATFORM_PUBLIC_KEY_ID,
+            ));
+            let digits: String = MASTER.iter().map(|byte| format!("{byte:02x}")).collect();
+            let key = key_file("card-host-master.key", &digits)?;
+            let kept = folder.join("card-host").display().to_string();
+            // before the sandbox's own way, which takes cards as well
+            tables.push_str(&format!(
+                "[acquirers.card-host]\ndriver = \"card_host\"\nbase_url = \"tcp://{}\"\n{pace}\
+                 priority = 10\nterminal = \"00000001\"\nmerchant = \"898110000000001\"\n\
+                 key_file = \"{key}\"\ncipher = \"3des\"\nkeys = \"double\"\nmac = \"ecb\"\n\
+                 tpdu = \"6000060000\"\nheader = \"613100000000\"\nfirst_batch = 1\n\
+                 operator = \"01\"\nreader = 6\necho = 301\nunsealed_refusals = false\n\
+                 order_in_62 = true\nbook = \"{kept}.book\"\nbook_key_file = \"{kept}-book.key\"\n\
+                 keep_days = 90\ntenders = [\"card\"]\n\
+                 schemes = [\"union_pay\", \"visa\", \"mastercard\"]\n",
+                doors.card_host
             ));
         }
         Ok(tables)

@@ -2,7 +2,10 @@
 
 use std::{fmt::Write as _, fs, io, net::SocketAddr, path::PathBuf};
 
-use super::{acquirers::Acquirers, counter::LabCounter};
+use super::{
+    acquirers::{Acquirers, Doors},
+    counter::LabCounter,
+};
 
 /// What the programs must be told of this lab.
 pub struct World {
@@ -11,7 +14,7 @@ pub struct World {
     pub devices: PathBuf,
     pub listen: SocketAddr,
     pub head_office_listen: SocketAddr,
-    pub acquirer: SocketAddr,
+    pub doors: Doors,
     pub acquirers: Acquirers,
     pub broker: SocketAddr,
     pub database: Option<String>,
@@ -25,13 +28,13 @@ pub fn controller(world: &World, counters: &[LabCounter]) -> io::Result<PathBuf>
         folder,
         devices,
         listen,
-        acquirer,
+        doors,
         broker,
         speed,
         guard_retention_days,
         ..
     } = world;
-    let acquirers = world.acquirers.tables(folder, *acquirer, *speed)?;
+    let acquirers = world.acquirers.tables(folder, *doors, *speed)?;
     let mut text = format!(
         r#"[store]
 chain = "lab"

@@ -55,7 +55,7 @@ const fn office(name: &'static str, passes_max: u64) -> Point {
 }
 
 /// In the order in which a payment's records pass them. A test compares this with the programs.
-pub const POINTS: [Point; 26] = [
+pub const POINTS: [Point; 32] = [
     controller("store-opened", 0),
     controller("replayed", 0),
     // a group of records
@@ -77,6 +77,12 @@ pub const POINTS: [Point; 26] = [
     // the money
     controller("charge-unsent", 10),
     controller("charge-answered", 10),
+    controller("query-unsent", 2),
+    controller("query-answered", 2),
+    controller("reversal-unsent", 0),
+    controller("reversal-answered", 0),
+    controller("refund-unsent", 0),
+    controller("refund-answered", 0),
     // the report
     controller("unpublished", 20),
     controller("published", 20),

@@ -234,8 +234,10 @@ pub async fn make(shop: &Shop, outage: Outage) -> std::io::Result<()> {
         Outage::Acquirer => {
             shop.say(format_args!("the line to the acquirer is cut for 5 s"));
             shop.acquirer_cable.pull();
+            shop.card_host_cable.pull();
             sleep(Duration::from_secs(5)).await;
             shop.acquirer_cable.plug();
+            shop.card_host_cable.plug();
         }
         Outage::HeadOfficeKilled => {
             shop.say(format_args!("the head office is killed (-9), back in 2 s"));

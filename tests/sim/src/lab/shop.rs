@@ -20,11 +20,11 @@ use tokio::{
 };
 
 use super::{
-    args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter, crashes::Victim,
-    faults, power::Disk, till::Till,
+    acquirers, args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter,
+    crashes::Victim, faults, power::Disk, till::Till,
 };
 use crate::{
-    acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle},
+    acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle, CardHost},
     device::pcscd::{Pcscd, PcscdError},
 };
 
@@ -55,7 +55,9 @@ pub struct Shop {
     pub till: Till,
     pub head_office_till: Till,
     pub acquirer: AcquirerHandle,
+    _card_host: CardHost,
     pub acquirer_cable: Cable,
+    pub card_host_cable: Cable,
     pub broker_cable: Cable,
     pub controller: Mutex<Program>,
     pub head_office: Mutex<Program>,
@@ -114,6 +116,8 @@ impl Shop {
             ..AcquirerConfig::new(folder.join("acquirer-ledger.jsonl"))
         })?;
         let acquirer_cable = Cable::to(acquirer.addr().to_string()).await?;
+        let card_host = acquirer.card_host(acquirers::card_host())?;
+        let card_host_cable = Cable::to(card_host.addr().to_string()).await?;
         let broker = match &args.broker {
             Some(broker) => broker.trim_start_matches("mqtt://").to_owned(),
             None => broker::start()?.to_string(),
@@ -130,7 +134,10 @@ impl Shop {
             devices: devices.clone(),
             listen,
             head_office_listen,
-            acquirer: acquirer_cable.address(),
+            doors: acquirers::Doors {
+                http: acquirer_cable.address(),
+                card_host: card_host_cable.address(),
+            },
             acquirers: args.acquirers,
             broker: broker_cable.address(),
             database: args.database.clone(),
@@ -160,7 +167,9 @@ impl Shop {
             till: Till::new(listen)?,
             head_office_till: Till::new(head_office_listen)?,
             acquirer,
+            _card_host: card_host,
             acquirer_cable,
+            card_host_cable,
             broker_cable,
             controller: Mutex::new(controller),
             head_office: Mutex::new(head_office),

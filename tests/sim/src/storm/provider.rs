@@ -51,6 +51,7 @@ impl StormAcquirer {
                 Scheme::Mastercard,
             ],
             currencies: vec![Currency::Cny],
+            limits: Vec::new(),
             clock: AcquirerClock {
                 // within which every late request of this storm has arrived
                 give_up_ms: 60_000,

@@ -33,6 +33,13 @@ impl Payment {
                     Err(_) => self.learned_nothing(times),
                 }
             }
+            Event::Reroute { acquirer, why }
+                if self.state == State::Submitted && matches!(why, NoAnswer::NotSent(_)) =>
+            {
+                self.remember(times.now, Operation::Charge, &Err(why));
+                self.submit_to(acquirer, times);
+                vec![Effect::Record, Effect::Charge]
+            }
             Event::Timer(Timer::Query) => self.put_question(Operation::Query, times),
             Event::Cancel(reason) => self.reverse(reason, times),
             _ => Vec::new(),

@@ -165,4 +165,9 @@ async fn a_clock_that_is_far_off_is_told_so_and_nothing_is_charged() {
         "{said:?}"
     );
     assert_eq!(shop.moved(order(1)), ["0", "0", "0"]);
+    let ahead_s = shop.driver.clock_ahead_s();
+    assert!(
+        ahead_s.is_some_and(|ahead_s| (398..=400).contains(&ahead_s)),
+        "{ahead_s:?}"
+    );
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::adapters::{
     acquirers::{
-        testing::{WECHAT, charge, cny, order, refund},
+        testing::{Moved, WECHAT, charge, cny, order, refund},
         transport::Route,
         wechat::tests::merchant_shop as shop,
     },
@@ -37,6 +37,7 @@ fn interface() -> V2 {
         timeout: std::time::Duration::from_secs(1),
         ca_file: None,
         identity: None,
+        clock: Arc::new(Moved(0)),
     };
     let key = SecretString::from(wechat::MERCHANT_KEY);
     let certificate = SecretString::from(wechat::MERCHANT_CERTIFICATE);

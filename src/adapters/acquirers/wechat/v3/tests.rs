@@ -221,6 +221,7 @@ fn interface() -> super::V3 {
         timeout: std::time::Duration::from_secs(1),
         ca_file: None,
         identity: None,
+        clock: Arc::new(Moved(0)),
     };
     let certificates = [PlatformKey::Certificate(
         wechat::PLATFORM_CERTIFICATE.to_owned(),

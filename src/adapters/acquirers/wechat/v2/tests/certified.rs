@@ -15,7 +15,7 @@ use store_sim::acquirer::wechat;
 use super::super::{V2, identity};
 use crate::adapters::{
     acquirers::{
-        testing::order,
+        testing::{Moved, order},
         transport::Route,
         wechat::{Protocol as _, tests::merchant_shop},
     },
@@ -42,7 +42,9 @@ fn openssl(folder: &Path) -> Command {
 fn server(folder: &Path) -> (Server, BufReader<ChildStdout>, String) {
     std::fs::write(folder.join("merchant.crt"), wechat::MERCHANT_CERTIFICATE).unwrap();
     let made = openssl(folder)
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
         .args(["-keyout", "key", "-out", "crt", "-subj", "/CN=localhost"])
         .args(["-addext", "subjectAltName=DNS:localhost"])
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
@@ -84,6 +86,7 @@ async fn wechat_v2_reversals_show_the_merchants_certificate() {
             timeout: Duration::from_secs(2),
             ca_file: Some(&ca_file),
             identity: None,
+            clock: Arc::new(Moved(0)),
         },
         Arc::new(OsEntropy),
     )

@@ -200,6 +200,9 @@ impl Wechat {
     /// # Errors
     /// There is none yet, or it is not what WeChat Pay signed for.
     pub async fn bill(&self, day: &str) -> Result<Vec<u8>, NoAnswer> {
+        if day.parse::<jiff::civil::Date>().is_err() || day.len() != "2026-11-26".len() {
+            return Err(NoAnswer::NotSent(format!("{day:?} is no day")));
+        }
         self.protocol.bill(day).await
     }
 

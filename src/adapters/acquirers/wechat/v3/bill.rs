@@ -23,9 +23,6 @@ struct Place {
 impl V3 {
     pub(super) async fn download_bill(&self, day: &str) -> Result<Vec<u8>, NoAnswer> {
         let unintelligible = |why: &str| NoAnswer::Unintelligible(why.to_owned());
-        if !day.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-            return Err(NoAnswer::NotSent(format!("{day:?} is no day")));
-        }
         let path = format!("/v3/bill/tradebill?bill_date={day}&bill_type=ALL");
         let place: Place = match self.call(Method::GET, path, Zeroizing::default()).await? {
             Said::Done(answer) => parse(&answer.body)?,

@@ -1,4 +1,5 @@
-//! What gives money back shows the merchant's certificate, to OpenSSL's server, which insists on it.
+//! What gives money back shows the merchant's certificate: to OpenSSL's server, which insists on
+//! it.
 
 use std::{
     io::{BufRead as _, BufReader},

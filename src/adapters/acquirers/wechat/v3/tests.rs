@@ -238,6 +238,43 @@ fn interface() -> super::V3 {
 }
 
 #[test]
+fn wechat_v3_requests_carry_these_headers_and_a_connection_of_their_own() {
+    let interface = interface();
+    let path = "/v3/pay/transactions/out-trade-no/1/close";
+    let body = bodies::close(&interface.shop).unwrap();
+    let sent = interface.request(reqwest::Method::POST, path.to_owned(), body);
+    let sent = sent.unwrap();
+    let names: Vec<_> = sent.headers.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "authorization",
+            "accept",
+            "content-type",
+            "user-agent",
+            "connection"
+        ],
+        "a certificate is not asked for: only a public key is"
+    );
+    let value = |wanted: &str| {
+        let found = sent.headers.iter().find(|(name, _)| *name == wanted);
+        found.unwrap().1.as_str()
+    };
+    assert_eq!(value("connection"), "close");
+    assert_eq!(
+        (value("accept"), value("content-type")),
+        ("application/json", "application/json")
+    );
+    let signed = value("authorization");
+    assert!(signed.starts_with("WECHATPAY2-SHA256-RSA2048 mchid=\"1900000109\",nonce_str=\""));
+    assert_eq!(sent.body.as_slice(), br#"{"mchid":"1900000109"}"#);
+    assert_eq!(
+        keys().preferred.as_deref(),
+        Some(wechat::PLATFORM_PUBLIC_KEY_ID)
+    );
+}
+
+#[test]
 fn wechat_v3_success_without_a_signature_is_forged_and_a_refusal_without_one_is_none() {
     let interface = interface();
     for status in [200, 202, 204] {

@@ -157,6 +157,18 @@ impl Database {
         }
     }
 
+    /// To read in: what is committed meanwhile is not seen.
+    pub(super) async fn snapshot(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.dialect {
+            // from its first read on
+            Dialect::Sqlite => self.pool.begin().await,
+            Dialect::Postgres => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                self.pool.begin_with(begin).await
+            }
+        }
+    }
+
     async fn take(
         &self,
         connection: &mut AnyConnection,

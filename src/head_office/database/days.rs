@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use ring::signature::{ED25519, UnparsedPublicKey};
+use sqlx::AnyConnection;
 use store_actors::{
     domain::{
         certificate::{Certificate, CounterDay, Disbelief, SignedCertificate, Tally, compare},
@@ -275,108 +276,111 @@ impl Database {
         day: Day,
         store: Option<&StoreId>,
     ) -> Result<Vec<StoreDay>, DatabaseFailed> {
+        // all of it as of one moment: a certificate without the records that came with it would say
+        // that nothing is missing
+        let mut snapshot = self.snapshot().await?;
         let stores: Vec<StoreColumns> = sqlx::query_as(
             "SELECT id, store, last_seq, held, reported_seq FROM store \
              WHERE chain = $1 AND ($2 = '' OR store = $2) ORDER BY store",
         )
         .bind(chain.as_str())
         .bind(store.map(StoreId::to_string).unwrap_or_default())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *snapshot)
         .await?;
         let mut days = Vec::new();
         for store in stores {
-            days.extend(self.store_day(store, day).await?);
+            days.extend(store_day(&mut snapshot, store, day).await?);
         }
         Ok(days)
     }
+}
 
-    async fn store_day(
-        &self,
-        store: StoreColumns,
-        day: Day,
-    ) -> Result<Option<StoreDay>, DatabaseFailed> {
-        let Ok(name) = store.store.parse::<StoreId>() else {
-            return Ok(None);
-        };
-        // the newest certificate counts: an older one of the same day was replaced
-        let row: Option<(String, Option<String>, String)> = sqlx::query_as(
-            "SELECT verdict, why, text FROM day_close WHERE store_id = $1 AND day = $2 \
+async fn store_day(
+    connection: &mut AnyConnection,
+    store: StoreColumns,
+    day: Day,
+) -> Result<Option<StoreDay>, DatabaseFailed> {
+    let Ok(name) = store.store.parse::<StoreId>() else {
+        return Ok(None);
+    };
+    // the newest certificate counts: an older one of the same day was replaced
+    let row: Option<(String, Option<String>, String)> = sqlx::query_as(
+        "SELECT verdict, why, text FROM day_close WHERE store_id = $1 AND day = $2 \
              ORDER BY seq DESC LIMIT 1",
-        )
-        .bind(store.id)
-        .bind(day.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
-        let known = store.last_seq.max(store.reported_seq);
-        let mut found = StoreDay {
-            store: name,
-            verdict: Verdict::Open,
-            why: None,
-            certificate: None,
-            missing_records: unsigned(known - store.held),
-            stubs: 0,
-            counters: Vec::new(),
-        };
-        let Some((verdict, why, text)) = row else {
-            return Ok(Some(found));
-        };
-        found.verdict = Verdict::parse(&verdict);
-        found.why = why;
-        found.certificate = serde_json::from_str(&text).ok();
-        if let Some(certificate) = found.certificate.clone()
-            && found.verdict != Verdict::Complete
-        {
-            found.stubs = self.stubs_within(store.id, &certificate).await?;
-            found.counters = self.missing(store.id, &certificate).await?;
-        }
-        Ok(Some(found))
+    )
+    .bind(store.id)
+    .bind(day.to_string())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let known = store.last_seq.max(store.reported_seq);
+    let mut found = StoreDay {
+        store: name,
+        verdict: Verdict::Open,
+        why: None,
+        certificate: None,
+        missing_records: unsigned(known - store.held),
+        stubs: 0,
+        counters: Vec::new(),
+    };
+    let Some((verdict, why, text)) = row else {
+        return Ok(Some(found));
+    };
+    found.verdict = Verdict::parse(&verdict);
+    found.why = why;
+    found.certificate = serde_json::from_str(&text).ok();
+    if let Some(certificate) = found.certificate.clone()
+        && found.verdict != Verdict::Complete
+    {
+        found.stubs = stubs_within(connection, store.id, &certificate).await?;
+        found.counters = missing(connection, store.id, &certificate).await?;
     }
+    Ok(Some(found))
+}
 
-    async fn stubs_within(
-        &self,
-        store_id: i64,
-        certificate: &Certificate,
-    ) -> Result<u64, DatabaseFailed> {
-        let stubs: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM record WHERE store_id = $1 AND kind = 'stub' \
+async fn stubs_within(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    certificate: &Certificate,
+) -> Result<u64, DatabaseFailed> {
+    let stubs: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM record WHERE store_id = $1 AND kind = 'stub' \
              AND seq BETWEEN $2 AND $3",
-        )
-        .bind(store_id)
-        .bind(big(certificate.first_seq))
-        .bind(big(certificate.last_seq))
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(unsigned(stubs))
-    }
+    )
+    .bind(store_id)
+    .bind(big(certificate.first_seq))
+    .bind(big(certificate.last_seq))
+    .fetch_one(connection)
+    .await?;
+    Ok(unsigned(stubs))
+}
 
-    async fn missing(
-        &self,
-        store_id: i64,
-        certificate: &Certificate,
-    ) -> Result<Vec<CounterMissing>, DatabaseFailed> {
-        let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
-            "SELECT counter, number, amount, opened_at FROM payment \
+async fn missing(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    certificate: &Certificate,
+) -> Result<Vec<CounterMissing>, DatabaseFailed> {
+    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT counter, number, amount, opened_at FROM payment \
              WHERE store_id = $1 AND opened_at >= $2 AND opened_at < $3",
-        )
-        .bind(store_id)
-        .bind(certificate.begins_at.unix_ms())
-        .bind(certificate.ends_at.unix_ms())
-        .fetch_all(&self.pool)
-        .await?;
-        let mut held: BTreeMap<&str, Held> = BTreeMap::new();
-        for (counter, number, amount, opened_at) in &rows {
-            let held = held.entry(counter).or_default();
-            held.units = held.units.saturating_add(unsigned(*amount));
-            let opened_at = Timestamp::from_unix_ms(*opened_at);
-            held.opened_at.insert(unsigned(*number), opened_at);
-        }
-        let none = Held::default();
-        let lacks = certificate.counters.iter().filter_map(|day| {
-            let held = held.get(day.counter.as_str()).unwrap_or(&none);
-            held.lacks(day)
-        });
-        Ok(lacks.collect())
+    )
+    .bind(store_id)
+    .bind(certificate.begins_at.unix_ms())
+    .bind(certificate.ends_at.unix_ms())
+    .fetch_all(connection)
+    .await?;
+    let mut held: BTreeMap<&str, Held> = BTreeMap::new();
+    for (counter, number, amount, opened_at) in &rows {
+        let held = held.entry(counter).or_default();
+        held.units = held.units.saturating_add(unsigned(*amount));
+        let opened_at = Timestamp::from_unix_ms(*opened_at);
+        held.opened_at.insert(unsigned(*number), opened_at);
     }
+    let none = Held::default();
+    let lacks = certificate.counters.iter().filter_map(|day| {
+        let held = held.get(day.counter.as_str()).unwrap_or(&none);
+        held.lacks(day)
+    });
+    Ok(lacks.collect())
 }
 
 /// What is held of a counter's day.

@@ -179,6 +179,8 @@ impl Counter {
     }
 
     fn charge(&mut self, id: PaymentId, ctx: &mut Context<Self>) {
+        let live = self.live.get(&id);
+        let has_way_round = live.is_some_and(|live| self.has_way_round(&live.payment));
         let Some(live) = self.live.get_mut(&id) else {
             return;
         };
@@ -200,7 +202,7 @@ impl Counter {
                 );
             }
         };
-        live.spare = (self.deps.acquirers.len() > 1).then(|| instrument.clone());
+        live.spare = has_way_round.then(|| instrument.clone());
         let charge = Charge {
             order: id,
             counter: self.deps.id.clone(),

@@ -6,7 +6,7 @@
 
 use actix::Context;
 
-use super::{AcquirerRoute, Counter};
+use super::{AcquirerRoute, Counter, Live};
 use crate::domain::{
     ids::{AcquirerId, PaymentId},
     money::{Currency, Money},
@@ -75,14 +75,26 @@ impl Counter {
             .find(|route| route.profile.id == *id)
     }
 
+    /// Whether somebody else takes the like of what this payment is paid with.
+    pub(super) fn has_way_round(&self, payment: &Payment) -> bool {
+        let scheme = payment.presented.as_ref().and_then(|paid| paid.scheme);
+        let currency = payment.money.currency();
+        let mut fitting = self.fitting(payment.actual_tender(), scheme, currency);
+        fitting.nth(1).is_some()
+    }
+
     /// Another one than those that were asked in vain, which can be reached.
-    fn way_round(&self, payment: &Payment, in_vain: &[AcquirerId]) -> Option<AcquirerId> {
+    fn way_round(&self, live: &Live) -> Option<AcquirerId> {
+        let payment = &live.payment;
+        if payment.state != State::Submitted || live.writing {
+            return None;
+        }
         let tender = payment.actual_tender();
         let scheme = payment.presented.as_ref()?.scheme;
         let mut others = self
             .fitting(tender, scheme, payment.money.currency())
             .filter(|route| {
-                !in_vain.contains(&route.profile.id)
+                !live.in_vain.contains(&route.profile.id)
                     && route.profile.is_within_limit(tender, payment.money)
                     && route.status.borrow().reachable
             });
@@ -96,13 +108,10 @@ impl Counter {
         let (Err(why @ NoAnswer::NotSent(_)), Some(instrument)) = (&answer, spare) else {
             return self.answered(id, Event::Answer { operation, answer }, ctx);
         };
-        let other = self.live.get_mut(&id).and_then(|live| {
-            let asked = live.payment.acquirer.clone()?;
-            live.in_vain.push(asked);
-            let is_at_it = live.payment.state == State::Submitted && !live.writing;
-            is_at_it.then(|| (live.payment.clone(), live.in_vain.clone()))
-        });
-        let other = other.and_then(|(payment, in_vain)| self.way_round(&payment, &in_vain));
+        if let Some(live) = self.live.get_mut(&id) {
+            live.in_vain.extend(live.payment.acquirer.clone());
+        }
+        let other = self.live.get(&id).and_then(|live| self.way_round(live));
         let Some(acquirer) = other else {
             return self.answered(id, Event::Answer { operation, answer }, ctx);
         };

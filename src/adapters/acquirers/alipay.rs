@@ -17,7 +17,7 @@ mod sign;
 mod tests;
 mod words;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -99,13 +99,13 @@ impl Alipay {
     /// # Errors
     /// A URL, key or certificate that cannot work.
     pub fn new(config: AlipayConfig, clock: Arc<dyn WallClock>) -> Result<Self, DriverRefused> {
-        let transport = Transport::new(Route {
-            url: &config.url,
-            timeout: Duration::from_millis(config.profile.clock.answer_timeout_ms),
-            ca_file: config.ca_file.as_deref(),
-            identity: None,
-            clock: Arc::clone(&clock),
-        })?;
+        let route = Route::new(
+            &config.url,
+            config.ca_file.as_deref(),
+            &config.profile,
+            &clock,
+        );
+        let transport = Transport::new(route)?;
         let (answers, numbers) = match &config.trust {
             Trust::PublicKey(text) => (AnswerKey::bare(text.expose_secret())?, None),
             Trust::Certificates { app, alipay, root } => {

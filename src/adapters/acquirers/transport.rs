@@ -18,7 +18,10 @@ use reqwest::{
     header::{DATE, HeaderMap},
     redirect, retry,
 };
-use store_actors::{domain::payment::NoAnswer, ports::WallClock};
+use store_actors::{
+    domain::payment::NoAnswer,
+    ports::{AcquirerProfile, WallClock},
+};
 use zeroize::Zeroizing;
 
 use super::errors::{DriverRefused, no_answer};
@@ -43,6 +46,24 @@ pub(super) struct Route<'a> {
     pub identity: Option<Zeroizing<Vec<u8>>>,
     /// Compared with the acquirer's at each answer.
     pub clock: Arc<dyn WallClock>,
+}
+
+impl<'a> Route<'a> {
+    /// With nothing to show but what is in the requests.
+    pub fn new(
+        url: &'a str,
+        ca_file: Option<&'a Path>,
+        profile: &AcquirerProfile,
+        clock: &Arc<dyn WallClock>,
+    ) -> Self {
+        Self {
+            url,
+            timeout: Duration::from_millis(profile.clock.answer_timeout_ms),
+            ca_file,
+            identity: None,
+            clock: Arc::clone(clock),
+        }
+    }
 }
 
 /// One request. The body is wiped when its last holder drops it.

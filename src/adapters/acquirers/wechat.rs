@@ -19,7 +19,7 @@ mod words;
 
 pub use v3::{PlatformKey, Signed};
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
 use store_actors::{
@@ -85,6 +85,13 @@ struct Shop {
     device_ip: String,
 }
 
+/// New for each request.
+fn nonce(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
 /// One of the two interfaces.
 trait Protocol: fmt::Debug + Send + Sync {
     fn pay<'a>(&'a self, charge: &'a Charge, code: &'a str) -> Told<'a, Standing>;
@@ -139,13 +146,12 @@ impl Wechat {
         clock: Arc<dyn WallClock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, DriverRefused> {
-        let route = Route {
-            url: &config.url,
-            timeout: Duration::from_millis(config.profile.clock.answer_timeout_ms),
-            ca_file: config.ca_file.as_deref(),
-            identity: None,
-            clock: Arc::clone(&clock),
-        };
+        let route = Route::new(
+            &config.url,
+            config.ca_file.as_deref(),
+            &config.profile,
+            &clock,
+        );
         let fits = |text: &str| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };

@@ -1,6 +1,6 @@
 //! One signed exchange with the sandbox.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use reqwest::Method;
 use store_actors::{
@@ -43,13 +43,13 @@ impl Client {
         clock: Arc<dyn WallClock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, DriverRefused> {
-        let transport = Transport::new(Route {
-            url: &config.url,
-            timeout: Duration::from_millis(config.profile.clock.answer_timeout_ms),
-            ca_file: config.ca_file.as_deref(),
-            identity: None,
-            clock: Arc::clone(&clock),
-        })?;
+        let route = Route::new(
+            &config.url,
+            config.ca_file.as_deref(),
+            &config.profile,
+            &clock,
+        );
+        let transport = Transport::new(route)?;
         if config.merchant.is_empty() || !config.merchant.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(DriverRefused::Merchant);
         }

@@ -26,7 +26,7 @@ use store_actors::{
 use zeroize::Zeroizing;
 
 use super::{
-    Protocol, Revoked, Shop, Signed, Told,
+    Protocol, Revoked, Shop, Signed, Told, nonce,
     words::{Back, Refusal, Said, Standing},
 };
 use crate::adapters::acquirers::{
@@ -91,9 +91,7 @@ impl V2 {
     }
 
     fn request(&self, path: &str, mut fields: Fields) -> Request {
-        let mut nonce = [0; 16];
-        self.entropy.fill(&mut nonce);
-        let nonce: String = nonce.iter().map(|byte| format!("{byte:02X}")).collect();
+        let nonce = nonce(&*self.entropy);
         for (name, value) in [
             ("appid", self.shop.appid.as_str()),
             ("mch_id", self.shop.mchid.as_str()),

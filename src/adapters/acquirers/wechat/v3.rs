@@ -28,7 +28,7 @@ use store_actors::{
 use zeroize::Zeroizing;
 
 use super::{
-    Protocol, Revoked, Shop, Told,
+    Protocol, Revoked, Shop, Told, nonce,
     words::{Back, Said, Standing},
 };
 use crate::adapters::acquirers::{
@@ -108,9 +108,7 @@ impl V3 {
         path: String,
         body: Zeroizing<Vec<u8>>,
     ) -> Result<Request, NoAnswer> {
-        let mut nonce = [0; 16];
-        self.entropy.fill(&mut nonce);
-        let nonce: String = nonce.iter().map(|byte| format!("{byte:02X}")).collect();
+        let nonce = nonce(&*self.entropy);
         let authorization =
             self.merchant
                 .authorization(method.as_str(), &path, self.now_s(), &nonce, &body)?;

@@ -5,6 +5,7 @@ pub mod alipay;
 mod deliver;
 mod dialect;
 mod own;
+mod rsa;
 mod sim;
 pub mod wechat;
 mod wire;

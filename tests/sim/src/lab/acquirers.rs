@@ -5,7 +5,7 @@ use std::{fs, io, net::SocketAddr, path::Path};
 
 use clap::ValueEnum;
 
-use crate::acquirer::{CardHostSettings, alipay, wechat};
+use crate::acquirer::{CardHostSettings, alipay, sign, wechat};
 
 /// The master key of the lab's only terminal at the card host: known to everybody.
 const MASTER: [u8; 16] = *b"a key for labs..";
@@ -98,8 +98,7 @@ impl Acquirers {
                 wechat::MCHID,
                 wechat::PLATFORM_PUBLIC_KEY_ID,
             ));
-            let digits: String = MASTER.iter().map(|byte| format!("{byte:02x}")).collect();
-            let key = key_file("card-host-master.key", &digits)?;
+            let key = key_file("card-host-master.key", &sign::hex(&MASTER))?;
             let kept = folder.join("card-host").display().to_string();
             // before the sandbox's own way, which takes cards as well
             tables.push_str(&format!(

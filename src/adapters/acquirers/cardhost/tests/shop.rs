@@ -1,13 +1,12 @@
 //! A card host and its driver, as a test needs them.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use store_actors::{
     domain::{
         ids::{PaymentId, RefundId},
-        link::LinkRules,
         money::{Currency, Money},
-        payment::{AcquirerClock, NoAnswer, Verdict, answer::RefundVerdict},
+        payment::{NoAnswer, Verdict, answer::RefundVerdict},
         tender::{Scheme, Tender},
         timestamp::Timestamp,
     },
@@ -24,7 +23,10 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use crate::adapters::{
-    acquirers::cardhost::{CardHost, CardHostConfig},
+    acquirers::{
+        cardhost::{CardHost, CardHostConfig},
+        testing::profile,
+    },
     clock::SystemClock,
 };
 
@@ -147,18 +149,9 @@ pub fn driver_config(folder: &Path, port: u16) -> CardHostConfig {
         book_key: folder.join("terminal.key"),
         keep_days: 90,
         profile: AcquirerProfile {
-            id: "host".parse().unwrap(),
-            name: "Card host".into(),
             tenders: vec![Tender::Card],
             schemes: vec![Scheme::Visa],
-            currencies: vec![Currency::Cny],
-            clock: AcquirerClock {
-                answer_timeout_ms: 1_500,
-                ..AcquirerClock::USUAL
-            },
-            probe_interval: Duration::from_secs(5),
-            link: LinkRules::USUAL,
-            limits: Vec::new(),
+            ..profile(1_500)
         },
     }
 }

@@ -2,14 +2,10 @@
 
 use std::sync::LazyLock;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{civil::DateTime, tz::Offset};
-use ring::rand::SystemRandom;
-use ring::signature::{
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
-};
 
 use super::Parameters;
+use crate::acquirer::api::rsa::Pair;
 
 /// The application's private key, for the store.
 pub const APP_KEY: &str = include_str!("../../../../keys/alipay-app.key");
@@ -20,8 +16,8 @@ pub const GATEWAY_PUBLIC_KEY: &str = include_str!("../../../../keys/alipay-gatew
 pub const GATEWAY_CERTIFICATE: &str = include_str!("../../../../keys/alipay-gateway.crt");
 pub const ROOT_CERTIFICATES: &str = include_str!("../../../../keys/alipay-roots.pem");
 
-static APP: LazyLock<Option<RsaKeyPair>> = LazyLock::new(|| pair(APP_KEY));
-static GATEWAY: LazyLock<Option<RsaKeyPair>> = LazyLock::new(|| pair(GATEWAY_KEY));
+static APP: LazyLock<Pair> = LazyLock::new(|| Pair::of(APP_KEY));
+static GATEWAY: LazyLock<Pair> = LazyLock::new(|| Pair::of(GATEWAY_KEY));
 
 /// What the certificates are called: made by the platform's own SDK from the files beside them.
 const APP_NUMBER: &str = include_str!("../../../../keys/alipay-app.sn");
@@ -31,12 +27,6 @@ pub(super) static GATEWAY_NUMBER: LazyLock<String> = LazyLock::new(|| {
         .trim()
         .to_owned()
 });
-
-fn pair(pem: &str) -> Option<RsaKeyPair> {
-    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let der = STANDARD.decode(base64).ok()?;
-    RsaKeyPair::from_pkcs8(&der).ok()
-}
 
 /// All parameters but the signature and the empty ones, by their names.
 pub(super) fn content(all: &Parameters) -> String {
@@ -50,12 +40,7 @@ pub(super) fn content(all: &Parameters) -> String {
 }
 
 pub(super) fn is_from_app(content: &str, signature: &str) -> bool {
-    let (Some(app), Ok(signature)) = (APP.as_ref(), STANDARD.decode(signature)) else {
-        return false;
-    };
-    UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, app.public())
-        .verify(content.as_bytes(), &signature)
-        .is_ok()
+    APP.verifies(content.as_bytes(), signature)
 }
 
 /// In certificate mode a request names the application's certificate and the roots.
@@ -72,17 +57,7 @@ pub(super) fn names_app(all: &Parameters) -> bool {
 /// `forged`: with the application's key, which is not the gateway's.
 pub(super) fn by_gateway(object: &str, forged: bool) -> String {
     let pair = if forged { &APP } else { &GATEWAY };
-    let Some(pair) = pair.as_ref() else {
-        return String::new();
-    };
-    let mut signature = vec![0; pair.public().modulus_len()];
-    let signed = pair.sign(
-        &RSA_PKCS1_SHA256,
-        &SystemRandom::new(),
-        object.as_bytes(),
-        &mut signature,
-    );
-    signed.map_or_else(|_| String::new(), |()| STANDARD.encode(signature))
+    pair.sign(object.as_bytes())
 }
 
 /// How far the request's clock is from this one; the gateway's days are Beijing's.

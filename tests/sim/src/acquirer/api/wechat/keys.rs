@@ -6,11 +6,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
 use md5::{Digest as _, Md5};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use ring::rand::SystemRandom;
-use ring::signature::{
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
-};
 use sha2::Sha256;
+
+use crate::acquirer::api::rsa::Pair;
 
 /// The merchant's private key and certificate, for the store.
 pub const MERCHANT_KEY: &str = include_str!("../../../../keys/wechat-merchant.key");
@@ -26,22 +24,12 @@ const NEW_KEY: &str = include_str!("../../../../keys/wechat-platform-new.key");
 pub const API_V3_KEY: &str = "sandbox-api-v3-key-for-tests-333";
 pub const API_V2_KEY: &str = "sandbox-api-v2-key-for-tests-222";
 
-static MERCHANT: LazyLock<Option<RsaKeyPair>> = LazyLock::new(|| pair(MERCHANT_KEY));
-static OLD: LazyLock<Option<RsaKeyPair>> = LazyLock::new(|| pair(OLD_KEY));
-static NEW: LazyLock<Option<RsaKeyPair>> = LazyLock::new(|| pair(NEW_KEY));
-
-fn pair(pem: &str) -> Option<RsaKeyPair> {
-    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    RsaKeyPair::from_pkcs8(&STANDARD.decode(base64).ok()?).ok()
-}
+static MERCHANT: LazyLock<Pair> = LazyLock::new(|| Pair::of(MERCHANT_KEY));
+static OLD: LazyLock<Pair> = LazyLock::new(|| Pair::of(OLD_KEY));
+static NEW: LazyLock<Pair> = LazyLock::new(|| Pair::of(NEW_KEY));
 
 pub(super) fn is_from_merchant(text: &[u8], signature: &str) -> bool {
-    let (Some(pair), Ok(signature)) = (MERCHANT.as_ref(), STANDARD.decode(signature)) else {
-        return false;
-    };
-    UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public())
-        .verify(text, &signature)
-        .is_ok()
+    MERCHANT.verifies(text, signature)
 }
 
 /// Which of the platform's keys signs.
@@ -82,17 +70,7 @@ impl PlatformKey {
             Self::PublicKey => &NEW,
             Self::Neither => &MERCHANT,
         };
-        let Some(pair) = pair.as_ref() else {
-            return String::new();
-        };
-        let mut signature = vec![0; pair.public().modulus_len()];
-        let signed = pair.sign(
-            &RSA_PKCS1_SHA256,
-            &SystemRandom::new(),
-            text,
-            &mut signature,
-        );
-        signed.map_or_else(|_| String::new(), |()| STANDARD.encode(signature))
+        pair.sign(text)
     }
 }
 

@@ -38,6 +38,10 @@ async fn serve(config: Config) -> Result<(), Failed> {
     actix::spawn(async move { counting.run().await });
     let store = wiring::open(&config, signals.clone())?;
     metrics.journal_opened(store.journal.recovery());
+    match store.journal.unsettled().await {
+        Ok(unsettled) => metrics.take_up(&unsettled),
+        Err(failed) => tracing::error!(%failed, "what was under way can't be read for the metrics"),
+    }
     let bound = web::serve(
         &config.api,
         web::Parts {

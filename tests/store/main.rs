@@ -5,6 +5,8 @@ mod books;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod disks;
 #[cfg(test)]
 mod doctor;

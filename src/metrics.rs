@@ -384,7 +384,7 @@ mod tests {
                 r#"store_unresolved{doubt="outcome"} 0"#,
                 r#"store_unresolved_minor_units{currency="CNY"} 0"#,
                 r#"store_payments_total{acquirer="bank",state="approved",tender="customer_code"} 1"#,
-                r#"store_counter_payments_total{counter="01",state="approved"} 1"#,
+                r#"store_ended_payments_total{counter="01",state="approved"} 1"#,
                 r#"store_payment_outcome_seconds_sum{acquirer="bank",tender="customer_code"} 1.5"#,
             ],
         );

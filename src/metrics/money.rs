@@ -106,8 +106,8 @@ impl Money {
                 &["state", "tender", "acquirer"],
             )?,
             at_counters: make.counters(
-                "store_counter_payments_total",
-                "Payments by counter and final state.",
+                "store_ended_payments_total",
+                "Payments that ended, by counter and final state.",
                 &["counter", "state"],
             )?,
             refunds: make.counters("store_refunds_total", "Refunds begun.", &["counter"])?,

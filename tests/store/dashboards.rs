@@ -47,9 +47,14 @@ pub fn check_metrics(page: &str) {
 pub fn metrics_asked_for(files: &[&str]) -> BTreeSet<String> {
     let text: String = files.iter().map(|file| read(file)).collect();
     let lines = text.lines().filter(|line| !line.trim().starts_with('#'));
-    // a recorded name has colons
-    let words = lines
-        .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && !"_:".contains(c)));
+    // a label's value is no metric, and a recorded name has colons
+    let unquoted = lines.flat_map(|line| {
+        let mut parts = line.split("=\"").flat_map(|part| part.split("~\""));
+        let first = parts.next().into_iter();
+        first.chain(parts.map(|part| part.split_once('"').map_or("", |(_, rest)| rest)))
+    });
+    let words = unquoted
+        .flat_map(|part| part.split(|c: char| !c.is_ascii_alphanumeric() && !"_:".contains(c)));
     let ours = words.filter(|word| word.starts_with("store_") || word.starts_with("head_office_"));
     ours.filter(|word| !word.contains(':'))
         .map(str::to_owned)

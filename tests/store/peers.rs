@@ -146,7 +146,7 @@ async fn the_metrics_page_is_sound_and_has_what_the_alerts_ask_for() {
 
     dashboards::check_metrics(&page);
 
-    let asked = dashboards::metrics_asked_for(&["rules.yml", "alerts.yml"]);
+    let asked = dashboards::metrics_of_rules();
     let ours: Vec<_> = asked
         .iter()
         .filter(|name| name.starts_with("store_"))

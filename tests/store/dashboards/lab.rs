@@ -18,7 +18,7 @@ use tokio::{
     process::{Child, ChildStdin, Command},
 };
 
-use super::{BOARDS, board, check_metrics, metrics_asked_for, read};
+use super::{BOARDS, board, check_metrics, metrics_in, metrics_of_rules, read};
 use crate::support::eventually;
 
 /// What shows nothing in a shop where all is well, and why.
@@ -41,8 +41,7 @@ fn command(arguments: &[&str]) -> Command {
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+        .stderr(Stdio::piped());
     lab
 }
 
@@ -65,8 +64,10 @@ impl Watched {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut at = BTreeMap::new();
         while !at.contains_key("Prometheus") {
-            let line = lines.next_line().await.unwrap();
-            let line = line.expect("the lab ended before it was open");
+            let Some(line) = lines.next_line().await.unwrap() else {
+                let ended = child.wait_with_output().await.unwrap();
+                panic!("the lab ended: {}", String::from_utf8_lossy(&ended.stderr));
+            };
             if let Some((what, address)) = line.split_once("http://") {
                 let what = what.split_once("s  ").unwrap().1.trim();
                 let address = address.split('/').next().unwrap();
@@ -118,6 +119,15 @@ impl Watched {
         assert!(ended.success(), "{ended}");
         let gone = tokio::net::TcpStream::connect(&self.at["Prometheus"]).await;
         assert!(gone.is_err(), "Prometheus outlives its lab");
+    }
+}
+
+/// Killed, a lab would leave its programs behind, which take the next lab's lines.
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
+            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
     }
 }
 
@@ -206,13 +216,10 @@ async fn on_a_running_lab_every_panel_shows_something_and_every_rule_works() {
         "store_actor_restarts_total",
         "store_invariant_violations_total",
     ];
-    for metric in metrics_asked_for(&[
-        "rules.yml",
-        "alerts.yml",
-        "boards/store.toml",
-        "boards/fleet.toml",
-    ]) {
-        let has = |page: &str| page.lines().any(|line| line.starts_with(&metric));
+    let exprs = BOARDS.map(expressions).concat().into_iter();
+    let of_boards: Vec<String> = exprs.map(|(_, expr)| expr).collect();
+    for metric in metrics_of_rules().union(&metrics_in(&of_boards.join("\n"))) {
+        let has = |page: &str| page.lines().any(|line| line.starts_with(metric.as_str()));
         let is_there = has(&store) || has(&office) || later.contains(&metric.as_str());
         assert!(is_there, "{metric} is on no page");
     }

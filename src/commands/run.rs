@@ -39,6 +39,10 @@ async fn serve(config: Config) -> Result<(), Failed> {
     let store = wiring::open(&config, signals.clone())?;
     metrics.journal_opened(store.journal.recovery());
     let journal = Arc::clone(&store.journal);
+    match store.journal.unsettled().await {
+        Ok(unsettled) => metrics.take_up(&unsettled),
+        Err(failed) => tracing::error!(%failed, "what was under way can't be read for the metrics"),
+    }
     let bound = web::serve(
         &config.api,
         web::Parts {

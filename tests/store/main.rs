@@ -7,6 +7,8 @@ mod browser;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod disks;
 #[cfg(test)]
 mod doctor;

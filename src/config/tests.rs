@@ -50,7 +50,8 @@ fn every_key_of_the_built_in_file_is_read() {
 fn every_commented_example_is_read_and_takes_effect() {
     let text = with_examples()
         .replace("enabled = false", "enabled = true")
-        .replace("tls = false", "tls = true");
+        .replace("tls = false", "tls = true")
+        .replace("http://127.0.0.1:8610", "https://pay.example");
     let config = parse(&text).unwrap();
     let broker = config.uplink.unwrap().broker;
     let tls = broker.tls.unwrap();
@@ -389,7 +390,10 @@ fn a_store_can_have_ways_of_paying_off_and_an_acquirer_a_way_of_its_own() {
     assert_eq!(proxy.credentials_file, Some("/etc/store/proxy".into()));
     // never a proxy that would see what is sent
     let said = faults(&table("http://127.0.0.1:1"));
-    assert!(said.contains("ca_file and proxy are for https:// alone"), "{said}");
+    assert!(
+        said.contains("ca_file and proxy are for https:// alone"),
+        "{said}"
+    );
     let wrong = "[enabling]\noff_tenders = ['any', 'card', 'card']\n";
     let said = faults(wrong);
     for fault in ["names \"any\"; allowed", "names \"card\" twice"] {

@@ -1,5 +1,5 @@
-//! The sandbox's UnionPay, judged by a client that nobody here wrote, and signatures beside it and
-//! beside OpenSSL: an RSA signature of this kind is the same whoever makes it.
+//! The sandbox's UnionPay, judged by Python's cryptography and by OpenSSL: no registry has a client
+//! that signs as version 5.1.0 does. An RSA signature of this kind is the same whoever makes it.
 
 use std::{
     io::Write as _,
@@ -37,7 +37,7 @@ fn digest(text: &str) -> String {
 }
 
 #[test]
-fn lesscode_pay_buys_voids_and_signs_as_the_driver_does() {
+fn cryptography_buys_voids_and_signs_as_the_driver_does() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = AcquirerConfig::new(folder.path().join("ledger.jsonl"));
     let gateway = Acquirer::start(gateway).unwrap();

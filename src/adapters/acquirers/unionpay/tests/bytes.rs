@@ -1,5 +1,5 @@
-//! Golden bytes of every message that is sent, and its signature beside OpenSSL's is the peers'
-//! business (`tests/store/peers_unionpay.rs`).
+//! Golden bytes of every message that is sent. Signatures beside others' are the peers' business
+//! (`tests/store/peers_unionpay.rs`).
 
 use secrecy::SecretString;
 use store_actors::{domain::timestamp::Timestamp, ports::Instrument};

@@ -30,8 +30,8 @@ pub enum Obstacle {
     TerminalAbsent {
         why: String,
     },
-    /// No acquirer takes this tender for this store, or it is off here; whom to ask, if not the head
-    /// office.
+    /// No acquirer takes this tender for this store, or it is off here; whom to ask, if not the
+    /// head office.
     NotEnabled {
         #[serde(skip_serializing_if = "Option::is_none")]
         ask: Option<String>,

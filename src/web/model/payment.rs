@@ -107,8 +107,8 @@ pub struct QrModel {
 pub struct ReasonModel {
     /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`,
     /// `customer_too_slow`, `no_outcome_in_time`, `acquirer_unreachable`, `restarted`,
-    /// `no_acquirer`, `not_enabled`, `code_refused`, `card_failed`, `pin_not_entered`, `offline_refused`,
-    /// `card_lost`, `undone_elsewhere`.
+    /// `no_acquirer`, `not_enabled`, `above_limit`, `code_refused`, `card_failed`,
+    /// `pin_not_entered`, `offline_refused`, `card_lost`, `undone_elsewhere`.
     pub code: &'static str,
     /// The acquirer's own code, with `acquirer`.
     #[serde(skip_serializing_if = "Option::is_none")]

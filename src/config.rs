@@ -7,6 +7,7 @@
 
 mod acquirer;
 mod counter;
+mod enabling;
 mod offline;
 mod sections;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::{
 
 use store_actors::{
     domain::{
+        enabling::Enabling,
         ids::{AcquirerId, ChainId, CounterId, StoreId},
         link::LinkRules,
         money::{Currency, Money},
@@ -33,6 +35,10 @@ use store_actors::{
 pub use acquirer::cardhost::CardHostAccount;
 pub use acquirer::driver::{
     AlipayAccount, AlipayTrust, Driver, SandboxAccount, WechatAccount, WechatInterface,
+};
+pub use acquirer::{
+    unionpay::UnionPayAccount,
+    way::{Proxy, Way},
 };
 pub use offline::Offline;
 
@@ -57,6 +63,7 @@ pub struct Config {
     /// At least one; in the file's order.
     pub counters: Vec<Counter>,
     pub offline: Offline,
+    pub enabling: Enabling,
     pub log: Log,
 }
 
@@ -118,6 +125,7 @@ pub struct Acquirer {
     pub driver: Driver,
     pub name: String,
     pub base_url: String,
+    pub way: Way,
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
     /// Of several that take the same, the lowest is asked first.
@@ -213,6 +221,7 @@ impl Config {
         let acquirers = acquirer::all(root, currency, dir);
         let counters = counter::all(root, currency);
         let offline = offline::read(root, currency, dir, &journal.dir);
+        let enabling = enabling::enabling(root);
         let log = sections::log(root);
         Some(Self {
             store: store?,
@@ -222,6 +231,7 @@ impl Config {
             acquirers,
             counters: counters?,
             offline,
+            enabling,
             log: log?,
         })
     }

@@ -31,6 +31,8 @@ mod peers_alipay;
 #[cfg(test)]
 mod peers_cardhost;
 #[cfg(test)]
+mod peers_unionpay;
+#[cfg(test)]
 mod peers_wechat;
 #[cfg(test)]
 mod real_acquirers;

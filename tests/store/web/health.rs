@@ -144,7 +144,8 @@ async fn ready_means_that_something_can_be_paid() {
 #[actix_web::test]
 async fn counters_devices_and_outbox_are_shown() {
     let shop = Shop::open().await;
-    shop.told.lock().unwrap().counters = vec![counter("01", vec![Obstacle::NotEnabled])];
+    shop.told.lock().unwrap().counters =
+        vec![counter("01", vec![Obstacle::NotEnabled { ask: None }])];
     let counters = shop.get("/v1/counters").await.json();
     assert_eq!(counters["counters"][0]["ready"], false);
     assert_eq!(

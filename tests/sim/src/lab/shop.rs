@@ -141,6 +141,7 @@ impl Shop {
                 card_host: card_host_cable.address(),
             },
             acquirers: args.acquirers,
+            seed: args.seed,
             broker: broker_cable.address(),
             database: args.database.clone(),
             speed: args.speed,

@@ -20,6 +20,7 @@ mod payments;
 mod pictures;
 pub mod problem;
 mod refunds;
+mod same_site;
 pub mod shop;
 mod store_api;
 mod unknown;
@@ -29,6 +30,7 @@ use std::{any::Any, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use actix_web::{
     App, HttpResponse, HttpServer, ResponseError as _,
     dev::{Server, ServerHandle},
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
@@ -146,15 +148,20 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
         closing: closing.clone(),
     });
     let reader_timeout_ms = u32::try_from(api.event_reader_timeout.as_millis()).unwrap_or(u32::MAX);
-    let server = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
-        .workers(WORKERS)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .shutdown_timeout(STOP_TIMEOUT_S)
-        .disable_signals()
-        // a client that has gone is seen at once, also by a feed that has nothing to say
-        .h1_allow_half_closed(false)
-        .on_connect(move |connection, _| prepare(connection, reader_timeout_ms))
-        .bind(api.listen)?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(from_fn(same_site::guard))
+            .app_data(shared.clone())
+            .configure(routes)
+    })
+    .workers(WORKERS)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .shutdown_timeout(STOP_TIMEOUT_S)
+    .disable_signals()
+    // a client that has gone is seen at once, also by a feed that has nothing to say
+    .h1_allow_half_closed(false)
+    .on_connect(move |connection, _| prepare(connection, reader_timeout_ms))
+    .bind(api.listen)?;
     let addresses = server.addrs();
     let run = server.run();
     Ok(Bound {

@@ -25,7 +25,10 @@ use actix_web::{
 use askama::Template;
 use store_actors::language::Language;
 
-use super::problem::{Kind, Problem};
+use super::{
+    problem::{Kind, Problem},
+    wrong_method,
+};
 
 /// What a page may load and do: its own scripts and styles, and nothing written into it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
@@ -54,7 +57,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         ("/assets/{name}", web::get().to(assets::file)),
     ];
     for (path, route) in pages {
-        config.service(web::resource(path).wrap(headers()).route(route));
+        let page = web::resource(path).wrap(headers()).route(route);
+        config.service(page.default_service(web::to(wrong_method)));
     }
 }
 

@@ -1,5 +1,5 @@
-//! The console in a real browser, in front of a whole shop: what a cashier, a customer and a manager
-//! see and do, from the first tile to 交易成功.
+//! The console in a real browser, in front of a whole shop: what a cashier, a customer and a
+//! manager see and do, from the first tile to 交易成功.
 
 use std::time::Duration;
 

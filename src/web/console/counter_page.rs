@@ -98,7 +98,8 @@ async fn look(
         shop: &parts.shop,
     };
     let path = format!("/counter/{id}");
-    let frame = Frame::new(shared, visitor, path);
+    let mut frame = Frame::new(shared, visitor, path);
+    frame.is_bare = !face.is_cashier();
     Ok((frame, panel::panel(view, counter, latest.as_ref())))
 }
 

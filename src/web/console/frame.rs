@@ -55,6 +55,8 @@ pub(super) struct Frame {
     pub store: String,
     /// Of the page, to come back to.
     pub path: String,
+    /// No way around: a screen that customers face.
+    pub is_bare: bool,
 }
 
 /// A way to another page.
@@ -78,6 +80,7 @@ impl Frame {
             language: visitor.language,
             store: shared.parts.shop.name.clone(),
             path: path.into(),
+            is_bare: false,
         }
     }
 

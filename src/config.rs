@@ -7,6 +7,8 @@
 
 mod acquirer;
 mod counter;
+pub mod fees;
+mod office;
 mod offline;
 mod sections;
 #[cfg(test)]
@@ -34,6 +36,7 @@ pub use acquirer::cardhost::CardHostAccount;
 pub use acquirer::driver::{
     AlipayAccount, AlipayTrust, Driver, SandboxAccount, WechatAccount, WechatInterface,
 };
+pub use office::Office;
 pub use offline::Offline;
 
 use crate::{
@@ -57,6 +60,7 @@ pub struct Config {
     /// At least one; in the file's order.
     pub counters: Vec<Counter>,
     pub offline: Offline,
+    pub office: Office,
     pub log: Log,
 }
 
@@ -213,6 +217,7 @@ impl Config {
         let acquirers = acquirer::all(root, currency, dir);
         let counters = counter::all(root, currency);
         let offline = offline::read(root, currency, dir, &journal.dir);
+        let office = office::read(root, dir);
         let log = sections::log(root);
         Some(Self {
             store: store?,
@@ -222,6 +227,7 @@ impl Config {
             acquirers,
             counters: counters?,
             offline,
+            office,
             log: log?,
         })
     }

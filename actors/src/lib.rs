@@ -7,6 +7,7 @@ pub mod device;
 pub mod domain;
 pub mod journal;
 pub mod mutants;
+pub mod office;
 pub mod offline;
 pub mod outbox;
 pub mod ports;

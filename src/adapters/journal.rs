@@ -15,6 +15,7 @@ mod copy;
 mod directory;
 mod failed;
 mod guard;
+mod ledger;
 mod open;
 mod packed;
 mod pending;
@@ -43,12 +44,16 @@ use std::{
 use store_actors::{
     domain::{
         certificate::SignedCertificate,
+        day::Day,
         ids::{CounterId, PaymentId, RefundId},
+        office::entry::Entry,
         offline::OfflineTotal,
         payment::Payment,
         record::{Record, Tip},
     },
-    ports::{DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
+    ports::{
+        DayMovements, DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply,
+    },
 };
 use tokio::{
     sync::oneshot,
@@ -373,6 +378,19 @@ impl JournalDisk for Journal {
 
     fn parked(&self) -> Reply<'_, Result<Parked, JournalFailed>> {
         self.read(Shared::parked)
+    }
+
+    fn movements(
+        &self,
+        day: Day,
+        known: Option<u64>,
+    ) -> Reply<'_, Result<Option<DayMovements>, JournalFailed>> {
+        self.read(move |shared| shared.movements(day, known))
+    }
+
+    fn entries(&self, prefix: &str, limit: usize) -> Reply<'_, Result<Vec<Entry>, JournalFailed>> {
+        let prefix = prefix.to_owned();
+        self.read(move |shared| shared.entries(&prefix, limit))
     }
 
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {

@@ -199,8 +199,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                format!("1800000001000|{order}|01|customer_code|alipay|a|CNY|1250||||| ").trim_end(),
-                &format!(
+                format!("1800000001000|{order}|01|customer_code|alipay|a|CNY|1250|||||"),
+                format!(
                     "1800000002000|{order}|01|customer_code|alipay|a|CNY|250|{refund}|2027-01-15|1250|0|"
                 ),
             ]

@@ -114,19 +114,21 @@ impl<'a> Work<'a> {
         let own = self.ours.movements.iter();
         let own: Vec<&Movement> = own.filter(|one| one.order.to_string() == order).collect();
         let of = |kind: BillKind| lines.iter().copied().filter(move |line| line.kind == kind);
-        let Some(paid) = own.iter().copied().find(|one| one.refund.is_none()) else {
+        if own.is_empty() {
             return self.not_ours(order, lines);
-        };
-        let undone: Vec<&BillLine> = of(BillKind::Reversal).collect();
-        let mut payments = of(BillKind::Payment);
-        if let Some(line) = payments.next() {
-            self.both(order, None, paid, line, !undone.is_empty());
         }
-        if let Some(line) = undone.first() {
-            self.seen.insert(paid.id());
-            let class = Class::PaidThenReversed;
-            let theirs = net(lines);
-            self.tell(class, order, None, Some(paid.money.amount()), Some(theirs), line);
+        let mut payments = of(BillKind::Payment);
+        // the payment may be of long before, and a refund of today
+        if let Some(paid) = own.iter().copied().find(|one| one.refund.is_none()) {
+            let undone = of(BillKind::Reversal).next();
+            if let Some(line) = payments.next() {
+                self.both(order, None, paid, line, undone.is_some());
+            }
+            if let Some(line) = undone {
+                self.seen.insert(paid.id());
+                let (ours, theirs) = (Some(paid.money.amount()), Some(net(lines)));
+                self.tell(Class::PaidThenReversed, order, None, ours, theirs, line);
+            }
         }
         for line in payments {
             self.extra(order, line);

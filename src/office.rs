@@ -88,7 +88,11 @@ impl Ledger {
         from: Day,
         until: Day,
     ) -> Result<Vec<(Day, Arc<DaySums>)>, JournalFailed> {
-        let begin = if self.table.has_tiers() { from.month_begin() } else { from };
+        let begin = if self.table.has_tiers() {
+            from.month_begin()
+        } else {
+            from
+        };
         let mut days = Vec::new();
         let mut volumes = AllVolumes::new();
         for nth in 0..=until.days_since(begin) {
@@ -106,11 +110,16 @@ impl Ledger {
     }
 
     async fn day(&self, day: Day, before: AllVolumes) -> Result<Kept, JournalFailed> {
-        let kept = self.lock().get(&day).filter(|kept| kept.before == before).cloned();
+        let kept = self
+            .lock()
+            .get(&day)
+            .filter(|kept| kept.before == before)
+            .cloned();
         let known = kept.as_ref().map(|kept| kept.mark);
         let read = self.disk.movements(day, known).await?;
         let Some(mut read) = read else {
-            return kept.ok_or_else(|| JournalFailed::Unreadable(format!("{day} came without lines")));
+            return kept
+                .ok_or_else(|| JournalFailed::Unreadable(format!("{day} came without lines")));
         };
         let table = Arc::clone(&self.table);
         let adding = spawn_blocking(move || {
@@ -123,7 +132,9 @@ impl Ledger {
                 sums: Arc::new(sums),
             }
         });
-        let kept = adding.await.map_err(|died| JournalFailed::Unreadable(died.to_string()))?;
+        let kept = adding
+            .await
+            .map_err(|died| JournalFailed::Unreadable(died.to_string()))?;
         let mut all = self.lock();
         all.insert(day, kept.clone());
         if all.len() > DAYS_MAX {

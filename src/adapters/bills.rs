@@ -98,12 +98,23 @@ impl BillsFolder {
         let is_same = before.is_some_and(|one| (one.len, one.modified) == (len, modified));
         let is_done = is_same && before.is_some_and(|one| one.done);
         let done = is_same;
-        self.seen.insert(path.to_owned(), Look { len, modified, done });
+        self.seen.insert(
+            path.to_owned(),
+            Look {
+                len,
+                modified,
+                done,
+            },
+        );
         is_same && !is_done
     }
 
     fn take(&self, path: &Path, acquirer: &AcquirerId) -> Option<TakeBill> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         match read(path, self.offset_minutes) {
             Ok((sha256, bill)) => {
                 for bad in bill.bad.iter().take(20) {
@@ -135,8 +146,11 @@ impl BillsFolder {
 
 /// Looks at the folder for ever, and hands over what is new with `hand_over`, which tells whether
 /// the office took it.
-pub async fn watch<F>(mut folder: BillsFolder, every: Duration, mut hand_over: impl FnMut(TakeBill) -> F)
-where
+pub async fn watch<F>(
+    mut folder: BillsFolder,
+    every: Duration,
+    mut hand_over: impl FnMut(TakeBill) -> F,
+) where
     F: Future<Output = bool>,
 {
     loop {
@@ -163,8 +177,15 @@ where
 fn read(path: &Path, offset_minutes: i32) -> Result<(String, Bill), BillUnreadable> {
     let file = fs::File::open(path)?;
     let bytes = bounded(file)?;
-    let sum = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let text = if bytes.starts_with(b"PK\x03\x04") { unzipped(&bytes)? } else { bytes };
+    let sum = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let text = if bytes.starts_with(b"PK\x03\x04") {
+        unzipped(&bytes)?
+    } else {
+        bytes
+    };
     Ok((sum, bill::read(&text, offset_minutes)?))
 }
 
@@ -215,7 +236,11 @@ mod tests {
 
     fn folder(dir: &Path) -> BillsFolder {
         fs::create_dir_all(dir.join("a")).unwrap();
-        BillsFolder::new(dir.to_owned(), vec!["a".parse().unwrap(), "b".parse().unwrap()], 480)
+        BillsFolder::new(
+            dir.to_owned(),
+            vec!["a".parse().unwrap(), "b".parse().unwrap()],
+            480,
+        )
     }
 
     #[test]
@@ -234,7 +259,10 @@ mod tests {
         folder.again(&taken[0].acquirer, &taken[0].name);
         assert_eq!(folder.look().len(), 1);
         fs::write(&file, format!("{BILL}refund,aa,2026-11-22 11:00:00,1\n")).unwrap();
-        let again: Vec<_> = [folder.look(), folder.look()].into_iter().flatten().collect();
+        let again: Vec<_> = [folder.look(), folder.look()]
+            .into_iter()
+            .flatten()
+            .collect();
         assert_eq!(again.len(), 1);
         assert_ne!(again[0].sha256, taken[0].sha256);
     }
@@ -253,12 +281,18 @@ mod tests {
         zip.start_file("2088_20261122_x.csv", options).unwrap();
         zip.write_all(BILL.as_bytes()).unwrap();
         let mut bytes = zip.finish().unwrap().into_inner();
-        while let Some(at) = bytes.windows(place.len()).position(|some| some == place.as_bytes()) {
+        while let Some(at) = bytes
+            .windows(place.len())
+            .position(|some| some == place.as_bytes())
+        {
             bytes[at..at + place.len()].copy_from_slice(&sums);
         }
         fs::write(dir.path().join("a/2088_20261122.csv.zip"), &bytes).unwrap();
         fs::write(dir.path().join("a/broken.zip"), &bytes[..bytes.len() / 2]).unwrap();
-        let taken: Vec<_> = [folder.look(), folder.look()].into_iter().flatten().collect();
+        let taken: Vec<_> = [folder.look(), folder.look()]
+            .into_iter()
+            .flatten()
+            .collect();
         assert_eq!(taken.len(), 1);
         assert_eq!(taken[0].bill.lines.len(), 1);
     }

@@ -198,6 +198,11 @@ impl Journal {
         &self.recovery
     }
 
+    /// From UTC to the clock whose midnight ends the business day: as it was when the journal began.
+    pub fn day_offset_minutes(&self) -> i32 {
+        self.shared.day_offset_minutes
+    }
+
     /// Whether the disk has room for new payments.
     pub fn has_room(&self) -> bool {
         writer::has_room(self.shared.dir.root(), self.min_free_bytes)

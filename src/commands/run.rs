@@ -38,11 +38,13 @@ async fn serve(config: Config) -> Result<(), Failed> {
     actix::spawn(async move { counting.run().await });
     let store = wiring::open(&config, signals.clone())?;
     metrics.journal_opened(store.journal.recovery());
+    let office = wiring::open_office(&config, &store)?;
     let bound = web::serve(
         &config.api,
         web::Parts {
             store: StoreApi::of(&store.running.store),
             outbox: OutboxApi::of(store.running.outbox.as_ref()),
+            office,
             disk: Arc::clone(&store.journal) as Arc<dyn JournalDisk>,
             signals,
             clock: Arc::new(SystemClock),

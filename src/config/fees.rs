@@ -59,7 +59,11 @@ fn rule(mut section: Section<'_>) -> Option<FeeRule> {
     let mut amount_of = |key| section.optional(key, amount_in).flatten();
     let (fixed, minimum, cap) = (amount_of("fixed"), amount_of("minimum"), amount_of("cap"));
     let tiers = if section.keys().iter().any(|key| key == "tiers") {
-        section.sections("tiers").into_iter().map(tier).collect::<Option<Vec<_>>>()
+        section
+            .sections("tiers")
+            .into_iter()
+            .map(tier)
+            .collect::<Option<Vec<_>>>()
     } else {
         section.optional("tiers", |_, _| ());
         Some(Vec::new())
@@ -71,7 +75,10 @@ fn rule(mut section: Section<'_>) -> Option<FeeRule> {
         ("down", Rounding::Down),
     ];
     let rounding = section.one_of("rounding", &roundings);
-    let rounded = [("transaction", Rounded::Transaction), ("period", Rounded::Period)];
+    let rounded = [
+        ("transaction", Rounded::Transaction),
+        ("period", Rounded::Period),
+    ];
     let rounded = section.one_of("rounded_per", &rounded);
     let given_back = section.one_of("refund", &[("given_back", true), ("kept", false)]);
     if let (Some(from), Some(until)) = (from, until)
@@ -124,14 +131,18 @@ fn amount_in(section: &mut Section<'_>, key: &str) -> Option<Decimal> {
 }
 
 fn amount(text: &str) -> Option<Decimal> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     let read = Decimal::from_str_exact(text).ok().filter(|_| is_plain)?;
     (read.scale() <= 8 && read <= Decimal::from(1_000_000_000_000_u64)).then_some(read)
 }
 
 fn percent(text: &str) -> Option<Decimal> {
     let hundred = Decimal::ONE_HUNDRED;
-    amount(text).filter(|read| *read <= hundred)?.checked_div(hundred)
+    amount(text)
+        .filter(|read| *read <= hundred)?
+        .checked_div(hundred)
 }
 
 #[cfg(test)]
@@ -142,14 +153,22 @@ mod tests {
 
     fn faults(text: &str) -> Vec<String> {
         let refused = parse("fees.toml", text, Path::new("")).unwrap_err();
-        refused.list.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect()
+        refused
+            .list
+            .iter()
+            .map(|fault| format!("{}: {}", fault.key, fault.message))
+            .collect()
     }
 
     #[test]
     fn the_example_is_read() {
         let table = parse("fees.toml", EXAMPLE, Path::new("")).unwrap();
         assert_eq!(table.rules.len(), 4);
-        let tiered = table.rules.iter().find(|rule| !rule.tiers.is_empty()).unwrap();
+        let tiered = table
+            .rules
+            .iter()
+            .find(|rule| !rule.tiers.is_empty())
+            .unwrap();
         assert_eq!(tiered.rate, Decimal::new(60, 4));
         assert_eq!(tiered.tiers[1].rate, Decimal::new(50, 4));
         assert!(!tiered.given_back);
@@ -171,7 +190,10 @@ mod tests {
             "fee[1].tiers: must rise",
             "fee[1].refund: a fee by volume",
         ] {
-            assert!(found.iter().any(|one| one.starts_with(part)), "{part}: {found:?}");
+            assert!(
+                found.iter().any(|one| one.starts_with(part)),
+                "{part}: {found:?}"
+            );
         }
         assert_eq!(found.len(), 6, "{found:?}");
     }

@@ -3,6 +3,7 @@
 mod description;
 mod events;
 mod health;
+mod office;
 mod payments;
 mod pictures;
 mod problems;

@@ -24,8 +24,8 @@ use crate::{
         record::{Body, Record, Tip},
     },
     ports::{
-        DayMovements, DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed, Parked,
-        PaymentFilter, Reply,
+        DayMovements, DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk,
+        JournalFailed, Parked, PaymentFilter, Reply,
     },
 };
 

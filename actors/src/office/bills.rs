@@ -130,7 +130,9 @@ impl OfficeDeps {
         let now = self.clock.now();
         let mut entries = Vec::new();
         let mut explain = |id: &str, known: &mut HashMap<String, Difference>| {
-            let open = known.get_mut(id).filter(|one| one.state != DifferenceState::Settled);
+            let open = known
+                .get_mut(id)
+                .filter(|one| one.state != DifferenceState::Settled);
             if let Some(open) = open
                 && let Ok(settled) = open.explained(&take.name, now)
             {

@@ -70,12 +70,20 @@ fn fields(line: &str) -> Vec<String> {
         match character {
             '"' if is_quoted && characters.peek() == Some(&'"') => {
                 characters.next();
-                fields.iter_mut().last().into_iter().for_each(|one| one.push('"'));
+                fields
+                    .iter_mut()
+                    .last()
+                    .into_iter()
+                    .for_each(|one| one.push('"'));
             }
             '"' if is_quoted => is_quoted = false,
             '"' if is_first => is_quoted = true,
             ',' if !is_quoted => fields.push(String::new()),
-            other => fields.iter_mut().last().into_iter().for_each(|one| one.push(other)),
+            other => fields
+                .iter_mut()
+                .last()
+                .into_iter()
+                .for_each(|one| one.push(other)),
         }
     }
     fields
@@ -89,7 +97,11 @@ impl Columns {
     /// `None` if one of `needed` is not among the header's.
     fn of(header: &str, needed: &[&str]) -> Option<Self> {
         let names = fields(header).into_iter().enumerate();
-        let columns = Self(names.map(|(at, name)| (plain(&name).to_owned(), at)).collect());
+        let columns = Self(
+            names
+                .map(|(at, name)| (plain(&name).to_owned(), at))
+                .collect(),
+        );
         let has = |name: &&str| columns.0.contains_key(*name);
         needed.iter().all(has).then_some(columns)
     }
@@ -97,7 +109,8 @@ impl Columns {
     /// Empty if the line has no such field.
     fn get<'f>(&self, fields: &'f [String], name: &str) -> &'f str {
         let at = self.0.get(name);
-        at.and_then(|at| fields.get(*at)).map_or("", |field| plain(field))
+        at.and_then(|at| fields.get(*at))
+            .map_or("", |field| plain(field))
     }
 }
 
@@ -153,7 +166,12 @@ fn fee(name: &str, text: &str) -> Result<Option<Decimal>, String> {
 
 /// `2026-11-22 14:03:09` by a clock so far east of UTC.
 fn time(name: &str, text: &str, offset_minutes: i64) -> Result<Timestamp, String> {
-    let bad = || format!("{name} is {:?}: no time such as 2026-11-22 14:03:09", shown(text));
+    let bad = || {
+        format!(
+            "{name} is {:?}: no time such as 2026-11-22 14:03:09",
+            shown(text)
+        )
+    };
     let iso = text.replacen(' ', "T", 1);
     let local = Timestamp::parse(&format!("{iso}Z")).ok_or_else(bad)?;
     Ok(Timestamp::from_unix_ms(
@@ -177,7 +195,13 @@ fn day(text: &str) -> Option<Day> {
     let plain: String = text
         .chars()
         .take(10)
-        .map(|one| if matches!(one, '年' | '月' | '/') { '-' } else { one })
+        .map(|one| {
+            if matches!(one, '年' | '月' | '/') {
+                '-'
+            } else {
+                one
+            }
+        })
         .collect();
     Day::parse(&plain)
 }

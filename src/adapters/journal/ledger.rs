@@ -37,7 +37,8 @@ impl Moved {
     pub(super) fn change(&mut self, old: Option<&Payment>, new: &Payment, offset_minutes: i32) {
         let lines = |payment: &Payment| -> BTreeMap<Vec<u8>, (Day, String)> {
             let all = Movement::all_of(payment, offset_minutes).into_iter();
-            all.map(|one| (key(&one), (one.day, one.encode()))).collect()
+            all.map(|one| (key(&one), (one.day, one.encode())))
+                .collect()
         };
         let mut before = old.map(lines).unwrap_or_default();
         for (key, line) in lines(new) {
@@ -72,7 +73,8 @@ impl Moved {
 
     /// A day whose ledger in the store is another one.
     pub(super) fn differing(mut self, store: &Store) -> Result<Option<String>, StoreFailed> {
-        let day_of = |key: &[u8]| String::from_utf8_lossy(key.get(..10).unwrap_or(key)).into_owned();
+        let day_of =
+            |key: &[u8]| String::from_utf8_lossy(key.get(..10).unwrap_or(key)).into_owned();
         for entry in &store.ledger {
             let (key, value) = entry?;
             if key.ends_with(b"#") && key.len() == 11 {
@@ -88,7 +90,11 @@ impl Moved {
 }
 
 fn key(movement: &Movement) -> Vec<u8> {
-    let kind = if movement.refund.is_some() { b'r' } else { b'p' };
+    let kind = if movement.refund.is_some() {
+        b'r'
+    } else {
+        b'p'
+    };
     let mut key = format!("{}/", movement.day).into_bytes();
     key.push(kind);
     key.extend_from_slice(&movement.id());
@@ -173,11 +179,19 @@ impl Shared {
 
     pub(super) fn entries(&self, prefix: &str, limit: usize) -> Result<Vec<Entry>, JournalFailed> {
         self.wait_applied()?;
-        let found = self.store.office.scan_prefix(prefix).values().rev().take(limit);
+        let found = self
+            .store
+            .office
+            .scan_prefix(prefix)
+            .values()
+            .rev()
+            .take(limit);
         let entries = found.map(|value| {
             let value = value.map_err(unreadable)?;
             serde_json::from_slice(&value).map_err(|cause| {
-                unreadable(StoreFailed::Damaged(format!("an entry can't be read: {cause}")))
+                unreadable(StoreFailed::Damaged(format!(
+                    "an entry can't be read: {cause}"
+                )))
             })
         });
         entries.collect()

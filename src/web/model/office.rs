@@ -75,7 +75,10 @@ impl StatementLineModel {
 impl StatementModel {
     pub fn of(statement: &Statement, table: &FeeTable, (from, to): (String, String)) -> Self {
         let lines = |lines: &[Line]| {
-            lines.iter().map(|line| StatementLineModel::of(line, table)).collect()
+            lines
+                .iter()
+                .map(|line| StatementLineModel::of(line, table))
+                .collect()
         };
         Self {
             from,
@@ -329,7 +332,9 @@ impl From<&Books> for BooksModel {
             closed_at: books.closed_at.to_string(),
             by: books.by.clone(),
             lines: books.lines.iter().map(ReportLineModel::from).collect(),
-            shifts: shifts.map(|one| format!("{}/{}", one.counter, one.number)).collect(),
+            shifts: shifts
+                .map(|one| format!("{}/{}", one.counter, one.number))
+                .collect(),
         }
     }
 }

@@ -52,7 +52,11 @@ impl Bill {
     /// The days it is of: as it says, or the span of its lines.
     pub fn period(&self, offset_minutes: i32) -> Option<(Day, Day)> {
         self.days.or_else(|| {
-            let days = || self.lines.iter().map(|line| Day::of(line.at, offset_minutes));
+            let days = || {
+                self.lines
+                    .iter()
+                    .map(|line| Day::of(line.at, offset_minutes))
+            };
             Some((days().min()?, days().max()?))
         })
     }

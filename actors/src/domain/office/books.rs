@@ -80,9 +80,10 @@ impl Open<'_> {
             Some(last) if day > last.next() => found.push(Obstacle::NotNext(last.next())),
             _ => {}
         }
-        let open = self.shifts.iter().filter(|shift| {
-            shift.state != ShiftState::Closed && day_of(shift.opened_at) <= day
-        });
+        let open = self
+            .shifts
+            .iter()
+            .filter(|shift| shift.state != ShiftState::Closed && day_of(shift.opened_at) <= day);
         found.extend(open.map(|shift| Obstacle::OpenShift {
             counter: shift.counter.clone(),
             number: shift.number,

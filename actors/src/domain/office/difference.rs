@@ -79,7 +79,11 @@ impl Found {
 pub fn difference_id(acquirer: &AcquirerId, order: &str, part: Option<&str>) -> String {
     let name = format!("{acquirer}\n{order}\n{}", part.unwrap_or_default());
     let digest = Sha256::digest(name.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A difference as it is after its last step.

@@ -91,9 +91,16 @@ impl FeeRule {
 
     /// Of a payment, after `volume` in the month.
     pub fn of_payment(&self, money: Money, volume: Decimal) -> Decimal {
-        let reached = self.tiers.iter().rev().find(|tier| tier.from_volume <= volume);
+        let reached = self
+            .tiers
+            .iter()
+            .rev()
+            .find(|tier| tier.from_volume <= volume);
         let rate = reached.map_or(self.rate, |tier| tier.rate);
-        let fee = money.amount().saturating_mul(rate).saturating_add(self.fixed);
+        let fee = money
+            .amount()
+            .saturating_mul(rate)
+            .saturating_add(self.fixed);
         let fee = fee.max(self.minimum);
         self.settled(self.cap.map_or(fee, |cap| fee.min(cap)), money.currency())
     }
@@ -106,7 +113,10 @@ impl FeeRule {
         let whole = self.of_payment(refund.paid, Decimal::ZERO);
         let paid = refund.paid.amount();
         let back = |gone: Decimal| {
-            let part = whole.saturating_mul(gone).checked_div(paid).unwrap_or(whole);
+            let part = whole
+                .saturating_mul(gone)
+                .checked_div(paid)
+                .unwrap_or(whole);
             self.settled(part, money.currency())
         };
         let before = refund.before.amount();
@@ -207,7 +217,9 @@ impl<'t> Pricer<'t> {
     /// `None`: no rule fits.
     pub fn price(&mut self, movement: &Movement) -> Option<Priced> {
         let acquirer = self.instead.as_ref().or(movement.acquirer.as_ref())?;
-        let paid_on = movement.refund.map_or(movement.day, |refund| refund.paid_on);
+        let paid_on = movement
+            .refund
+            .map_or(movement.day, |refund| refund.paid_on);
         let kind = (movement.tender, movement.scheme);
         let (at, rule) = self.table.rule(acquirer, kind, paid_on)?;
         let fee = match &movement.refund {

@@ -57,7 +57,10 @@ impl Movement {
     /// What moved with this payment, as it now is.
     pub fn all_of(payment: &Payment, offset_minutes: i32) -> Vec<Self> {
         let is_done = |state| state == RefundState::Refunded;
-        let refunds = payment.refunds.iter().filter(|refund| is_done(refund.state));
+        let refunds = payment
+            .refunds
+            .iter()
+            .filter(|refund| is_done(refund.state));
         let mut refunds: Vec<_> = refunds.collect();
         // an order that is undone holds no money; one that was refunded held it
         if !payment.state.is_paid() && refunds.is_empty() {

@@ -184,7 +184,14 @@ impl<'a> Work<'a> {
         if self.day_of(line.at) != own.day {
             let found = Found {
                 explained: true,
-                ..self.found(Class::DayCutOff, order, part, Some(ours), Some(theirs), line)
+                ..self.found(
+                    Class::DayCutOff,
+                    order,
+                    part,
+                    Some(ours),
+                    Some(theirs),
+                    line,
+                )
             };
             return self.done.differences.push(found);
         }
@@ -193,9 +200,11 @@ impl<'a> Work<'a> {
 
     /// No movement here has this order.
     fn not_ours(&mut self, order: &str, lines: &[&BillLine]) {
-        let is_undone = self.ours.states.get(order).is_some_and(|state| {
-            matches!(state, State::Reversed | State::Reversing)
-        });
+        let is_undone = self
+            .ours
+            .states
+            .get(order)
+            .is_some_and(|state| matches!(state, State::Reversed | State::Reversing));
         let Some(line) = lines.first() else {
             return;
         };
@@ -229,9 +238,8 @@ impl<'a> Work<'a> {
     fn missing_there(&mut self, own: &Movement) {
         let begins = self.from.begins_at(self.ours.offset_minutes);
         let ends = self.until.next().begins_at(self.ours.offset_minutes);
-        let is_near = |edge: Timestamp| {
-            own.at.since_ms(edge) + edge.since_ms(own.at) <= self.ours.cut_off_ms
-        };
+        let is_near =
+            |edge: Timestamp| own.at.since_ms(edge) + edge.since_ms(own.at) <= self.ours.cut_off_ms;
         let class = if is_near(begins) || is_near(ends) {
             Class::DayCutOff
         } else {
@@ -303,8 +311,10 @@ fn net(lines: &[&BillLine]) -> Decimal {
 /// Compares payments of today with what the acquirer said when it was asked about each: what a bill
 /// would tell tomorrow. A question without an answer tells nothing.
 pub fn match_by_query(payments: &[Movement], answers: &[(PaymentId, Answer)]) -> Reconciled {
-    let answers: BTreeMap<PaymentId, &Answer> =
-        answers.iter().map(|(order, answer)| (*order, answer)).collect();
+    let answers: BTreeMap<PaymentId, &Answer> = answers
+        .iter()
+        .map(|(order, answer)| (*order, answer))
+        .collect();
     let mut done = Reconciled::default();
     for own in payments.iter().filter(|one| one.refund.is_none()) {
         let Some(Ok(answered)) = answers.get(&own.order) else {
@@ -345,8 +355,12 @@ pub fn match_by_query(payments: &[Movement], answers: &[(PaymentId, Answer)]) ->
 }
 
 fn is_refunded(own: &Movement, movements: &[Movement]) -> bool {
-    let back = movements.iter().filter(|one| one.refund.is_some() && one.order == own.order);
-    let back = back.fold(Decimal::ZERO, |sum, one| sum.saturating_add(one.money.amount()));
+    let back = movements
+        .iter()
+        .filter(|one| one.refund.is_some() && one.order == own.order);
+    let back = back.fold(Decimal::ZERO, |sum, one| {
+        sum.saturating_add(one.money.amount())
+    });
     back >= own.money.amount()
 }
 

@@ -10,10 +10,17 @@ use crate::domain::{
     office::bill::{Bill, BillKind, BillLine},
 };
 
-const NEEDED: [&str; 5] = ["支付宝交易号", "商户订单号", "业务类型", "完成时间", "订单金额（元）"];
+const NEEDED: [&str; 5] = [
+    "支付宝交易号",
+    "商户订单号",
+    "业务类型",
+    "完成时间",
+    "订单金额（元）",
+];
 
 pub(super) fn read(text: &str) -> Result<Bill, BillRefused> {
-    let refused = || BillRefused::NoColumns("支付宝交易号, 商户订单号, 业务类型, 完成时间, 订单金额（元）");
+    let refused =
+        || BillRefused::NoColumns("支付宝交易号, 商户订单号, 业务类型, 完成时间, 订单金额（元）");
     let mut numbered = text.lines().enumerate().map(|(nth, line)| (nth + 1, line));
     let mut days = None;
     let columns = loop {
@@ -25,7 +32,9 @@ pub(super) fn read(text: &str) -> Result<Bill, BillRefused> {
         }
     };
     let listed = numbered.filter(|(_, line)| !line.starts_with('#'));
-    let bill = lines(listed, |number, fields| line(&columns, number, fields).map(Some));
+    let bill = lines(listed, |number, fields| {
+        line(&columns, number, fields).map(Some)
+    });
     Ok(Bill { days, ..bill })
 }
 
@@ -37,7 +46,11 @@ fn period(line: &str) -> Option<(Day, Day)> {
     let (from, until) = (day(marked.next()?)?, marked.next()?);
     let last = day(until)?;
     let is_midnight = until.contains("00:00:00");
-    let last = if is_midnight && last > from { last.plus(-1) } else { last };
+    let last = if is_midnight && last > from {
+        last.plus(-1)
+    } else {
+        last
+    };
     Some((from, last))
 }
 
@@ -46,7 +59,12 @@ fn line(columns: &Columns, number_of: usize, fields: &[String]) -> Result<BillLi
     let kind = match get("业务类型") {
         "交易" => BillKind::Payment,
         "退款" => BillKind::Refund,
-        other => return Err(format!("业务类型 is {:?}: 交易 or 退款", super::shown(other))),
+        other => {
+            return Err(format!(
+                "业务类型 is {:?}: 交易 or 退款",
+                super::shown(other)
+            ));
+        }
     };
     let order = get("商户订单号");
     if order.is_empty() {

@@ -34,7 +34,9 @@ pub(super) fn read(text: &str, offset_minutes: i32) -> Result<Bill, BillRefused>
     };
     let listed = numbered.filter(|(_, line)| !line.starts_with('#'));
     let offset = i64::from(offset_minutes);
-    let bill = lines(listed, |number, fields| line(&columns, number, fields, offset).map(Some));
+    let bill = lines(listed, |number, fields| {
+        line(&columns, number, fields, offset).map(Some)
+    });
     Ok(Bill { days, ..bill })
 }
 

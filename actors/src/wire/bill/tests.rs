@@ -38,7 +38,9 @@ fn told(bill: &Bill) -> Vec<String> {
     let lines = bill.lines.iter().map(|one| {
         let refund = one.refund.as_deref().unwrap_or("-");
         let reference = one.acquirer_ref.as_deref().unwrap_or("-");
-        let fee = one.fee.map_or("-".to_owned(), |fee| fee.normalize().to_string());
+        let fee = one
+            .fee
+            .map_or("-".to_owned(), |fee| fee.normalize().to_string());
         format!(
             "{} {:?} {} {refund} {reference} {} {} {fee}",
             one.line, one.kind, one.order, one.at, one.amount
@@ -61,7 +63,13 @@ fn alipays_bill_is_read_in_gbk() {
     );
     let day = Day::parse("2017-08-31").unwrap();
     assert_eq!(bill.period(480), Some((day, day)));
-    assert_eq!(bill.bad, [BadLine { line: 8, why: "商户订单号 is missing".into() }]);
+    assert_eq!(
+        bill.bad,
+        [BadLine {
+            line: 8,
+            why: "商户订单号 is missing".into()
+        }]
+    );
     // saved anew as UTF-8 it is the same
     assert_eq!(read(ALIPAY.as_bytes(), 0).unwrap(), bill);
     assert_eq!(fields(ALIPAY.lines().nth(4).unwrap()).len(), 25);
@@ -80,7 +88,10 @@ fn wechat_pays_bill_is_read_up_to_its_totals() {
     );
     assert_eq!(bill.bad.len(), 1);
     assert_eq!(bill.bad[0].line, 5);
-    assert!(bill.bad[0].why.starts_with("交易时间 is \"yesterday\""), "{bill:?}");
+    assert!(
+        bill.bad[0].why.starts_with("交易时间 is \"yesterday\""),
+        "{bill:?}"
+    );
 }
 
 #[test]
@@ -94,7 +105,11 @@ fn a_card_hosts_table_is_read_in_any_order_of_columns() {
             "6 Reversal  - 123456789012 2026-11-22T06:03:40.000Z 12.50 -0.08",
         ]
     );
-    let bad: Vec<_> = bill.bad.iter().map(|bad| (bad.line, bad.why.as_str())).collect();
+    let bad: Vec<_> = bill
+        .bad
+        .iter()
+        .map(|bad| (bad.line, bad.why.as_str()))
+        .collect();
     assert_eq!(
         bad,
         [
@@ -110,7 +125,10 @@ fn a_card_hosts_table_is_read_in_any_order_of_columns() {
 fn what_is_no_bill_is_refused() {
     assert_eq!(read(b"\xff\xfe\x00\x01", 0), Err(BillRefused::Encoding));
     for text in ["", "a,b,c\n1,2,3\n", "#支付宝\n", "交易时间,x\n"] {
-        assert!(matches!(read(text.as_bytes(), 0), Err(BillRefused::NoColumns(_))), "{text}");
+        assert!(
+            matches!(read(text.as_bytes(), 0), Err(BillRefused::NoColumns(_))),
+            "{text}"
+        );
     }
 }
 

@@ -21,7 +21,9 @@ pub(super) fn read(text: &str) -> Result<Bill, BillRefused> {
     let (_, header) = numbered.next().ok_or_else(refused)?;
     let columns = Columns::of(header, &NEEDED).ok_or_else(refused)?;
     let listed = numbered.take_while(|(_, line)| !line.starts_with(SUMMARY));
-    Ok(lines(listed, |number, fields| line(&columns, number, fields).map(Some)))
+    Ok(lines(listed, |number, fields| {
+        line(&columns, number, fields).map(Some)
+    }))
 }
 
 fn line(columns: &Columns, number_of: usize, fields: &[String]) -> Result<BillLine, String> {
@@ -40,12 +42,19 @@ fn line(columns: &Columns, number_of: usize, fields: &[String]) -> Result<BillLi
     let first_of = |names: [&'static str; 2]| -> Result<Decimal, String> {
         for name in names {
             let text = get(name);
-            let read = if text.is_empty() { Decimal::ZERO } else { amount(name, text)? };
+            let read = if text.is_empty() {
+                Decimal::ZERO
+            } else {
+                amount(name, text)?
+            };
             if !read.is_zero() {
                 return Ok(read);
             }
         }
-        Err(format!("neither {} nor {} has an amount", names[0], names[1]))
+        Err(format!(
+            "neither {} nor {} has an amount",
+            names[0], names[1]
+        ))
     };
     let paid = ["订单金额", "应结订单金额"];
     let back = ["申请退款金额", "退款金额"];

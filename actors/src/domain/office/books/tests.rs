@@ -33,13 +33,19 @@ fn open(now: Timestamp) -> Open<'static> {
 #[test]
 fn a_day_is_closed_once_in_order_and_when_it_is_over() {
     let today = day("2027-01-15");
-    let payments = [some_payment(1, "12.50", &["2.50"]), some_payment(90_000, "1.00", &[])];
+    let payments = [
+        some_payment(1, "12.50", &["2.50"]),
+        some_payment(90_000, "1.00", &[]),
+    ];
     let movements: Vec<_> = by_day(&payments).into_values().flatten().collect();
     let close = |open: Open<'_>, day| open.close(day, &movements, Vec::new(), None);
     assert_eq!(close(open(at(0)), today), Err(vec![Obstacle::NotOver]));
     let books = close(open(at(24)), today).unwrap();
     assert_eq!((books.number, books.lines.len()), (1, 1));
-    assert_eq!((books.lines[0].gross, books.lines[0].refunded), (decimal("12.50"), decimal("2.50")));
+    assert_eq!(
+        (books.lines[0].gross, books.lines[0].refunded),
+        (decimal("12.50"), decimal("2.50"))
+    );
     let after = Open {
         last: Some(&books),
         ..open(at(72))
@@ -68,18 +74,32 @@ fn nothing_of_the_day_may_be_open() {
         explained: false,
     };
     let difference = Difference::new(found.clone(), &acquirer, "sha", "manager", at(20));
-    let explained = Difference::new(Found { explained: true, ..found }, &acquirer, "s", "m", at(20));
+    let explained = Difference::new(
+        Found {
+            explained: true,
+            ..found
+        },
+        &acquirer,
+        "s",
+        "m",
+        at(20),
+    );
     let all = Open {
         shifts: &[shift, later],
         unsettled: &[unknown.clone(), some_payment(2, "1.00", &[])],
         differences: &[difference.clone(), explained],
         ..open(at(40))
     };
-    let refused = all.close(day("2027-01-15"), &[], Vec::new(), None).unwrap_err();
+    let refused = all
+        .close(day("2027-01-15"), &[], Vec::new(), None)
+        .unwrap_err();
     assert_eq!(
         refused,
         [
-            Obstacle::OpenShift { counter: "01".parse().unwrap(), number: 1 },
+            Obstacle::OpenShift {
+                counter: "01".parse().unwrap(),
+                number: 1
+            },
             Obstacle::Unsettled(unknown.id.to_string()),
             Obstacle::Difference(difference.id),
         ]

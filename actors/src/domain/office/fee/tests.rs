@@ -105,7 +105,11 @@ fn the_first_rule_that_fits_is_the_one() {
     assert_eq!(at((Tender::CustomerCode, alipay), "2026-06-30"), Some(1));
     assert_eq!(at((Tender::CustomerCode, alipay), "2026-07-01"), Some(2));
     let b = "b".parse().unwrap();
-    assert!(table.rule(&b, (Tender::Card, None), day("2026-07-01")).is_none());
+    assert!(
+        table
+            .rule(&b, (Tender::Card, None), day("2026-07-01"))
+            .is_none()
+    );
 }
 
 #[test]
@@ -118,7 +122,10 @@ fn a_refund_gives_back_by_the_rates_of_the_payments_day() {
         let priced = movements.iter().map(|one| pricer.price(one).unwrap());
         priced.map(|priced| priced.fee.to_string()).collect()
     };
-    assert_eq!(fees(rule("a", "0.006")), ["0.06", "-0.02", "-0.02", "-0.02"]);
+    assert_eq!(
+        fees(rule("a", "0.006")),
+        ["0.06", "-0.02", "-0.02", "-0.02"]
+    );
     let kept = FeeRule {
         given_back: false,
         ..rule("a", "0.006")
@@ -142,8 +149,14 @@ fn the_cheapest_acquirer_comes_first() {
         let (kind, day) = ((Tender::Card, None), Day::parse("2026-11-22").unwrap());
         least_cost_order(&table, &ids(given), kind, yuan(amount), day)
     };
-    assert_eq!(order(&["c", "a", "b", "d"], "50.00"), ids(&["a", "d", "b", "c"]));
-    assert_eq!(order(&["c", "d", "a", "b"], "500.00"), ids(&["b", "d", "a", "c"]));
+    assert_eq!(
+        order(&["c", "a", "b", "d"], "50.00"),
+        ids(&["a", "d", "b", "c"])
+    );
+    assert_eq!(
+        order(&["c", "d", "a", "b"], "500.00"),
+        ids(&["b", "d", "a", "c"])
+    );
     // as they came where there is nothing to choose by
     assert_eq!(order(&["d", "a"], "50.00"), ids(&["d", "a"]));
 }

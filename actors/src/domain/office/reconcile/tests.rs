@@ -20,7 +20,11 @@ fn billed(line: usize, movement: &Movement) -> BillLine {
     let refund = movement.refund.map(|refund| refund.id.to_string());
     BillLine {
         line,
-        kind: if refund.is_some() { BillKind::Refund } else { BillKind::Payment },
+        kind: if refund.is_some() {
+            BillKind::Refund
+        } else {
+            BillKind::Payment
+        },
         order: movement.order.to_string(),
         refund,
         acquirer_ref: None,
@@ -39,9 +43,14 @@ struct Case {
 
 impl Case {
     fn honest(payments: &[Payment]) -> Self {
-        let of = payments.iter().flat_map(|one| Movement::all_of(one, OFFSET));
+        let of = payments
+            .iter()
+            .flat_map(|one| Movement::all_of(one, OFFSET));
         let movements: Vec<Movement> = of.collect();
-        let lines = movements.iter().enumerate().map(|(nth, one)| billed(nth + 1, one));
+        let lines = movements
+            .iter()
+            .enumerate()
+            .map(|(nth, one)| billed(nth + 1, one));
         let bill = Bill {
             lines: lines.collect(),
             ..Bill::default()
@@ -67,7 +76,10 @@ impl Case {
 
     /// Class, line, ours, theirs of each.
     fn told(&self, date: &str) -> Vec<String> {
-        let found = self.reconcile((day(date), day(date))).differences.into_iter();
+        let found = self
+            .reconcile((day(date), day(date)))
+            .differences
+            .into_iter();
         let amount = |amount: Option<Decimal>| amount.map_or("-".to_owned(), |one| one.to_string());
         let told = found.map(|one| {
             let (ours, theirs) = (amount(one.ours), amount(one.theirs));
@@ -87,46 +99,95 @@ const MIDNIGHT: u64 = 8 * 3_600;
 #[test]
 fn each_kind_of_difference_is_told_as_what_it_is() {
     let evening = |nth: u64| EVENING + nth;
-    let two = || [some_payment(evening(1), "12.50", &[]), some_payment(evening(2), "7.50", &["2.50"])];
+    let two = || {
+        [
+            some_payment(evening(1), "12.50", &[]),
+            some_payment(evening(2), "7.50", &["2.50"]),
+        ]
+    };
     type Plant = fn(&mut Case);
     let plants: [(&str, Plant, &[&str]); 12] = [
         ("nothing", |_| {}, &[]),
-        ("a line of another shop", |case| {
-            let mut line = case.bill.lines[0].clone();
-            line.order = "somebody else's".into();
-            case.bill.lines.push(line);
-        }, &["missing_here - 12.50"]),
-        ("billed twice", |case| case.bill.lines.push(case.bill.lines[0].clone()), &["missing_here - 12.50"]),
-        ("a refund of nobody", |case| {
-            let mut line = case.bill.lines[2].clone();
-            line.refund = Some("00".repeat(16));
-            case.bill.lines.push(line);
-        }, &["missing_here - -2.50"]),
-        ("not billed", |case| drop(case.bill.lines.remove(0)), &["missing_there 12.50 -"]),
-        ("a refund not billed", |case| drop(case.bill.lines.remove(2)), &["missing_there -2.50 -"]),
-        ("another amount", |case| case.bill.lines[1].amount = decimal("7.05"), &["amount 7.50 7.05"]),
-        ("another fee", |case| {
-            case.fees.insert(case.movements[0].id(), decimal("0.08"));
-            case.bill.lines[0].fee = Some(decimal("0.07"));
-            case.bill.lines[1].fee = Some(decimal("0.07"));
-        }, &["fee 0.08 0.07"]),
-        ("undone there", |case| {
-            let mut line = case.bill.lines[0].clone();
-            line.kind = BillKind::Reversal;
-            case.bill.lines.push(line);
-        }, &["paid_then_reversed 12.50 0.00"]),
-        ("undone here", |case| {
-            let gone = case.movements.remove(0);
-            case.states.insert(gone.order.to_string(), State::Reversed);
-        }, &["paid_then_reversed 0 12.50"]),
-        ("undone on both sides", |case| {
-            let gone = case.movements.remove(0);
-            case.states.insert(gone.order.to_string(), State::Reversed);
-            let mut line = case.bill.lines[0].clone();
-            line.kind = BillKind::Reversal;
-            case.bill.lines.push(line);
-        }, &[]),
-        ("capitals", |case| case.bill.lines[0].order.make_ascii_uppercase(), &[]),
+        (
+            "a line of another shop",
+            |case| {
+                let mut line = case.bill.lines[0].clone();
+                line.order = "somebody else's".into();
+                case.bill.lines.push(line);
+            },
+            &["missing_here - 12.50"],
+        ),
+        (
+            "billed twice",
+            |case| case.bill.lines.push(case.bill.lines[0].clone()),
+            &["missing_here - 12.50"],
+        ),
+        (
+            "a refund of nobody",
+            |case| {
+                let mut line = case.bill.lines[2].clone();
+                line.refund = Some("00".repeat(16));
+                case.bill.lines.push(line);
+            },
+            &["missing_here - -2.50"],
+        ),
+        (
+            "not billed",
+            |case| drop(case.bill.lines.remove(0)),
+            &["missing_there 12.50 -"],
+        ),
+        (
+            "a refund not billed",
+            |case| drop(case.bill.lines.remove(2)),
+            &["missing_there -2.50 -"],
+        ),
+        (
+            "another amount",
+            |case| case.bill.lines[1].amount = decimal("7.05"),
+            &["amount 7.50 7.05"],
+        ),
+        (
+            "another fee",
+            |case| {
+                case.fees.insert(case.movements[0].id(), decimal("0.08"));
+                case.bill.lines[0].fee = Some(decimal("0.07"));
+                case.bill.lines[1].fee = Some(decimal("0.07"));
+            },
+            &["fee 0.08 0.07"],
+        ),
+        (
+            "undone there",
+            |case| {
+                let mut line = case.bill.lines[0].clone();
+                line.kind = BillKind::Reversal;
+                case.bill.lines.push(line);
+            },
+            &["paid_then_reversed 12.50 0.00"],
+        ),
+        (
+            "undone here",
+            |case| {
+                let gone = case.movements.remove(0);
+                case.states.insert(gone.order.to_string(), State::Reversed);
+            },
+            &["paid_then_reversed 0 12.50"],
+        ),
+        (
+            "undone on both sides",
+            |case| {
+                let gone = case.movements.remove(0);
+                case.states.insert(gone.order.to_string(), State::Reversed);
+                let mut line = case.bill.lines[0].clone();
+                line.kind = BillKind::Reversal;
+                case.bill.lines.push(line);
+            },
+            &[],
+        ),
+        (
+            "capitals",
+            |case| case.bill.lines[0].order.make_ascii_uppercase(),
+            &[],
+        ),
     ];
     for (what, plant, expected) in plants {
         let mut case = Case::honest(&two());
@@ -143,11 +204,16 @@ fn what_falls_between_two_days_is_cut_off_and_then_explained() {
     let mut line = case.bill.lines.remove(0);
     assert_eq!(case.told("2027-01-15"), ["day_cut_off 12.50 -"]);
     // it comes on the next day's bill, under the same name
-    let id = |case: &Case, date| case.reconcile((day(date), day(date))).differences[0].id(&"a".parse().unwrap());
+    let id = |case: &Case, date| {
+        case.reconcile((day(date), day(date))).differences[0].id(&"a".parse().unwrap())
+    };
     let first = id(&case, "2027-01-15");
     line.at = line.at.plus_ms(120_000);
     case.bill.lines.push(line);
-    assert_eq!(case.told("2027-01-16"), ["day_cut_off 12.50 12.50 explained"]);
+    assert_eq!(
+        case.told("2027-01-16"),
+        ["day_cut_off 12.50 12.50 explained"]
+    );
     assert_eq!(id(&case, "2027-01-16"), first);
     // far from midnight it is missing
     let case = Case {
@@ -169,13 +235,19 @@ fn card_hosts_are_compared_by_their_own_numbers() {
     case.bill.lines[0].acquirer_ref = Some(format!("R{}", EVENING));
     assert_eq!(case.told("2027-01-15"), [""; 0]);
     case.bill.lines[0].acquirer_ref = Some("R9".into());
-    assert_eq!(case.told("2027-01-15"), ["missing_here - 12.50", "missing_there 12.50 -"]);
+    assert_eq!(
+        case.told("2027-01-15"),
+        ["missing_here - 12.50", "missing_there 12.50 -"]
+    );
 }
 
 #[test]
 fn todays_payments_are_compared_by_asking() {
     let payments: Vec<_> = (1..=5).map(|nth| some_payment(nth, "12.50", &[])).collect();
-    let movements: Vec<_> = payments.iter().flat_map(|one| Movement::all_of(one, OFFSET)).collect();
+    let movements: Vec<_> = payments
+        .iter()
+        .flat_map(|one| Movement::all_of(one, OFFSET))
+        .collect();
     let said = |nth: usize, verdict| {
         let order = payments[nth].id;
         (order, Ok(Answered { order, verdict }))
@@ -193,7 +265,10 @@ fn todays_payments_are_compared_by_asking() {
     ];
     let done = match_by_query(&movements, &answers);
     let classes: Vec<_> = done.differences.iter().map(|one| one.class).collect();
-    assert_eq!(classes, [Class::Amount, Class::MissingThere, Class::PaidThenReversed]);
+    assert_eq!(
+        classes,
+        [Class::Amount, Class::MissingThere, Class::PaidThenReversed]
+    );
     assert_eq!(done.matched, [(payments[0].id.to_string(), None)]);
 }
 

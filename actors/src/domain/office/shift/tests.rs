@@ -9,7 +9,13 @@ fn at(seconds: u64) -> Timestamp {
 
 fn opened(last: Option<&Shift>, seconds: u64) -> Result<Shift, ShiftRefused> {
     let counter = "01".parse().unwrap();
-    Shift::open(last, counter, Some("李".into()), yuan("200.00"), at(seconds))
+    Shift::open(
+        last,
+        counter,
+        Some("李".into()),
+        yuan("200.00"),
+        at(seconds),
+    )
 }
 
 fn cash(kind: CashKind, amount: &str) -> CashMoved {
@@ -46,7 +52,10 @@ fn a_shift_is_opened_counted_and_closed_with_the_difference() {
         some_payment(20, "7.50", &[]),
         some_payment(100, "99.00", &[]),
     ];
-    let movements: Vec<_> = payments.iter().flat_map(|one| Movement::all_of(one, 480)).collect();
+    let movements: Vec<_> = payments
+        .iter()
+        .flat_map(|one| Movement::all_of(one, 480))
+        .collect();
     let x = shift.report(&movements, at(15));
     assert_eq!((x.lines[0].payments, x.lines[0].refunds), (1, 1));
     assert_eq!((x.expected, x.counted), (decimal("215.00"), None));
@@ -54,7 +63,10 @@ fn a_shift_is_opened_counted_and_closed_with_the_difference() {
 
     let counting = shift.count(yuan("214.00"), at(100)).unwrap();
     assert_eq!(counting.count(yuan("1.00"), at(999)).unwrap(), counting);
-    assert_eq!(counting.move_cash(cash(CashKind::Sale, "1.00"), "k"), Err(ShiftRefused::Closing));
+    assert_eq!(
+        counting.move_cash(cash(CashKind::Sale, "1.00"), "k"),
+        Err(ShiftRefused::Closing)
+    );
     let closed = counting.close(&movements).unwrap();
     let z = closed.report.as_ref().unwrap();
     assert_eq!((z.from, z.until), (at(0), at(100)));
@@ -65,10 +77,16 @@ fn a_shift_is_opened_counted_and_closed_with_the_difference() {
 
     // what was confirmed at the very end is the next one's, whatever the clock says
     assert_eq!(opened(Some(&shift), 50), Err(ShiftRefused::StillOpen(1)));
-    assert_eq!(opened(Some(&counting), 101), Err(ShiftRefused::StillOpen(1)));
+    assert_eq!(
+        opened(Some(&counting), 101),
+        Err(ShiftRefused::StillOpen(1))
+    );
     let next = opened(Some(&closed), 90).unwrap();
     assert_eq!((next.number, next.opened_at), (2, at(100)));
-    assert_eq!(next.report(&movements, at(200)).lines[0].gross, decimal("99.00"));
+    assert_eq!(
+        next.report(&movements, at(200)).lines[0].gross,
+        decimal("99.00")
+    );
 }
 
 #[test]

@@ -100,39 +100,45 @@ fn some_state() -> impl Strategy<Value = State> {
 pub(crate) fn payments() -> impl Strategy<Value = Vec<Payment>> {
     let one = (
         (0..400_000_u64, 1..200_000_u64, 0..3_u8, some_state()),
-        (0..Scheme::ALL.len(), 0..3_usize, prop::collection::vec((1..100_u64, 0..300_000_u64), 0..3)),
+        (
+            0..Scheme::ALL.len(),
+            0..3_usize,
+            prop::collection::vec((1..100_u64, 0..300_000_u64), 0..3),
+        ),
     );
     prop::collection::vec(one, 0..40).prop_map(|all| {
         let numbered = all.into_iter().enumerate();
         numbered
-            .map(|(nth, ((seconds, units, counter, state), (scheme, acquirer, refunds)))| {
-                let mut payment = some_payment(seconds * 1_000 + nth as u64, "1", &[]);
-                payment.money = Money::from_minor_units(units, Currency::Cny).unwrap();
-                payment.counter = format!("0{counter}").parse().unwrap();
-                payment.state = state;
-                let scheme = Scheme::ALL[scheme];
-                payment.presented = Some(match scheme {
-                    Scheme::Visa | Scheme::Mastercard | Scheme::OtherCard => {
-                        Presented::card(scheme, "411111******1111".into())
+            .map(
+                |(nth, ((seconds, units, counter, state), (scheme, acquirer, refunds)))| {
+                    let mut payment = some_payment(seconds * 1_000 + nth as u64, "1", &[]);
+                    payment.money = Money::from_minor_units(units, Currency::Cny).unwrap();
+                    payment.counter = format!("0{counter}").parse().unwrap();
+                    payment.state = state;
+                    let scheme = Scheme::ALL[scheme];
+                    payment.presented = Some(match scheme {
+                        Scheme::Visa | Scheme::Mastercard | Scheme::OtherCard => {
+                            Presented::card(scheme, "411111******1111".into())
+                        }
+                        _ => Presented::code(scheme),
+                    });
+                    payment.acquirer = ["a", "b"].get(acquirer).map(|id| id.parse().unwrap());
+                    let mut left = units;
+                    for (percent, later_s) in refunds {
+                        let part = (units * percent / 100).min(left);
+                        if part == 0 || !payment.state.is_paid() {
+                            continue;
+                        }
+                        left -= part;
+                        let at = payment.opened_at.plus_ms(later_s * 1_000);
+                        let mut refund = some_refund(at, "1");
+                        refund.id = RefundId::new(at, [payment.refunds.len() as u8; 10]);
+                        refund.money = Money::from_minor_units(part, Currency::Cny).unwrap();
+                        payment.refunds.push(refund);
                     }
-                    _ => Presented::code(scheme),
-                });
-                payment.acquirer = ["a", "b"].get(acquirer).map(|id| id.parse().unwrap());
-                let mut left = units;
-                for (percent, later_s) in refunds {
-                    let part = (units * percent / 100).min(left);
-                    if part == 0 || !payment.state.is_paid() {
-                        continue;
-                    }
-                    left -= part;
-                    let at = payment.opened_at.plus_ms(later_s * 1_000);
-                    let mut refund = some_refund(at, "1");
-                    refund.id = RefundId::new(at, [payment.refunds.len() as u8; 10]);
-                    refund.money = Money::from_minor_units(part, Currency::Cny).unwrap();
-                    payment.refunds.push(refund);
-                }
-                payment
-            })
+                    payment
+                },
+            )
             .collect()
     })
 }
@@ -140,7 +146,10 @@ pub(crate) fn payments() -> impl Strategy<Value = Vec<Payment>> {
 /// By day, as the journal keeps them.
 pub(crate) fn by_day(payments: &[Payment]) -> BTreeMap<Day, Vec<Movement>> {
     let mut days: BTreeMap<Day, Vec<Movement>> = BTreeMap::new();
-    for movement in payments.iter().flat_map(|one| Movement::all_of(one, OFFSET)) {
+    for movement in payments
+        .iter()
+        .flat_map(|one| Movement::all_of(one, OFFSET))
+    {
         days.entry(movement.day).or_default().push(movement);
     }
     days
@@ -148,9 +157,9 @@ pub(crate) fn by_day(payments: &[Payment]) -> BTreeMap<Day, Vec<Movement>> {
 
 fn summed(days: BTreeMap<Day, Vec<Movement>>, table: &FeeTable) -> BTreeMap<Day, DaySums> {
     let mut volumes = AllVolumes::new();
-    let sums = days.into_iter().map(|(day, mut movements)| {
-        (day, DaySums::of(&mut movements, table, &mut volumes))
-    });
+    let sums = days
+        .into_iter()
+        .map(|(day, mut movements)| (day, DaySums::of(&mut movements, table, &mut volumes)));
     sums.collect()
 }
 
@@ -163,7 +172,11 @@ fn a_statement_is_divided_as_it_was_asked_for() {
     let mut other = some_payment(90_000, "100.00", &[]);
     other.counter = "02".parse().unwrap();
     other.acquirer = Some("b".parse().unwrap());
-    let all = [some_payment(1, "12.50", &["2.50"]), some_payment(2, "7.50", &[]), other];
+    let all = [
+        some_payment(1, "12.50", &["2.50"]),
+        some_payment(2, "7.50", &[]),
+        other,
+    ];
     let table = FeeTable {
         rules: vec![rule("a", "0.006")],
     };
@@ -173,7 +186,11 @@ fn a_statement_is_divided_as_it_was_asked_for() {
         let told = lines.map(|Line { of, currency, sums }| {
             let (fees, net) = (sums.fees(&table, currency), sums.net(&table, currency));
             let (gross, refunded) = (sums.gross, sums.refunded);
-            format!("{} {gross} -{refunded} -{fees} ={net} ?{}", of.join("/"), sums.unpriced)
+            format!(
+                "{} {gross} -{refunded} -{fees} ={net} ?{}",
+                of.join("/"),
+                sums.unpriced
+            )
         });
         told.collect()
     };
@@ -181,7 +198,10 @@ fn a_statement_is_divided_as_it_was_asked_for() {
     assert_eq!(told(&[]), [" 120.00 -2.50 -0.11 =117.39 ?1"]);
     assert_eq!(
         told(&[By::Counter, By::Acquirer]),
-        ["01/a 20.00 -2.50 -0.11 =17.39 ?0", "02/b 100.00 -0 -0.00 =100.00 ?1"]
+        [
+            "01/a 20.00 -2.50 -0.11 =17.39 ?0",
+            "02/b 100.00 -0 -0.00 =100.00 ?1"
+        ]
     );
     assert_eq!(
         told(&[By::Day]),
@@ -209,7 +229,9 @@ fn what_is_rounded_by_period_is_rounded_once() {
         };
         let table = FeeTable { rules: vec![rule] };
         let days = summed(by_day(&all), &table);
-        statement(&[], &days).totals[0].sums.fees(&table, Currency::Cny)
+        statement(&[], &days).totals[0]
+            .sums
+            .fees(&table, Currency::Cny)
     };
     assert_eq!(fees_when(Rounded::Transaction), decimal("0.00"));
     assert_eq!(fees_when(Rounded::Period), decimal("0.03"));

@@ -4,6 +4,8 @@
 //! this crate opens a file, a port or a socket. Every method's future may be dropped at any await;
 //! a caller puts its own time-out on it.
 
+mod books;
+
 use std::{collections::BTreeMap, fmt, future::Future, io, pin::Pin, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -18,11 +20,9 @@ use crate::{
     domain::{
         certificate::SignedCertificate,
         code::CustomerCode,
-        day::Day,
         ids::{AcquirerId, CounterId, PaymentId, RefundId},
         link::LinkRules,
         money::{Currency, Money},
-        office::{entry::Entry, movement::Movement},
         offline::{CardToken, OfflineTotal},
         payment::{AcquirerClock, Answer, NoAnswer, Payment, State, answer::RefundVerdict},
         record::{Record, Tip},
@@ -31,6 +31,7 @@ use crate::{
     },
     wire::emv::CardRead,
 };
+pub use books::{BooksDisk, DayMovements};
 
 /// A boxed future of a port.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -221,19 +222,8 @@ impl Default for DiskCondition {
 /// Records that can't be shipped as they are, by sequence number, each with the reason.
 pub type Parked = BTreeMap<u64, String>;
 
-/// The movements of a day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DayMovements {
-    pub mark: u64,
-    pub movements: Vec<Movement>,
-}
-
-fn keeps_no_books() -> JournalFailed {
-    JournalFailed::Refused("this disk keeps no books".to_owned())
-}
-
 /// The journal's disk. One caller at a time appends: the journal actor.
-pub trait JournalDisk: Send + Sync {
+pub trait JournalDisk: BooksDisk + Send + Sync {
     /// Where the chain stands on disk.
     fn tip(&self) -> Tip;
 
@@ -279,26 +269,6 @@ pub trait JournalDisk: Send + Sync {
 
     /// The offline budget that the head office set last (`Body::OfflineTotalSet`).
     fn offline_total(&self) -> Reply<'_, Result<Option<OfflineTotal>, JournalFailed>>;
-
-    /// The movements that were confirmed on this business day, with a mark that changes whenever
-    /// they do; `None` if the mark is still `known`.
-    fn movements(
-        &self,
-        _day: Day,
-        _known: Option<u64>,
-    ) -> Reply<'_, Result<Option<DayMovements>, JournalFailed>> {
-        Box::pin(async { Err(keeps_no_books()) })
-    }
-
-    /// The back office's entries whose keys begin with `prefix`, as they are now, the last keys
-    /// first, at most so many.
-    fn entries(
-        &self,
-        _prefix: &str,
-        _limit: usize,
-    ) -> Reply<'_, Result<Vec<Entry>, JournalFailed>> {
-        Box::pin(async { Err(keeps_no_books()) })
-    }
 
     /// The head office has committed everything up to here. A lower number than before changes
     /// nothing, one beyond the tip is refused. Written soon; if it is lost, some records are sent

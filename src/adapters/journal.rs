@@ -52,7 +52,8 @@ use store_actors::{
         record::{Record, Tip},
     },
     ports::{
-        DayMovements, DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply,
+        BooksDisk, DayMovements, DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter,
+        Reply,
     },
 };
 use tokio::{
@@ -385,19 +386,6 @@ impl JournalDisk for Journal {
         self.read(Shared::parked)
     }
 
-    fn movements(
-        &self,
-        day: Day,
-        known: Option<u64>,
-    ) -> Reply<'_, Result<Option<DayMovements>, JournalFailed>> {
-        self.read(move |shared| shared.movements(day, known))
-    }
-
-    fn entries(&self, prefix: &str, limit: usize) -> Reply<'_, Result<Vec<Entry>, JournalFailed>> {
-        let prefix = prefix.to_owned();
-        self.read(move |shared| shared.entries(&prefix, limit))
-    }
-
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
         let mut progress = self.shared.progress();
         let done = if through > progress.durable.seq {
@@ -413,5 +401,20 @@ impl JournalDisk for Journal {
 
     fn receipted(&self) -> u64 {
         self.shared.progress().receipted
+    }
+}
+
+impl BooksDisk for Journal {
+    fn movements(
+        &self,
+        day: Day,
+        known: Option<u64>,
+    ) -> Reply<'_, Result<Option<DayMovements>, JournalFailed>> {
+        self.read(move |shared| shared.movements(day, known))
+    }
+
+    fn entries(&self, prefix: &str, limit: usize) -> Reply<'_, Result<Vec<Entry>, JournalFailed>> {
+        let prefix = prefix.to_owned();
+        self.read(move |shared| shared.entries(&prefix, limit))
     }
 }

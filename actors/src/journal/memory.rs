@@ -24,7 +24,7 @@ use crate::{
         record::{Body, Record, Tip},
     },
     ports::{
-        DayMovements, DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk,
+        BooksDisk, DayMovements, DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk,
         JournalFailed, Parked, PaymentFilter, Reply,
     },
 };
@@ -343,6 +343,25 @@ impl JournalDisk for MemoryDisk {
         Box::pin(async move { Ok(parked) })
     }
 
+    fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
+        let mut inner = self.lock();
+        let done = if through > inner.tip().seq {
+            Err(JournalFailed::Refused(format!(
+                "record {through} was never written here"
+            )))
+        } else {
+            inner.receipted = inner.receipted.max(through);
+            Ok(())
+        };
+        Box::pin(async move { done })
+    }
+
+    fn receipted(&self) -> u64 {
+        self.lock().receipted
+    }
+}
+
+impl BooksDisk for MemoryDisk {
     fn movements(
         &self,
         day: Day,
@@ -369,22 +388,5 @@ impl JournalDisk for MemoryDisk {
                 found.map(|(_, entry)| entry.clone()).take(limit).collect()
             })
         })
-    }
-
-    fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>> {
-        let mut inner = self.lock();
-        let done = if through > inner.tip().seq {
-            Err(JournalFailed::Refused(format!(
-                "record {through} was never written here"
-            )))
-        } else {
-            inner.receipted = inner.receipted.max(through);
-            Ok(())
-        };
-        Box::pin(async move { done })
-    }
-
-    fn receipted(&self) -> u64 {
-        self.lock().receipted
     }
 }

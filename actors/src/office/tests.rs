@@ -16,6 +16,7 @@ use crate::{
     },
     journal::{JournalDeps, memory::MemoryDisk},
     office::requests::TakeBill,
+    ports::BooksDisk as _,
     signal::Signals,
     supervisor::{ChildSpec, Supervision, Supervisor, SupervisorDeps},
     testing::{SeededEntropy, TestClock},

@@ -12,7 +12,7 @@ use store_actors::{
         record::Body,
         refund::RefundState,
     },
-    ports::JournalDisk,
+    ports::{BooksDisk as _, JournalDisk},
 };
 
 use super::{NOON, append, moved, open, payment, refund};

@@ -32,7 +32,7 @@ check: need-check test ## what must pass before a commit: format, lints, depende
 	cargo deny --workspace check bans licenses sources
 
 bench: need-test ## measure beside peers, as ratios
-	cargo bench --bench journal --bench restart --bench parts --bench uplink --bench shop
+	cargo bench --bench journal --bench restart --bench parts --bench uplink --bench office --bench shop
 
 powercut: need-power ## cut the power of the journal's disk under load, CUTS times, and spoil it (needs root)
 	cargo build --workspace --bins

@@ -198,8 +198,8 @@ fn bounded(from: impl io::Read) -> Result<Vec<u8>, BillUnreadable> {
     Ok(bytes)
 }
 
-/// The first file in it that is not the sums. Names in Alipay's are GBK; nothing is written to disk,
-/// so a name can do no harm.
+/// The first file in it that is not the sums. Names in Alipay's are GBK; nothing is written to
+/// disk, so a name can do no harm.
 fn unzipped(bytes: &[u8]) -> Result<Vec<u8>, BillUnreadable> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes))?;
     for nth in 0..zip.len().min(ZIPPED_MAX) {

@@ -199,7 +199,8 @@ impl Journal {
         &self.recovery
     }
 
-    /// From UTC to the clock whose midnight ends the business day: as it was when the journal began.
+    /// From UTC to the clock whose midnight ends the business day: as it was at the journal's
+    /// beginning.
     pub fn day_offset_minutes(&self) -> i32 {
         self.shared.day_offset_minutes
     }

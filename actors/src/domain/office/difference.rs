@@ -187,7 +187,7 @@ impl Difference {
         if to.state == self.state && owner == self.owner && to.note.is_none() {
             return Err(DifferenceRefused::NothingChanges);
         }
-        let is_judged = (to.state == DifferenceState::Settled) != !self.is_open();
+        let is_judged = (to.state == DifferenceState::Settled) == self.is_open();
         if is_judged && to.note.is_none() {
             return Err(DifferenceRefused::NoteMissing);
         }

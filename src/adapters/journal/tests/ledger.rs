@@ -12,7 +12,7 @@ use store_actors::{
         record::Body,
         refund::RefundState,
     },
-    ports::{BooksDisk as _, JournalDisk},
+    ports::BooksDisk as _,
 };
 
 use super::{NOON, append, moved, open, payment, refund};

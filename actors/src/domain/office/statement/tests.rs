@@ -132,7 +132,8 @@ pub(crate) fn payments() -> impl Strategy<Value = Vec<Payment>> {
                         left -= part;
                         let at = payment.opened_at.plus_ms(later_s * 1_000);
                         let mut refund = some_refund(at, "1");
-                        refund.id = RefundId::new(at, [payment.refunds.len() as u8; 10]);
+                        let nth = u8::try_from(payment.refunds.len()).unwrap();
+                        refund.id = RefundId::new(at, [nth; 10]);
                         refund.money = Money::from_minor_units(part, Currency::Cny).unwrap();
                         payment.refunds.push(refund);
                     }

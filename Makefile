@@ -4,7 +4,8 @@
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2
-NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps tshark
+NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps tshark \
+	chromium chromium-driver fonts-wqy-zenhei
 NEED_POWER := $(NEED) e2fsprogs mount util-linux
 CUTS := 40
 KILLS := 200
@@ -12,7 +13,7 @@ SEED := 1
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench powercut kills storm day peers need-% fmt
+.PHONY: help lab test check shots bench powercut kills storm day peers need-% fmt
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,11 @@ check: need-check test ## what must pass before a commit: format, lints, depende
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo deny --workspace check bans licenses sources
+
+shots: need-test ## pictures of every page, in target/shots
+	cargo build --workspace --bins
+	mkdir -p target/shots
+	SHOTS=$(CURDIR)/target/shots cargo nextest run --workspace -E 'test(every_page_fits)'
 
 bench: need-test ## measure beside peers, as ratios
 	cargo bench --bench journal --bench restart --bench parts --bench uplink --bench office --bench shop

@@ -43,6 +43,12 @@ macro_rules! uuid_id {
                 Self(uuid_v7(now, random))
             }
 
+            /// Before every id that is made at `at` or later.
+            pub fn first_at(at: Timestamp) -> Self {
+                let ms = u128::from(at.unix_ms().max(0).unsigned_abs());
+                Self(ms << 80)
+            }
+
             pub fn to_bytes(self) -> [u8; 16] {
                 self.0.to_be_bytes()
             }

@@ -235,6 +235,21 @@ fn refundable(payment: &Payment) -> Option<Money> {
     payment.state.is_paid().then_some(rest)
 }
 
+impl NextAction {
+    /// The id of its text.
+    pub const fn text_id(self) -> &'static str {
+        match self {
+            NextAction::WaitForCustomer => "next-wait-customer",
+            NextAction::WaitForAcquirer => "next-wait-acquirer",
+            NextAction::AskAcquirer => "next-ask",
+            NextAction::Reverse => "next-reverse",
+            NextAction::Refund => "next-refund",
+            NextAction::WaitForReplacement => "next-wait-replacement",
+            NextAction::Forward => "next-forward",
+        }
+    }
+}
+
 fn next_action(state: State) -> Option<NextAction> {
     match state {
         State::Opened | State::Collecting => Some(NextAction::WaitForCustomer),

@@ -3,7 +3,8 @@
 
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2
+NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2 \
+	$(if $(filter 1,$(PROMETHEUS)),prometheus)
 NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps tshark \
 	chromium chromium-driver fonts-wqy-zenhei
 NEED_POWER := $(NEED) e2fsprogs mount util-linux
@@ -13,14 +14,17 @@ SEED := 1
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check shots bench powercut kills storm day peers need-% fmt
+.PHONY: help lab test check shots bench powercut kills storm day peers boards need-% fmt
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-lab: need-lab ## build the product and open a working shop on this machine (Ctrl-C ends it)
+lab: need-lab ## build the product and open a working shop on this machine (PROMETHEUS=1 watches it; Ctrl-C ends it)
 	cargo build --workspace --bins
-	target/debug/lab $(ARGS)
+	target/debug/lab $(if $(filter 1,$(PROMETHEUS)),--prometheus) $(ARGS)
+
+boards: ## make the Grafana boards anew from dashboards/boards
+	cargo run --quiet -p store-sim --bin boards
 
 test: need-test peers ## run every test, on real parts
 	cargo build --workspace --all-targets

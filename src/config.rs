@@ -7,6 +7,7 @@
 
 mod acquirer;
 mod counter;
+mod enabling;
 pub mod fees;
 mod office;
 mod offline;
@@ -23,6 +24,7 @@ use std::{
 
 use store_actors::{
     domain::{
+        enabling::Enabling,
         ids::{AcquirerId, ChainId, CounterId, StoreId},
         link::LinkRules,
         money::{Currency, Money},
@@ -35,6 +37,10 @@ use store_actors::{
 pub use acquirer::cardhost::CardHostAccount;
 pub use acquirer::driver::{
     AlipayAccount, AlipayTrust, Driver, SandboxAccount, WechatAccount, WechatInterface,
+};
+pub use acquirer::{
+    unionpay::UnionPayAccount,
+    way::{Proxy, Way},
 };
 pub use office::Office;
 pub use offline::Offline;
@@ -61,6 +67,7 @@ pub struct Config {
     pub counters: Vec<Counter>,
     pub offline: Offline,
     pub office: Office,
+    pub enabling: Enabling,
     pub log: Log,
 }
 
@@ -122,6 +129,7 @@ pub struct Acquirer {
     pub driver: Driver,
     pub name: String,
     pub base_url: String,
+    pub way: Way,
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
     /// Of several that take the same, the lowest is asked first.
@@ -218,6 +226,7 @@ impl Config {
         let counters = counter::all(root, currency);
         let offline = offline::read(root, currency, dir, &journal.dir);
         let office = office::read(root, dir);
+        let enabling = enabling::enabling(root);
         let log = sections::log(root);
         Some(Self {
             store: store?,
@@ -228,6 +237,7 @@ impl Config {
             counters: counters?,
             offline,
             office,
+            enabling,
             log: log?,
         })
     }

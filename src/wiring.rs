@@ -38,7 +38,7 @@ use crate::{
     strict_toml::FileRefused,
 };
 
-pub(crate) use acquirers::open_acquirer;
+pub(crate) use acquirers::{open_acquirer, way_to};
 pub(crate) use office::open_office;
 
 /// Why the store does not open. Each is for the person at the shell to mend.
@@ -174,6 +174,7 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
         pin_above: counter.pin_above,
         print_slips: counter.terminal.is_some(),
         linger_ms: LINGER_MS,
+        enabling: config.enabling.clone(),
     };
     let terminal = counter
         .terminal

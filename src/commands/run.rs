@@ -40,6 +40,10 @@ async fn serve(config: Config) -> Result<(), Failed> {
     metrics.journal_opened(store.journal.recovery());
     let office = wiring::open_office(&config, &store)?;
     let journal = Arc::clone(&store.journal);
+    match store.journal.unsettled().await {
+        Ok(unsettled) => metrics.take_up(&unsettled),
+        Err(failed) => tracing::error!(%failed, "what was under way can't be read for the metrics"),
+    }
     let bound = web::serve(
         &config.api,
         web::Parts {

@@ -56,6 +56,11 @@ macro_rules! uuid_id {
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(u128::from_be_bytes(bytes))
             }
+
+            /// When it was made, to the millisecond: the first 48 bits of a UUIDv7.
+            pub fn made_at(self) -> Timestamp {
+                Timestamp::from_unix_ms(i64::try_from(self.0 >> 80).unwrap_or(0))
+            }
         }
 
         impl fmt::Display for $name {
@@ -186,6 +191,7 @@ mod tests {
         assert_eq!(id.to_string(), "01923456789a7fffbfffffffffffffff");
         assert_eq!(id.to_string().parse::<PaymentId>(), Ok(id));
         assert_eq!(PaymentId::from_bytes(id.to_bytes()), id);
+        assert_eq!(id.made_at(), Timestamp::from_unix_ms(0x0192_3456_789a));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Adapters: each implements one port of the core against a real thing, and nothing else.
 
 pub mod acquirers;
+pub mod bills;
 pub mod clock;
 pub mod journal;
 pub mod mqtt;

@@ -8,6 +8,8 @@
 mod acquirer;
 mod counter;
 mod enabling;
+pub mod fees;
+mod office;
 mod offline;
 mod sections;
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub use acquirer::{
     unionpay::UnionPayAccount,
     way::{Proxy, Way},
 };
+pub use office::Office;
 pub use offline::Offline;
 
 use crate::{
@@ -63,6 +66,7 @@ pub struct Config {
     /// At least one; in the file's order.
     pub counters: Vec<Counter>,
     pub offline: Offline,
+    pub office: Office,
     pub enabling: Enabling,
     pub log: Log,
 }
@@ -221,6 +225,7 @@ impl Config {
         let acquirers = acquirer::all(root, currency, dir);
         let counters = counter::all(root, currency);
         let offline = offline::read(root, currency, dir, &journal.dir);
+        let office = office::read(root, dir);
         let enabling = enabling::enabling(root);
         let log = sections::log(root);
         Some(Self {
@@ -231,6 +236,7 @@ impl Config {
             acquirers,
             counters: counters?,
             offline,
+            office,
             enabling,
             log: log?,
         })

@@ -8,6 +8,7 @@ pub mod head_office;
 mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod office;
 pub mod problem;
 pub mod shutdown;
 pub mod strict_toml;

@@ -1,5 +1,5 @@
-//! The HTTP API: payments, refunds, counters, devices, the outbox, the feed of events, health,
-//! metrics.
+//! The HTTP API: payments, refunds, counters, devices, the outbox, the back office, the feed of
+//! events, health, metrics.
 //!
 //! It translates and decides nothing: requests become questions to the store, refusals become RFC
 //! 9457 problems. It knows the store by its questions, the journal by reading it, the rest by its
@@ -13,6 +13,7 @@ mod events;
 mod health;
 mod input;
 pub mod model;
+mod office;
 mod openapi;
 mod outbox_api;
 mod parked;
@@ -41,6 +42,7 @@ use store_actors::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use office::OfficeApi;
 pub use openapi::description;
 pub use outbox_api::OutboxApi;
 pub use store_api::StoreApi;
@@ -74,6 +76,7 @@ pub type Totals =
 pub struct Parts {
     pub store: StoreApi,
     pub outbox: OutboxApi,
+    pub office: OfficeApi,
     pub disk: Arc<dyn JournalDisk>,
     pub signals: Signals,
     pub clock: Arc<dyn WallClock>,
@@ -227,6 +230,50 @@ fn routes(config: &mut ServiceConfig) {
     path(
         "/v1/outbox/parked/{seq}/send",
         vec![post().to(parked::send)],
+    );
+    path(
+        "/v1/office/statement",
+        vec![get().to(office::statement::show)],
+    );
+    path(
+        "/v1/office/comparison",
+        vec![get().to(office::statement::compare)],
+    );
+    path(
+        "/v1/office/shifts",
+        vec![
+            get().to(office::shifts::list),
+            post().to(office::shifts::open),
+        ],
+    );
+    path(
+        "/v1/office/shifts/{counter}",
+        vec![get().to(office::shifts::x_report)],
+    );
+    path(
+        "/v1/office/shifts/{counter}/cash",
+        vec![post().to(office::shifts::cash)],
+    );
+    path(
+        "/v1/office/shifts/{counter}/close",
+        vec![post().to(office::shifts::close)],
+    );
+    path(
+        "/v1/office/shifts/{counter}/{number}",
+        vec![get().to(office::shifts::z_report)],
+    );
+    path("/v1/office/days", vec![get().to(office::days::list)]);
+    path(
+        "/v1/office/days/{day}/close",
+        vec![post().to(office::days::close)],
+    );
+    path(
+        "/v1/office/differences",
+        vec![get().to(office::differences::list)],
+    );
+    path(
+        "/v1/office/differences/{id}",
+        vec![post().to(office::differences::advance)],
     );
     path("/v1/events", vec![get().to(events::feed)]);
     path("/healthz", vec![get().to(health::alive)]);

@@ -4,6 +4,7 @@
 //! devices is taken here.
 
 mod acquirers;
+mod office;
 
 use std::{io, sync::Arc};
 
@@ -34,9 +35,11 @@ use crate::{
         vault::{Vault, VaultRefused},
     },
     config::{self, Config, Line},
+    strict_toml::FileRefused,
 };
 
 pub(crate) use acquirers::{open_acquirer, way_to};
+pub(crate) use office::open_office;
 
 /// Why the store does not open. Each is for the person at the shell to mend.
 #[derive(Debug, Error)]
@@ -55,6 +58,8 @@ pub enum WiringFailed {
     StoreKey(#[from] SigningRefused),
     #[error("the vault for cards")]
     Vault(#[from] VaultRefused),
+    #[error("the table of fees")]
+    Fees(#[from] FileRefused),
     #[error("a name is refused")]
     Name(#[from] IdRefused),
 }

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod invariant;
 pub mod link;
 pub mod money;
+pub mod office;
 pub mod offline;
 pub mod payment;
 pub mod readiness;

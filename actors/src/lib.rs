@@ -8,6 +8,7 @@ pub mod domain;
 pub mod journal;
 pub mod language;
 pub mod mutants;
+pub mod office;
 pub mod offline;
 pub mod outbox;
 pub mod ports;

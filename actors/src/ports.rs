@@ -4,6 +4,8 @@
 //! this crate opens a file, a port or a socket. Every method's future may be dropped at any await;
 //! a caller puts its own time-out on it.
 
+mod books;
+
 use std::{collections::BTreeMap, fmt, future::Future, io, pin::Pin, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,7 @@ use crate::{
     },
     wire::emv::CardRead,
 };
+pub use books::{BooksDisk, DayMovements};
 
 /// A boxed future of a port.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -220,7 +223,7 @@ impl Default for DiskCondition {
 pub type Parked = BTreeMap<u64, String>;
 
 /// The journal's disk. One caller at a time appends: the journal actor.
-pub trait JournalDisk: Send + Sync {
+pub trait JournalDisk: BooksDisk + Send + Sync {
     /// Where the chain stands on disk.
     fn tip(&self) -> Tip;
 

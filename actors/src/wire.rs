@@ -4,6 +4,7 @@
 //! socket is touched here: a codec is fed bytes and tells what they mean, and garbage is an answer,
 //! never a panic.
 
+pub mod bill;
 pub mod emv;
 pub mod emvqr;
 pub mod frame;

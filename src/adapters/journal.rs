@@ -15,6 +15,7 @@ mod copy;
 mod directory;
 mod failed;
 mod guard;
+mod ledger;
 mod open;
 mod packed;
 mod pending;
@@ -43,12 +44,17 @@ use std::{
 use store_actors::{
     domain::{
         certificate::SignedCertificate,
+        day::Day,
         ids::{CounterId, PaymentId, RefundId},
+        office::entry::Entry,
         offline::OfflineTotal,
         payment::Payment,
         record::{Record, Tip},
     },
-    ports::{DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
+    ports::{
+        BooksDisk, DayMovements, DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter,
+        Reply,
+    },
 };
 use tokio::{
     sync::oneshot,
@@ -191,6 +197,12 @@ impl Journal {
     /// What opening it found and did.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// From UTC to the clock whose midnight ends the business day: as it was at the journal's
+    /// beginning.
+    pub fn day_offset_minutes(&self) -> i32 {
+        self.shared.day_offset_minutes
     }
 
     /// Whether the disk has room for new payments.
@@ -390,5 +402,20 @@ impl JournalDisk for Journal {
 
     fn receipted(&self) -> u64 {
         self.shared.progress().receipted
+    }
+}
+
+impl BooksDisk for Journal {
+    fn movements(
+        &self,
+        day: Day,
+        known: Option<u64>,
+    ) -> Reply<'_, Result<Option<DayMovements>, JournalFailed>> {
+        self.read(move |shared| shared.movements(day, known))
+    }
+
+    fn entries(&self, prefix: &str, limit: usize) -> Reply<'_, Result<Vec<Entry>, JournalFailed>> {
+        let prefix = prefix.to_owned();
+        self.read(move |shared| shared.entries(&prefix, limit))
     }
 }

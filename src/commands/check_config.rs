@@ -3,10 +3,13 @@
 use std::{io::Write, path::Path};
 
 use super::Failed;
-use crate::config::Config;
+use crate::config::{Config, fees};
 
 pub(super) fn run(file: Option<&Path>, out: &mut dyn Write) -> Result<(), Failed> {
     let config = Config::load(file)?;
+    if let Some(fees) = &config.office.fees_file {
+        fees::load(fees)?;
+    }
     let name = file.map_or("the built-in configuration".into(), |file| {
         file.to_string_lossy()
     });

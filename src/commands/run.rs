@@ -38,6 +38,7 @@ async fn serve(config: Config) -> Result<(), Failed> {
     actix::spawn(async move { counting.run().await });
     let store = wiring::open(&config, signals.clone())?;
     metrics.journal_opened(store.journal.recovery());
+    let office = wiring::open_office(&config, &store)?;
     let journal = Arc::clone(&store.journal);
     match store.journal.unsettled().await {
         Ok(unsettled) => metrics.take_up(&unsettled),
@@ -48,6 +49,7 @@ async fn serve(config: Config) -> Result<(), Failed> {
         web::Parts {
             store: StoreApi::of(&store.running.store),
             outbox: OutboxApi::of(store.running.outbox.as_ref()),
+            office,
             disk: Arc::clone(&store.journal) as Arc<dyn JournalDisk>,
             signals,
             clock: Arc::new(SystemClock),

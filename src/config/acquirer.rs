@@ -127,7 +127,7 @@ pub(super) fn schemes(section: &mut Section<'_>, key: &str) -> Vec<Scheme> {
 }
 
 /// A list of words, each at most once and at least one.
-fn listed<T: Copy + PartialEq>(
+pub(super) fn listed<T: Copy + PartialEq>(
     section: &mut Section<'_>,
     key: &str,
     all: &[T],

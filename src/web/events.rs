@@ -239,6 +239,7 @@ fn of_record(record: &Record) -> Option<Bytes> {
             event(id, "day_closed", &json!({ "day": certificate.day }))
         }
         Body::OfflineTotalSet { total } => event(id, "offline_total_set", &json!(total)),
+        Body::Office { office } => event(id, "office", &json!({ "key": office.key() })),
         Body::Unparked { record } => event(id, "unparked", &json!({ "record": record })),
     })
 }

@@ -5,6 +5,7 @@
 //! Nothing here could buy anything (SEC-1): there is no field for a code, a card number or a PIN.
 
 mod devices;
+pub mod office;
 mod offline;
 mod parked;
 mod payment;

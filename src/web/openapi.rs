@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 
-use super::{counters, devices, events, health, parked, payments, pictures, refunds, unknown};
+use super::{
+    counters, devices, events, health, office, parked, payments, pictures, refunds, unknown,
+};
 
 /// The whole description.
 #[derive(Debug, OpenApi)]
@@ -18,11 +20,15 @@ use super::{counters, devices, events, health, parked, payments, pictures, refun
         payments::create, payments::list, payments::show, payments::cancel, unknown::list,
         refunds::create, refunds::show, pictures::qr_svg, pictures::qr_png, counters::list,
         pictures::scan_image, devices::list, devices::outbox, devices::offline,
+        office::statement::show, office::statement::compare, office::shifts::list, office::shifts::open,
+        office::shifts::x_report, office::shifts::z_report, office::shifts::cash, office::shifts::close,
+        office::days::list, office::days::close, office::differences::list, office::differences::advance,
         parked::list, parked::send, events::feed, health::alive,
         health::ready, health::metrics, document,
     ),
     tags(
         (name = "payments"), (name = "refunds"), (name = "counters"), (name = "devices"), (name = "outbox"),
+        (name = "office"),
         (name = "events"), (name = "health"),
     )
 )]

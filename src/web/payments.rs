@@ -20,7 +20,7 @@ use utoipa::IntoParams;
 
 use super::{
     Shared, input,
-    model::{NewPayment, PaymentModel, PaymentsModel, StateKind},
+    model::{NewPayment, PaymentModel, PaymentsModel, StateKind, office::CostsModel},
     problem::{Document, Problem},
 };
 use crate::crash;
@@ -103,7 +103,17 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn show(shared: Data<Shared>, id: Path<String>) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(PaymentModel::from(&payment(&shared, &id).await?)))
+    let payment = payment(&shared, &id).await?;
+    let costs = shared.parts.office.ledger.costs(&payment).await?;
+    let costs = costs.map(|costs| CostsModel {
+        rule: costs.rule,
+        fee: costs.fee.to_string(),
+        net: costs.net.to_string(),
+    });
+    Ok(HttpResponse::Ok().json(PaymentModel {
+        costs,
+        ..PaymentModel::from(&payment)
+    }))
 }
 
 /// The payment of a path.

@@ -36,6 +36,12 @@ pub enum Kind {
     NotCancellable,
     PaidAlready,
     NotParked,
+    NoSuchShift,
+    NoOpenShift,
+    ShiftOpen,
+    DayNotClosable,
+    NoSuchDifference,
+    NotMovable,
     StillTooLarge,
     LinkDown,
     TooManyTries,
@@ -92,6 +98,12 @@ impl Kind {
                 "not-cancellable",
                 "This payment can't be cancelled any more",
             ),
+            Kind::NoSuchShift => (404, "no-such-shift", "There is no such shift"),
+            Kind::NoOpenShift => (409, "no-open-shift", "The counter has no open shift"),
+            Kind::ShiftOpen => (409, "shift-open", "The counter's shift is open"),
+            Kind::DayNotClosable => (409, "day-not-closable", "The day can't be closed"),
+            Kind::NoSuchDifference => (404, "no-such-difference", "There is no such difference"),
+            Kind::NotMovable => (409, "not-movable", "The difference can't be moved so"),
             Kind::NotParked => (404, "not-parked", "This record is not parked"),
             Kind::StillTooLarge => (
                 409,
@@ -171,8 +183,8 @@ impl Kind {
 pub struct Document {
     /// Stable: decide by this. `urn:store-controller:problem:` and, by status: 400
     /// `invalid-request` `idempotency-key-missing`; 404 `not-found` `no-such-counter`
-    /// `no-such-payment` `no-such-refund` `no-qr`; 405 `method-not-allowed`; 408 `request-timeout`;
-    /// 409 `not-ready` `not-cancellable` `not-refundable` `not-collecting`; 413 `body-too-large`;
+    /// `no-such-payment` `no-such-refund` `no-such-shift` `no-such-difference` `no-qr`; 405 `method-not-allowed`; 408 `request-timeout`;
+    /// 409 `no-open-shift` `shift-open` `day-not-closable` `not-movable` `not-ready` `not-cancellable` `not-refundable` `not-collecting`; 413 `body-too-large`;
     /// 415 `unsupported-media-type`; 422 `invalid-amount` `foreign-currency` `key-reused`
     /// `refund-too-large` `code-refused` `picture-unreadable`; 503 `too-many-readers`
     /// `journal-stopped` `disk-nearly-full` `no-answer`; 500 `internal`.

@@ -46,6 +46,7 @@ impl Lives {
         let mut payment = Box::new(self.0[step].clone());
         payment.id = PaymentId::new(at, random.id());
         (payment.opened_at, payment.changed_at) = (at, at);
+        payment.ended_at = payment.ended_at.map(|_| at);
         payment.counter = COUNTERS[writer % COUNTERS.len()].parse().unwrap();
         payment.number = nth as u64 + 1;
         payment.reference = Some(format!("order-{writer:06}-{nth:08}"));

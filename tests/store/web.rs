@@ -4,6 +4,7 @@ mod console;
 mod description;
 mod events;
 mod health;
+mod office;
 mod payments;
 mod pictures;
 mod problems;

@@ -23,6 +23,36 @@ impl Day {
         Self(self.0 + 1)
     }
 
+    /// So many days later, or earlier.
+    #[must_use]
+    pub const fn plus(self, days: i64) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    /// From `earlier` to this day; negative if that is the later one.
+    pub const fn days_since(self, earlier: Day) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The Monday of its week (ISO 8601).
+    #[must_use]
+    pub const fn week_begin(self) -> Self {
+        Self(self.0 - (self.0 + 3).rem_euclid(7))
+    }
+
+    /// Its month, `2026-11`.
+    pub fn month(self) -> String {
+        let mut text = self.to_string();
+        text.truncate(text.len().saturating_sub(3));
+        text
+    }
+
+    /// The first day of its month.
+    #[must_use]
+    pub fn month_begin(self) -> Self {
+        Self::parse(&format!("{}-01", self.month())).unwrap_or(self)
+    }
+
     #[must_use]
     pub const fn previous(self) -> Self {
         Self(self.0 - 1)
@@ -88,6 +118,12 @@ mod tests {
             assert!(found.next().begins_at(offset_minutes) > at(time));
             assert_eq!(Day::parse(day), Some(found));
         }
+        let day = |text| Day::parse(text).unwrap();
+        assert_eq!(day("2026-11-22").week_begin(), day("2026-11-16"));
+        assert_eq!(day("2026-11-23").week_begin(), day("2026-11-23"));
+        assert_eq!(day("2026-11-22").month_begin(), day("2026-11-01"));
+        assert_eq!(day("2026-11-22").plus(9), day("2026-12-01"));
+        assert_eq!(day("2026-12-01").days_since(day("2026-11-22")), 9);
         for text in ["", "2026-11", "2026-11-32", "2026-11-2 ", "22.11.2026"] {
             assert_eq!(Day::parse(text), None, "{text}");
         }

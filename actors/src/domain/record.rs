@@ -25,7 +25,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
-    certificate::SignedCertificate, offline::OfflineTotal, payment::Payment, timestamp::Timestamp,
+    certificate::SignedCertificate, office::entry::Entry, offline::OfflineTotal, payment::Payment,
+    timestamp::Timestamp,
 };
 use fields::Fields;
 
@@ -148,6 +149,10 @@ pub enum Body {
     OfflineTotalSet {
         total: OfflineTotal,
     },
+    /// A shift, a day's books, a bill or a difference moved: as it is from here on.
+    Office {
+        office: Box<Entry>,
+    },
 }
 
 impl Body {
@@ -171,6 +176,7 @@ impl Body {
             Body::Unparked { .. } => "unparked",
             Body::DayClosed { .. } => "day_closed",
             Body::OfflineTotalSet { .. } => "offline_total_set",
+            Body::Office { .. } => "office",
         }
     }
 }

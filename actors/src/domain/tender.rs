@@ -26,6 +26,12 @@ impl Tender {
         self == presented || (self == Tender::Any && presented != Tender::MerchantQr)
     }
 
+    /// One of the concrete ones.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut all = Self::CONCRETE.into_iter();
+        all.find(|tender| tender.as_str() == text)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Tender::CustomerCode => "customer_code",
@@ -50,6 +56,20 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    pub const ALL: [Scheme; 7] = [
+        Scheme::Alipay,
+        Scheme::WechatPay,
+        Scheme::UnionPay,
+        Scheme::EmvcoCpm,
+        Scheme::Visa,
+        Scheme::Mastercard,
+        Scheme::OtherCard,
+    ];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.as_str() == text)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Scheme::Alipay => "alipay",

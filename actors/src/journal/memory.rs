@@ -16,16 +16,21 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     domain::{
         certificate::SignedCertificate,
+        day::Day,
         ids::{CounterId, PaymentId, RefundId},
+        office::{entry::Entry, movement::Movement},
         offline::OfflineTotal,
         payment::{Payment, State},
         record::{Body, Record, Tip},
     },
     ports::{
-        DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed, Parked,
-        PaymentFilter, Reply,
+        BooksDisk, DayMovements, DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk,
+        JournalFailed, Parked, PaymentFilter, Reply,
     },
 };
+
+/// Business days end at midnight of UTC.
+const DAY_OFFSET_MINUTES: i32 = 0;
 
 /// The disk. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +45,7 @@ struct Inner {
     syncs: Vec<(usize, Instant)>,
     payments: BTreeMap<PaymentId, Payment>,
     offline_total: Option<OfflineTotal>,
+    entries: BTreeMap<String, Entry>,
     applied: usize,
     receipted: u64,
     delay: Duration,
@@ -202,6 +208,7 @@ impl Inner {
             match body {
                 Body::Payment { payment } => drop(self.payments.insert(payment.id, *payment)),
                 Body::OfflineTotalSet { total } => self.offline_total = Some(total),
+                Body::Office { office } => drop(self.entries.insert(office.key(), *office)),
                 _ => {}
             }
         }
@@ -351,5 +358,35 @@ impl JournalDisk for MemoryDisk {
 
     fn receipted(&self) -> u64 {
         self.lock().receipted
+    }
+}
+
+impl BooksDisk for MemoryDisk {
+    fn movements(
+        &self,
+        day: Day,
+        known: Option<u64>,
+    ) -> Reply<'_, Result<Option<DayMovements>, JournalFailed>> {
+        Box::pin(async move {
+            self.read(|inner| {
+                let all = inner.payments.values();
+                let all = all.flat_map(|one| Movement::all_of(one, DAY_OFFSET_MINUTES));
+                let movements: Vec<_> = all.filter(|one| one.day == day).collect();
+                // it changes whenever anything does, which is often enough
+                let mark = u64::try_from(inner.applied).unwrap_or(u64::MAX);
+                (known != Some(mark)).then_some(DayMovements { mark, movements })
+            })
+        })
+    }
+
+    fn entries(&self, prefix: &str, limit: usize) -> Reply<'_, Result<Vec<Entry>, JournalFailed>> {
+        let prefix = prefix.to_owned();
+        Box::pin(async move {
+            self.read(|inner| {
+                let entries = inner.entries.iter().rev();
+                let found = entries.filter(|(key, _)| key.starts_with(&prefix));
+                found.map(|(_, entry)| entry.clone()).take(limit).collect()
+            })
+        })
     }
 }

@@ -25,8 +25,8 @@ use crate::{
         timestamp::Timestamp,
     },
     ports::{
-        Entropy, JournalDisk, JournalFailed, Parked, PaymentFilter, PublishRefused, Reply,
-        StoreStatus, Uplink, UplinkEvent, WallClock,
+        BooksDisk, Entropy, JournalDisk, JournalFailed, Parked, PaymentFilter, PublishRefused,
+        Reply, StoreStatus, Uplink, UplinkEvent, WallClock,
     },
     signal::{OutboxStatus, Signal, Signals},
     supervisor::Handle,
@@ -62,6 +62,8 @@ impl MemoryDisk {
         Box::pin(async move { broken.map_or(Ok(value), Err) })
     }
 }
+
+impl BooksDisk for MemoryDisk {}
 
 impl JournalDisk for MemoryDisk {
     fn tip(&self) -> Tip {

@@ -13,6 +13,7 @@ use super::{
     copy,
     directory::{Directory, Marker, disk},
     failed::{OpenFailed, StoreFailed},
+    ledger,
     recovery::{GuardEnd, GuardLog, Recovery},
     shared::Shared,
     store::{Changes, FORMAT, FORMAT_UNPACKED, Head, Store},
@@ -113,6 +114,10 @@ fn first_whole(
     recovery.store_rebuilt = Some(why.to_string());
     let store = Store::open(dir)?;
     let offset = settle_format(&store, dir, day_offset)?;
+    ledger::settle(&store, offset).map_err(|cause| OpenFailed::Damaged {
+        dir: dir.root().to_owned(),
+        why: cause.to_string(),
+    })?;
     Ok((store, offset))
 }
 
@@ -149,6 +154,7 @@ fn checked(
     }
     let offset = settle_format(&store, dir, day_offset)?;
     check_records(&store, &head, marker).map_err(damaged)?;
+    ledger::settle(&store, offset).map_err(damaged)?;
     Ok((store, offset))
 }
 

@@ -9,6 +9,7 @@ use std::{
 use store_actors::domain::{
     certificate::SignedCertificate,
     ids::PaymentId,
+    office::entry::Entry,
     offline::OfflineTotal,
     payment::Payment,
     record::{Body, Record},
@@ -27,6 +28,7 @@ pub(super) struct Item {
     pub parking: Option<(u64, Option<String>)>,
     pub closed: Option<SignedCertificate>,
     pub offline_total: Option<OfflineTotal>,
+    pub entry: Option<Entry>,
     /// Under which the payment is looked up.
     keys: Vec<Vec<u8>>,
 }
@@ -36,13 +38,14 @@ impl Item {
     /// not stand in the way of what follows.
     pub(super) fn new(record: Record) -> Self {
         let (mut payment, mut parking, mut closed) = (None, None, None);
-        let mut offline_total = None;
+        let (mut offline_total, mut entry) = (None, None);
         match record.decode_body() {
             Ok(Body::Payment { payment: moved }) => payment = Some(Arc::from(moved)),
             Ok(Body::Parked { record, why }) => parking = Some((record, Some(why))),
             Ok(Body::Unparked { record }) => parking = Some((record, None)),
             Ok(Body::DayClosed { certificate }) => closed = Some(*certificate),
             Ok(Body::OfflineTotalSet { total }) => offline_total = Some(total),
+            Ok(Body::Office { office }) => entry = Some(*office),
             Ok(Body::Started { .. } | Body::Stopped | Body::Device { .. }) => {}
             Err(cause) => {
                 tracing::error!(seq = record.seq, %cause, "a record holds no known fact");
@@ -55,6 +58,7 @@ impl Item {
             parking,
             closed,
             offline_total,
+            entry,
             keys,
         }
     }

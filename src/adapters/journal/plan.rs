@@ -17,6 +17,7 @@ use store_actors::domain::{
 
 use super::{
     failed::StoreFailed,
+    ledger::Moved,
     packed::pack,
     pending::Item,
     store::{Changes, Head, Store, encode_payment},
@@ -57,6 +58,7 @@ impl Plan {
         }
         plan.bytes += put_records(chunk, &mut plan.changes);
         let mut totals = Difference::default();
+        let mut ledger = Moved::default();
         for (seq, payment) in latest_payments(chunk).into_values() {
             let old = store.payment(payment.id)?.map(|(_, old)| old);
             plan.put_payment(seq, payment, old.as_ref())?;
@@ -64,6 +66,7 @@ impl Plan {
                 totals.take_away(old, day_offset_minutes);
             }
             totals.add(payment, day_offset_minutes);
+            ledger.change(old.as_ref(), payment, day_offset_minutes);
         }
         for (key, total) in totals.onto(store)? {
             match total {
@@ -71,6 +74,8 @@ impl Plan {
                 None => plan.changes.totals.remove(key.as_bytes()),
             }
         }
+        plan.bytes += ledger.onto(store, &mut plan.changes)?;
+        plan.bytes += put_entries(chunk, &mut plan.changes)?;
         put_parked(chunk, store, &mut plan.changes)?;
         put_numbers(chunk, store, &mut plan.changes)?;
         if let Some(closed) = chunk.iter().rev().find_map(|item| item.closed.as_ref()) {
@@ -113,6 +118,17 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// The back office's entries, as the chunk leaves them.
+fn put_entries(chunk: &[Arc<Item>], changes: &mut Changes) -> Result<usize, StoreFailed> {
+    let mut bytes = 0;
+    for entry in chunk.iter().filter_map(|item| item.entry.as_ref()) {
+        let value = json(entry)?;
+        bytes += value.len();
+        changes.office.insert(entry.key().as_bytes(), value);
+    }
+    Ok(bytes)
 }
 
 /// What is parked, as the chunk leaves it.

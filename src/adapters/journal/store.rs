@@ -12,6 +12,9 @@
 //! | `keys` | `k` + SHA-256 of an idempotency key; `r` + refund id; `t` + 16 bytes of SHA-256 of a reference + payment id | payment id |
 //! | `unsettled` | payment id | nothing |
 //! | `totals` | `day/currency/tender/state` | 8 bytes count, 8 bytes sum in minor units |
+//! | `ledger` | business day, `/`, `p` + payment id or `r` + refund id | a movement's line |
+//! | `ledger` | business day, `#` | 8 bytes: how often the day changed |
+//! | `office` | an entry's key | its JSON |
 //! | `meta` | `head`, `format`, `day_offset`, `begins_after` | see `Head`; 4 bytes each; 8 bytes |
 
 use std::{
@@ -94,6 +97,8 @@ pub(super) struct Changes {
     pub keys: Batch,
     pub unsettled: Batch,
     pub totals: Batch,
+    pub ledger: Batch,
+    pub office: Batch,
     pub meta: Batch,
 }
 
@@ -103,6 +108,8 @@ pub(super) struct Store {
     pub keys: Tree,
     pub unsettled: Tree,
     pub totals: Tree,
+    pub ledger: Tree,
+    pub office: Tree,
     meta: Tree,
     db: Db,
     file: File,
@@ -136,6 +143,8 @@ impl Store {
             keys: tree("keys")?,
             unsettled: tree("unsettled")?,
             totals: tree("totals")?,
+            ledger: tree("ledger")?,
+            office: tree("office")?,
             meta: tree("meta")?,
             file: File::open(&file_path).map_err(disk("open", &file_path))?,
             db,
@@ -160,6 +169,8 @@ impl Store {
             &self.keys,
             &self.unsettled,
             &self.totals,
+            &self.ledger,
+            &self.office,
             &self.meta,
         ];
         let batches = [
@@ -168,6 +179,8 @@ impl Store {
             &changes.keys,
             &changes.unsettled,
             &changes.totals,
+            &changes.ledger,
+            &changes.office,
             &changes.meta,
         ];
         let done = trees.as_slice().transaction(|views| {
@@ -232,6 +245,11 @@ impl Store {
             .insert("begins_after", &head.tip.seq.to_be_bytes());
         self.apply(&changes)?;
         self.sync()
+    }
+
+    /// Whether the ledger of movements has been made.
+    pub(super) fn has_ledger(&self) -> Result<bool, StoreFailed> {
+        Ok(self.meta.contains_key("ledger")?)
     }
 
     /// The record before the first one here; 0 in a whole store.

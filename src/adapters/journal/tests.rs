@@ -2,6 +2,7 @@
 
 mod damage;
 mod guard;
+mod ledger;
 mod model;
 mod reading;
 mod verify;

@@ -19,6 +19,7 @@ use super::{
     copy,
     directory::{disk, sync_dir},
     failed::{OpenFailed, StoreFailed},
+    ledger::Moved,
     open,
     plan::keys_of,
     recovery::{GuardLog, Recovery},
@@ -166,12 +167,17 @@ fn check_payments(
     Ok(())
 }
 
-/// The totals are the sums of the payments.
+/// Totals and ledger are those of the payments.
 fn check_derived(shared: &Shared, findings: &mut Findings) -> Result<(), StoreFailed> {
     let mut sums = Difference::default();
+    let mut moved = Moved::default();
     for value in shared.store.payments.iter().values() {
         let (_, payment) = decode_payment(&value?)?;
         sums.add(&payment, shared.day_offset_minutes);
+        moved.change(None, &payment, shared.day_offset_minutes);
+    }
+    if let Some(day) = moved.differing(&shared.store)? {
+        findings.fault(format!("the ledger of {day} is not that of the payments"));
     }
     for key in sums.differing(&shared.store)? {
         findings.fault(format!(

@@ -8,7 +8,7 @@ use store_actors::domain::{
 };
 use utoipa::ToSchema;
 
-use super::{OriginKind, RefundStateKind, StateKind, TenderKind};
+use super::{OriginKind, RefundStateKind, StateKind, TenderKind, office::CostsModel};
 use crate::web::problem::Words;
 
 /// One payment.
@@ -58,6 +58,10 @@ pub struct PaymentModel {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refundable_amount: Option<String>,
     pub refunds: Vec<RefundModel>,
+    /// Where money moved, a table of fees is configured, and one of its rates fits; only of a
+    /// payment that was asked for by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub costs: Option<CostsModel>,
     /// What was asked of the acquirer and what it said, the newest last: the first and the last
     /// questions.
     pub evidence: Vec<EvidenceModel>,
@@ -210,6 +214,7 @@ impl From<&Payment> for PaymentModel {
                 .iter()
                 .map(|refund| RefundModel::of(payment, refund))
                 .collect(),
+            costs: None,
             evidence: payment.evidence.iter().map(EvidenceModel::from).collect(),
             replaced_by: payment
                 .replaced_by

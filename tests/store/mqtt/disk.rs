@@ -14,7 +14,7 @@ use store_actors::{
         payment::Payment,
         record::{Body, Record, Tip},
     },
-    ports::{JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
+    ports::{BooksDisk, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
 };
 
 #[derive(Debug, Default)]
@@ -39,6 +39,8 @@ impl ListDisk {
 fn done<'a, T: Send + 'a>(value: T) -> Reply<'a, Result<T, JournalFailed>> {
     Box::pin(async move { Ok(value) })
 }
+
+impl BooksDisk for ListDisk {}
 
 impl JournalDisk for ListDisk {
     fn tip(&self) -> Tip {

@@ -22,7 +22,8 @@ use store_actors::{
         timestamp::Timestamp,
         unresolved::Unresolved,
     },
-    journal::memory::MemoryDisk,
+    journal::{Journal, JournalDeps, memory::MemoryDisk},
+    office::{Office, OfficeDeps, OfficeSettings},
     ports::{JournalDisk as _, PaymentFilter},
     signal::{Signal, Signals},
     store::requests::*,
@@ -30,9 +31,10 @@ use store_actors::{
 };
 use store_controller::{
     adapters::clock::{OsEntropy, SystemClock},
-    config::{Api, Config},
+    config::{Api, Config, fees},
     metrics::Metrics,
-    web::{OutboxApi, Parts, Stopper, StoreApi, serve},
+    office::Ledger,
+    web::{OfficeApi, OutboxApi, Parts, Stopper, StoreApi, serve},
 };
 
 /// What the store knows, what it shall say next, and what it was asked.
@@ -208,6 +210,37 @@ pub fn payment(number: u64, change: impl FnOnce(&mut Opening)) -> Payment {
     Payment::open(opening, now().plus_ms(number))
 }
 
+/// A real office over the journal in memory; acquirer `a` takes 0.6 %.
+fn office(supervision: &Supervision, disk: &MemoryDisk, signals: Signals) -> OfficeApi {
+    let disk = Arc::new(disk.clone());
+    let journal_deps = JournalDeps {
+        disk: disk.clone(),
+        clock: Arc::new(SystemClock),
+        signals,
+    };
+    let journal = supervision.child(ChildSpec::new("journal"), move || {
+        Journal::new(journal_deps.clone())
+    });
+    let rates = "[[fee]]\nname = \"A\"\nacquirer = \"a\"\nrate_percent = \"0.6\"\nrounding = \"half_up\"\n\
+                 rounded_per = \"transaction\"\nrefund = \"given_back\"\n";
+    let table = fees::parse("fees.toml", rates, std::path::Path::new("")).unwrap();
+    let fees = Arc::new(table);
+    let deps = OfficeDeps {
+        disk: disk.clone(),
+        journal,
+        clock: Arc::new(SystemClock),
+        settings: OfficeSettings {
+            offset_minutes: 0,
+            counters: vec!["01".parse().unwrap()],
+            fees: Arc::clone(&fees),
+            owner: "manager".into(),
+            cut_off_ms: 60_000,
+        },
+    };
+    let office = supervision.child(ChildSpec::new("office"), move || Office::new(deps.clone()));
+    OfficeApi::new(office, Arc::new(Ledger::new(disk, fees, 0)), Currency::Cny)
+}
+
 /// The running API and everything around it.
 pub struct Shop {
     pub address: SocketAddr,
@@ -283,6 +316,7 @@ impl Shop {
         let parts = Parts {
             store: StoreApi::of(&store),
             outbox: OutboxApi::of(None),
+            office: office(&supervision, &disk, signals.clone()),
             disk: Arc::new(disk.clone()),
             signals: signals.clone(),
             clock: Arc::new(SystemClock),

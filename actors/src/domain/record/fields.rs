@@ -7,7 +7,9 @@
 use serde::{Deserialize, de};
 
 use super::Body;
-use crate::domain::{certificate::SignedCertificate, offline::OfflineTotal, payment::Payment};
+use crate::domain::{
+    certificate::SignedCertificate, office::entry::Entry, offline::OfflineTotal, payment::Payment,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,6 +22,7 @@ enum Kind {
     Unparked,
     DayClosed,
     OfflineTotalSet,
+    Office,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +37,7 @@ pub(super) struct Fields {
     why: Option<String>,
     certificate: Option<Box<SignedCertificate>>,
     total: Option<OfflineTotal>,
+    office: Option<Box<Entry>>,
 }
 
 fn need<T>(field: Option<T>, name: &'static str) -> Result<T, de::value::Error> {
@@ -70,6 +74,9 @@ impl TryFrom<Fields> for Body {
             Kind::OfflineTotalSet => Body::OfflineTotalSet {
                 total: need(fields.total, "total")?,
             },
+            Kind::Office => Body::Office {
+                office: need(fields.office, "office")?,
+            },
         })
     }
 }
@@ -88,6 +95,7 @@ mod tests {
             (r#"{"kind":"unparked"}"#, "record"),
             (r#"{"kind":"day_closed"}"#, "certificate"),
             (r#"{"kind":"offline_total_set"}"#, "total"),
+            (r#"{"kind":"office"}"#, "office"),
             (r#"{"version":"1"}"#, "kind"),
         ] {
             let refused = serde_json::from_str::<Body>(text).unwrap_err().to_string();

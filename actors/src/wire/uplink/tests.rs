@@ -463,3 +463,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_the_office_writes_down_is_described() {
+    let mut tip = Tip::default();
+    let entries = crate::domain::office::entry::tests::entries().into_iter();
+    let records: Vec<Record> = entries
+        .map(|entry| {
+            let office = Box::new(entry);
+            tip.append(Timestamp::from_unix_ms(1), &Body::Office { office })
+                .unwrap()
+        })
+        .collect();
+    let batch = encoded(&store(), &records);
+    assert_described("recordBatch", &batch);
+    let text = String::from_utf8(batch).unwrap();
+    assert_eq!(
+        text.matches("store.record.office.v1").count(),
+        records.len()
+    );
+}

@@ -12,7 +12,7 @@ use store_actors::{
         record::{Record, Tip},
     },
     journal::memory::MemoryDisk,
-    ports::{JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
+    ports::{BooksDisk, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
 };
 
 use super::{dice::Dice, fate::Fate, office::Office};
@@ -43,6 +43,8 @@ impl StormDisk {
         })
     }
 }
+
+impl BooksDisk for StormDisk {}
 
 impl JournalDisk for StormDisk {
     fn tip(&self) -> Tip {

@@ -11,3 +11,4 @@ pub mod iso8583;
 pub mod nexo;
 pub mod scanner;
 pub mod uplink;
+pub mod zvt;

@@ -2,6 +2,7 @@
 
 pub mod acquirers;
 pub mod clock;
+mod fact_file;
 pub mod journal;
 pub mod mqtt;
 pub mod pcsc;
@@ -10,4 +11,5 @@ mod private_file;
 pub mod serial;
 pub mod signing;
 pub mod tcp;
+pub mod terminal_book;
 pub mod vault;

@@ -4,13 +4,14 @@
 //! devices is taken here.
 
 mod acquirers;
+mod terminal;
 
 use std::{io, sync::Arc};
 
 use store_actors::{
     counter::CounterSettings,
     device::{
-        line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings, terminal::TerminalSettings,
+        line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings,
     },
     domain::ids::IdRefused,
     outbox::OutboxSettings,
@@ -49,6 +50,8 @@ pub enum WiringFailed {
     Acquirer { id: String, source: DriverRefused },
     #[error("acquirer {id}: its terminal can't be opened")]
     CardHost { id: String, source: CardHostRefused },
+    #[error("counter {id}: the book of its terminal can't be opened")]
+    TerminalBook { id: String, source: io::Error },
     #[error("counter {id}: no thread for its card reader")]
     Reader { id: String, source: io::Error },
     #[error("the store's key")]
@@ -170,10 +173,13 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
         print_slips: counter.terminal.is_some(),
         linger_ms: LINGER_MS,
     };
-    let terminal = counter
-        .terminal
-        .as_ref()
-        .map(|line| (opener(line), TerminalSettings::default()));
+    let terminal = match &counter.terminal {
+        None => None,
+        Some(terminal) => {
+            let plan = terminal::plan(config, counter, terminal)?;
+            Some((opener(&terminal.line), plan))
+        }
+    };
     let scanner = counter.scanner.as_ref().map(|scanner| {
         let framing = Framing::Terminator {
             suffix: scanner.suffix,

@@ -15,6 +15,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use crate::{
+    acquirer::own_terminal::TerminalFact,
     domain::{
         certificate::SignedCertificate,
         code::CustomerCode,
@@ -315,6 +316,8 @@ pub enum Instrument {
     },
     /// No instrument: the acquirer is asked for a QR.
     MerchantQr,
+    /// The counter's terminal asks for the card itself.
+    AtTerminal,
 }
 
 /// An encrypted PIN block, opaque here.
@@ -367,6 +370,22 @@ pub trait Acquirer: Send + Sync {
     fn clock_ahead_s(&self) -> Option<i64> {
         None
     }
+}
+
+// ---- the book of a terminal that authorises by itself
+
+#[derive(Debug, Error)]
+#[error("the terminal's book: {0}")]
+pub struct BookFailed(pub String);
+
+/// What the store has asked of one terminal and what it said, on stable storage: the protocol knows
+/// no order numbers, so nothing else ties a booking to a payment after a restart.
+pub trait TerminalBook: Send + Sync {
+    /// All that is in it, in order.
+    fn facts(&self) -> Vec<TerminalFact>;
+
+    /// Ends when it is on stable storage.
+    fn add(&self, fact: TerminalFact) -> Reply<'_, Result<(), BookFailed>>;
 }
 
 // ---- cards that are charged later

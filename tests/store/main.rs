@@ -38,3 +38,5 @@ mod support;
 mod tidy;
 #[cfg(test)]
 mod web;
+#[cfg(test)]
+mod zvt;

@@ -13,28 +13,34 @@ use std::{
 
 use super::{Store, StoreDeps, requests::GetCounters};
 use crate::{
-    acquirer::{AcquirerDeps, AcquirerDesk},
+    acquirer::{
+        AcquirerDeps, AcquirerDesk,
+        own_terminal::{OwnTerminal, OwnTerminalDeps},
+    },
     counter::{
         AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, Devices, OfflineDeps,
     },
     day_close::{DayClose, DayCloseDeps},
     device::{
-        DeviceDeps, Fact, FactSink,
+        DeviceDeps, Fact, FactSink, TerminalHandle,
         nfc::{NfcDeps, NfcReader, NfcSettings},
         scanner::{Scanner, ScannerDeps, ScannerSettings},
         terminal::{Terminal, TerminalDeps, TerminalSettings},
+        zvt::{ZvtDeps, ZvtSettings, ZvtTerminal},
     },
     domain::{
-        ids::{CounterId, DeviceId, IdRefused, StoreId},
+        ids::{AcquirerId, CounterId, DeviceId, IdRefused, StoreId},
         offline::OfflineLimits,
+        payment::AcquirerClock,
         record::Body,
+        tender::Tender,
     },
     journal::{Append, Journal, JournalDeps},
     offline::{Counters, Forwarder, ForwarderDeps, Lender, LenderDeps},
     outbox::{Outbox, OutboxDeps, OutboxSettings, StoreFacts},
     ports::{
-        Acquirer, CardReader, CardVault, Entropy, JournalDisk, LineOpener, Signer, Uplink,
-        WallClock,
+        Acquirer, AcquirerProfile, CardReader, CardVault, Entropy, JournalDisk, LineOpener, Signer,
+        TerminalBook, Uplink, WallClock,
     },
     signal::{Signal, Signals},
     supervisor::{ChildSpec, Handle, Restarts, Supervision, Supervisor, SupervisorDeps},
@@ -77,9 +83,21 @@ pub struct DaysPlan {
 pub struct CounterPlan {
     pub id: CounterId,
     pub settings: CounterSettings,
-    pub terminal: Option<(Arc<dyn LineOpener>, TerminalSettings)>,
+    pub terminal: Option<(Arc<dyn LineOpener>, TerminalPlan)>,
     pub scanner: Option<(Arc<dyn LineOpener>, ScannerSettings)>,
     pub reader: Option<(Arc<dyn CardReader>, NfcSettings)>,
+}
+
+/// What a counter's terminal is.
+pub enum TerminalPlan {
+    /// Screen, keypad and printer; the store reads the card.
+    Nexo(Box<TerminalSettings>),
+    /// It authorises by itself, and is the acquirer of its counter's cards.
+    Zvt {
+        settings: Box<ZvtSettings>,
+        profile: Box<AcquirerProfile>,
+        book: Arc<dyn TerminalBook>,
+    },
 }
 
 /// A running store.
@@ -116,10 +134,12 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
     let holders = Counters::default();
     let offline = start_lender(&plan, &holders, &supervision);
     let mut counters = BTreeMap::new();
+    let mut own_clocks = Vec::new();
     for counter in &plan.counters {
         let shared = (&journal, acquirers.as_slice(), &offline);
-        let handle = start_counter(&plan, counter, shared, &supervision)?;
+        let (handle, own) = start_counter(&plan, counter, shared, &supervision)?;
         counters.insert(counter.id.clone(), handle);
+        own_clocks.extend(own);
     }
     holders.are(counters.clone());
     start_forwarder(&plan, &holders, &acquirers, &supervision);
@@ -129,7 +149,7 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
     let deps = StoreDeps {
         counters,
         disk: Arc::clone(&plan.disk),
-        acquirers: acquirers.iter().map(clock_of).collect(),
+        acquirers: acquirers.iter().map(clock_of).chain(own_clocks).collect(),
         clock: Arc::clone(&plan.clock),
         entropy: Arc::clone(&plan.entropy),
     };
@@ -243,23 +263,68 @@ fn start_day_close(plan: &StorePlan, journal: &Handle<Journal>, supervision: &Su
 }
 
 fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerRoute> {
-    let start = |port: &Arc<dyn Acquirer>| {
-        let (signals, clock) = (plan.signals.clone(), Arc::clone(&plan.clock));
-        let deps = AcquirerDeps::new(Arc::clone(port), signals, clock);
-        let status = deps.status.subscribe();
-        let profile = port.profile().clone();
-        let spec = ChildSpec {
-            mailbox: 1_024,
-            ..ChildSpec::new(format!("acquirer {}", profile.id))
-        };
-        let desk = supervision.child(spec, move || AcquirerDesk::new(deps.clone()));
-        AcquirerRoute {
-            profile,
-            desk,
-            status,
-        }
-    };
+    let start = |port| start_acquirer(plan, port, supervision);
     plan.acquirers.iter().map(start).collect()
+}
+
+fn start_acquirer(
+    plan: &StorePlan,
+    port: &Arc<dyn Acquirer>,
+    supervision: &Supervision,
+) -> AcquirerRoute {
+    let (signals, clock) = (plan.signals.clone(), Arc::clone(&plan.clock));
+    let deps = AcquirerDeps::new(Arc::clone(port), signals, clock);
+    let status = deps.status.subscribe();
+    let profile = port.profile().clone();
+    let spec = ChildSpec {
+        mailbox: 1_024,
+        ..ChildSpec::new(format!("acquirer {}", profile.id))
+    };
+    let desk = supervision.child(spec, move || AcquirerDesk::new(deps.clone()));
+    AcquirerRoute {
+        profile,
+        desk,
+        status,
+    }
+}
+
+/// The acquirers of a counter whose terminal is one itself: nobody else takes its cards.
+fn with_own(
+    plan: &StorePlan,
+    counter: &CounterPlan,
+    devices: &Devices,
+    shared: &[AcquirerRoute],
+    supervision: &Supervision,
+) -> (Vec<AcquirerRoute>, Option<AcquirerRoute>) {
+    let (Some((device, TerminalHandle::Zvt(terminal))), Some((_, terminal_plan))) =
+        (&devices.terminal, &counter.terminal)
+    else {
+        return (shared.to_vec(), None);
+    };
+    let TerminalPlan::Zvt {
+        settings,
+        profile,
+        book,
+    } = terminal_plan
+    else {
+        return (shared.to_vec(), None);
+    };
+    let port: Arc<dyn Acquirer> = Arc::new(OwnTerminal::new(OwnTerminalDeps {
+        profile: (**profile).clone(),
+        device: device.clone(),
+        terminal: terminal.clone(),
+        book: Arc::clone(book),
+        signals: plan.signals.clone(),
+        clock: Arc::clone(&plan.clock),
+        utc_offset_minutes: settings.utc_offset_minutes,
+    }));
+    let own = start_acquirer(plan, &port, supervision);
+    let without_cards = shared.iter().cloned().map(|mut route| {
+        route.profile.tenders.retain(|tender| *tender != Tender::Card);
+        route
+    });
+    let all = [own.clone()].into_iter().chain(without_cards).collect();
+    (all, Some(own))
 }
 
 fn start_lender(plan: &StorePlan, counters: &Counters, supervision: &Supervision) -> OfflineDeps {
@@ -320,10 +385,11 @@ fn start_counter(
     counter: &CounterPlan,
     (journal, acquirers, offline): (&Handle<Journal>, &[AcquirerRoute], &OfflineDeps),
     supervision: &Supervision,
-) -> Result<Handle<Counter>, IdRefused> {
+) -> Result<(Handle<Counter>, Option<(AcquirerId, AcquirerClock)>), IdRefused> {
     let itself: Arc<OnceLock<Handle<Counter>>> = Arc::default();
     let facts = fact_sink(Arc::clone(&itself), plan.signals.clone());
     let devices = start_devices(plan, counter, facts, supervision)?;
+    let (acquirers, own) = with_own(plan, counter, &devices, acquirers, supervision);
     // the store sends to the first one in the order of their ids, too
     let configured: BTreeSet<CounterId> = plan.counters.iter().map(|one| one.id.clone()).collect();
     let is_first = configured.first() == Some(&counter.id);
@@ -332,7 +398,7 @@ fn start_counter(
         settings: counter.settings.clone(),
         journal: journal.clone(),
         disk: Arc::clone(&plan.disk),
-        acquirers: acquirers.to_vec(),
+        acquirers,
         offline: offline.clone(),
         devices,
         fosters: is_first.then(|| configured.clone()),
@@ -345,7 +411,8 @@ fn start_counter(
         ..ChildSpec::new(format!("counter {}", counter.id))
     };
     let handle = supervision.child(spec, move || Counter::new(deps.clone()));
-    Ok(itself.get_or_init(|| handle).clone())
+    let own_clock = own.map(|own| (own.profile.id, own.profile.clock));
+    Ok((itself.get_or_init(|| handle).clone(), own_clock))
 }
 
 /// Facts go to the counter of the moment; one that finds no place is signalled, and the customer
@@ -381,16 +448,30 @@ fn start_devices(
         })
     };
     let mut devices = Devices::default();
-    if let Some((opener, settings)) = &counter.terminal {
-        let deps = TerminalDeps {
-            device: device("terminal")?,
-            opener: Arc::clone(opener),
-            settings: settings.clone(),
+    if let Some((opener, terminal)) = &counter.terminal {
+        let (device, opener) = (device("terminal")?, Arc::clone(opener));
+        let id = device.id.clone();
+        let handle = match terminal {
+            TerminalPlan::Nexo(settings) => {
+                let settings = (**settings).clone();
+                let deps = TerminalDeps {
+                    device,
+                    opener,
+                    settings,
+                };
+                TerminalHandle::Nexo(Terminal::supervised(supervision, deps))
+            }
+            TerminalPlan::Zvt { settings, .. } => {
+                let settings = (**settings).clone();
+                let deps = ZvtDeps {
+                    device,
+                    opener,
+                    settings,
+                };
+                TerminalHandle::Zvt(ZvtTerminal::supervised(supervision, deps))
+            }
         };
-        devices.terminal = Some((
-            deps.device.id.clone(),
-            Terminal::supervised(supervision, deps),
-        ));
+        devices.terminal = Some((id, handle));
     }
     if let Some((opener, settings)) = &counter.scanner {
         let deps = ScannerDeps {

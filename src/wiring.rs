@@ -10,9 +10,7 @@ use std::{io, sync::Arc};
 
 use store_actors::{
     counter::CounterSettings,
-    device::{
-        line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings,
-    },
+    device::{line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings},
     domain::ids::IdRefused,
     outbox::OutboxSettings,
     ports::{Entropy, JournalDisk, LineOpener, Uplink, WallClock},

@@ -4,6 +4,8 @@
 //! this crate opens a file, a port or a socket. Every method's future may be dropped at any await;
 //! a caller puts its own time-out on it.
 
+mod terminal_book;
+
 use std::{collections::BTreeMap, fmt, future::Future, io, pin::Pin, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,6 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use crate::{
-    acquirer::own_terminal::TerminalFact,
     domain::{
         certificate::SignedCertificate,
         code::CustomerCode,
@@ -30,6 +31,8 @@ use crate::{
     },
     wire::emv::CardRead,
 };
+
+pub use terminal_book::{BookFailed, TerminalBook};
 
 /// A boxed future of a port.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -370,22 +373,6 @@ pub trait Acquirer: Send + Sync {
     fn clock_ahead_s(&self) -> Option<i64> {
         None
     }
-}
-
-// ---- the book of a terminal that authorises by itself
-
-#[derive(Debug, Error)]
-#[error("the terminal's book: {0}")]
-pub struct BookFailed(pub String);
-
-/// What the store has asked of one terminal and what it said, on stable storage: the protocol knows
-/// no order numbers, so nothing else ties a booking to a payment after a restart.
-pub trait TerminalBook: Send + Sync {
-    /// All that is in it, in order.
-    fn facts(&self) -> Vec<TerminalFact>;
-
-    /// Ends when it is on stable storage.
-    fn add(&self, fact: TerminalFact) -> Reply<'_, Result<(), BookFailed>>;
 }
 
 // ---- cards that are charged later

@@ -172,7 +172,10 @@ fn one(
     });
     let is_zvt = |terminal: &Terminal| matches!(terminal.protocol, Protocol::Zvt(_));
     if nfc.is_some() && terminal.as_ref().is_some_and(is_zvt) {
-        section.fault("nfc", "the counter's terminal reads the cards itself: leave this out");
+        section.fault(
+            "nfc",
+            "the counter's terminal reads the cards itself: leave this out",
+        );
     }
     let collect_timeout = section.optional("collect_timeout_ms", collect_timeout);
     let terminal_entry = section.optional("terminal_entry", Section::bool);

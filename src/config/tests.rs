@@ -370,11 +370,14 @@ fn acquirers_are_asked_by_priority_and_then_by_name() {
 #[test]
 fn a_terminal_that_authorises_by_itself_has_settings_of_its_own() {
     let counter = |rest: &str| {
-        let text = format!("[[counter]]\nid = \"01\"\nterminal = {{ line = \"/dev/tty\", protocol = \"zvt\"{rest} }}");
+        let text = format!(
+            "[[counter]]\nid = \"01\"\nterminal = {{ line = \"/dev/tty\", protocol = \"zvt\"{rest} }}"
+        );
         parse(&text)
     };
     let terminal = |rest: &str| counter(rest).unwrap().counters[0].terminal.clone().unwrap();
-    let Protocol::Zvt(zvt) = terminal(", password = \"012345\", end_of_day = \"23:45\"").protocol else {
+    let Protocol::Zvt(zvt) = terminal(", password = \"012345\", end_of_day = \"23:45\"").protocol
+    else {
         panic!()
     };
     assert_eq!((zvt.password, zvt.end_of_day), (12_345, Some(23 * 60 + 45)));
@@ -394,6 +397,7 @@ fn a_terminal_that_authorises_by_itself_has_settings_of_its_own() {
     let with_reader = "[[counter]]\nid = \"01\"\nterminal = { line = \"/dev/tty\", protocol = \"zvt\" }\nnfc = { reader = \"R\" }";
     let refused = parse(with_reader).unwrap_err().to_string();
     assert!(refused.contains("reads the cards itself"), "{refused}");
-    let nexo = "[[counter]]\nid = \"01\"\nterminal = { line = \"/dev/tty\", password = \"000000\" }";
+    let nexo =
+        "[[counter]]\nid = \"01\"\nterminal = { line = \"/dev/tty\", password = \"000000\" }";
     assert!(parse(nexo).is_err(), "a password is ZVT's");
 }

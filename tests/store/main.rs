@@ -29,6 +29,8 @@ mod peers_cardhost;
 #[cfg(test)]
 mod peers_wechat;
 #[cfg(test)]
+mod peers_zvt;
+#[cfg(test)]
 mod real_acquirers;
 #[cfg(test)]
 mod story;

@@ -117,7 +117,8 @@ impl Counter {
         if at_terminal {
             live.waiting.push_back((Event::Collect, None));
         }
-        live.waiting.push_back((self.first_event(begin.tender, begin.money), None));
+        live.waiting
+            .push_back((self.first_event(begin.tender, begin.money), None));
         match begin.tender {
             Tender::MerchantQr => live.instrument = Some(Instrument::MerchantQr),
             _ if at_terminal => live.instrument = Some(Instrument::AtTerminal),

@@ -9,119 +9,36 @@
 //! Deliberately not here: the QR of a payment and amounts typed at the terminal, which the protocol
 //! has no words for; so is a PIN or signature asked for by the store.
 
+mod counter_words;
 mod dialog;
+mod job;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, StreamHandler};
+use actix::{Actor, AsyncContext, Context, Handler, StreamHandler};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Command, CommandKind, DeviceDeps, Disarm, OfferAmountEntry, Report,
+    DeviceDeps,
     babble::Babble,
     line::{Down, Line, LineEvent},
     vitals::Vitals,
 };
 use crate::{
-    domain::payment::Notice,
     ports::LineOpener,
     signal::{DeviceKind, Health},
-    supervisor::{Handle, Heartbeat, Supervision, fail},
+    supervisor::{Handle, Supervision, fail},
     wire::{
         frame::GarbageReason,
-        zvt::{ACK, LINK_ACK, LINK_NAK, Request, Said, StatusInformation, words},
+        zvt::{ACK, LINK_ACK, LINK_NAK, Request, Said, words},
     },
 };
 use dialog::{Dialog, Next};
+pub use job::{Done, Failed, Job, Perform, StopAsking};
 pub use settings::{Receipts, ZvtSettings};
-
-/// What a terminal can be asked to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Job {
-    Register,
-    Enquire,
-    Display(Vec<String>),
-    Authorise { minor: u64, currency: u16 },
-    Reverse { receipt: u16 },
-    Refund { minor: u64, currency: u16 },
-    LastReceipt,
-    EndOfDay,
-}
-
-impl Job {
-    const fn asks_customer(&self) -> bool {
-        matches!(self, Self::Authorise { .. } | Self::Refund { .. })
-    }
-
-    const fn is_about_money(&self) -> bool {
-        !matches!(self, Self::Register | Self::Enquire | Self::Display(_))
-    }
-
-    fn bound(&self, settings: &ZvtSettings) -> Duration {
-        match self.asks_customer() {
-            true => settings.card_timeout,
-            false => settings.command_timeout,
-        }
-    }
-
-    fn request<'a>(&'a self, settings: &ZvtSettings) -> Request<'a> {
-        let password = settings.password;
-        match *self {
-            Self::Register => Request::Register {
-                password,
-                config_byte: settings.config_byte(),
-                currency: settings.currency,
-            },
-            Self::Enquire => Request::Enquire,
-            Self::Display(ref lines) => Request::Display { lines, seconds: 5 },
-            Self::Authorise { minor, currency } => Request::Authorise { minor, currency },
-            Self::Reverse { receipt } => Request::Reverse { password, receipt },
-            Self::Refund { minor, currency } => Request::Refund {
-                password,
-                minor,
-                currency,
-            },
-            Self::LastReceipt => Request::RepeatReceipt { password },
-            Self::EndOfDay => Request::EndOfDay { password },
-        }
-    }
-}
-
-/// How a command ended, in the terminal's own words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    pub status: Option<StatusInformation>,
-    /// The code of 06 1E; none if the command was completed.
-    pub aborted: Option<u8>,
-    pub slip: Vec<String>,
-}
-
-/// Why the terminal's word on a command is not there.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failed {
-    /// Not a byte was sent.
-    #[error("could not be sent: {0}")]
-    NotSent(String),
-    /// The terminal has refused to begin it.
-    #[error("the terminal refused it: code {0:02X}, {words}", words = words(*.0))]
-    Refused(u8),
-    /// It may have been done.
-    #[error("{0}")]
-    Lost(String),
-}
-
-/// Asks for a command; answered when it has ended.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<Done, Failed>")]
-pub struct Perform(pub Job);
-
-/// Ends what the terminal is doing with a customer, if it is.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct StopAsking;
 
 #[derive(Clone)]
 pub struct ZvtDeps {
@@ -140,6 +57,20 @@ struct Waiting {
     job: Job,
     reply: Option<oneshot::Sender<Result<Done, Failed>>>,
     until: Instant,
+}
+
+impl Waiting {
+    fn is_late(&self, now: Instant) -> bool {
+        let is_unheard = self.reply.as_ref().is_some_and(oneshot::Sender::is_closed);
+        now >= self.until || is_unheard
+    }
+
+    fn refuse(self, why: &str) {
+        if let Some(reply) = self.reply {
+            // whoever asked may have gone
+            let _ = reply.send(Err(Failed::NotSent(why.into())));
+        }
+    }
 }
 
 /// The actor.
@@ -231,16 +162,15 @@ impl ZvtTerminal {
 
     fn enqueue(&mut self, job: Job, reply: Option<oneshot::Sender<Result<Done, Failed>>>) {
         let now = Instant::now();
-        let refuse = |reply: Option<oneshot::Sender<_>>, why: &str| {
-            if let Some(reply) = reply {
-                let _ = reply.send(Err(Failed::NotSent(why.into())));
-            }
+        let waiting = Waiting {
+            job,
+            reply,
+            until: now + self.settings.idle_bound + self.settings.ack_timeout,
         };
         if self.waiting.len() >= WAITING_MAX {
-            return refuse(reply, "too many commands wait for the terminal");
+            return waiting.refuse("too many commands wait for the terminal");
         }
-        let until = now + self.settings.idle_bound + self.settings.ack_timeout;
-        self.waiting.push_back(Waiting { job, reply, until });
+        self.waiting.push_back(waiting);
         self.go_on(now);
     }
 
@@ -257,6 +187,11 @@ impl ZvtTerminal {
             let Some(next) = self.waiting.pop_front() else {
                 return;
             };
+            // nobody listens any more: a card asked for now would be paid unheard
+            if next.is_late(now) {
+                next.refuse("the terminal was busy with something else");
+                continue;
+            }
             self.begin(next.job, next.reply, now);
         }
     }
@@ -399,17 +334,11 @@ impl ZvtTerminal {
             let next = dialog.tick(&self.settings, now);
             self.follow(next, now);
         }
-        while let Some(late) = self.waiting.front()
-            && now >= late.until
-            && self.dialog.is_none()
-        {
-            let Some(late) = self.waiting.pop_front() else {
-                break;
-            };
-            if let Some(reply) = late.reply {
-                let why = self.vitals.health().as_str();
-                let _ = reply.send(Err(Failed::NotSent(format!("the terminal is {why}"))));
-            }
+        while let Some(late) = self.waiting.pop_front_if(|waiting| waiting.is_late(now)) {
+            late.refuse(&format!(
+                "the terminal is {}",
+                self.vitals.health().as_str()
+            ));
         }
         self.settle_day();
         let is_idle = self.dialog.is_none() && self.waiting.is_empty();
@@ -517,57 +446,4 @@ impl Handler<StopAsking> for ZvtTerminal {
             self.follow(next, now);
         }
     }
-}
-
-impl Handler<Command> for ZvtTerminal {
-    type Result = ();
-
-    /// Last words are shown while the terminal is idle; during a payment it has its own.
-    fn handle(&mut self, command: Command, _: &mut Self::Context) {
-        let CommandKind::Show(notice) = command.kind else {
-            return;
-        };
-        let is_last = matches!(
-            notice,
-            Notice::Approved { .. }
-                | Notice::Declined { .. }
-                | Notice::Cancelled { .. }
-                | Notice::Reversed
-                | Notice::Refunded { .. }
-                | Notice::OutOfService
-        );
-        let is_idle = self.dialog.is_none() && self.waiting.is_empty();
-        if is_last && is_idle && self.registered && !self.blind {
-            // the second line is the one in letters that such a terminal has
-            let lines = notice.lines().into_iter().skip(1).collect();
-            self.enqueue(Job::Display(lines), None);
-        }
-    }
-}
-
-impl Handler<Disarm> for ZvtTerminal {
-    type Result = ();
-
-    /// A charge under way is ended by its acquirer, which knows whose it is.
-    fn handle(&mut self, _: Disarm, _: &mut Self::Context) {}
-}
-
-impl Handler<OfferAmountEntry> for ZvtTerminal {
-    type Result = ();
-
-    fn handle(&mut self, _: OfferAmountEntry, _: &mut Self::Context) {}
-}
-
-impl Handler<Report> for ZvtTerminal {
-    type Result = MessageResult<Report>;
-
-    fn handle(&mut self, _: Report, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.vitals.health().clone())
-    }
-}
-
-impl Handler<Heartbeat> for ZvtTerminal {
-    type Result = ();
-
-    fn handle(&mut self, _: Heartbeat, _: &mut Self::Context) {}
 }

@@ -4,6 +4,8 @@
 //! its devices, outbox, store. Devices know their counter only through a `FactSink`, counters their
 //! devices through handles, so either side may be rebuilt alone.
 
+mod devices;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -11,29 +13,21 @@ use std::{
     time::Duration,
 };
 
+use self::devices::{start_devices, with_own};
 use super::{Store, StoreDeps, requests::GetCounters};
 use crate::{
-    acquirer::{
-        AcquirerDeps, AcquirerDesk,
-        own_terminal::{OwnTerminal, OwnTerminalDeps},
-    },
-    counter::{
-        AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, Devices, OfflineDeps,
-    },
+    acquirer::{AcquirerDeps, AcquirerDesk},
+    counter::{AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, OfflineDeps},
     day_close::{DayClose, DayCloseDeps},
     device::{
-        DeviceDeps, Fact, FactSink, TerminalHandle,
-        nfc::{NfcDeps, NfcReader, NfcSettings},
-        scanner::{Scanner, ScannerDeps, ScannerSettings},
-        terminal::{Terminal, TerminalDeps, TerminalSettings},
-        zvt::{ZvtDeps, ZvtSettings, ZvtTerminal},
+        Fact, FactSink, nfc::NfcSettings, scanner::ScannerSettings, terminal::TerminalSettings,
+        zvt::ZvtSettings,
     },
     domain::{
-        ids::{AcquirerId, CounterId, DeviceId, IdRefused, StoreId},
+        ids::{AcquirerId, CounterId, IdRefused, StoreId},
         offline::OfflineLimits,
         payment::AcquirerClock,
         record::Body,
-        tender::Tender,
     },
     journal::{Append, Journal, JournalDeps},
     offline::{Counters, Forwarder, ForwarderDeps, Lender, LenderDeps},
@@ -43,7 +37,7 @@ use crate::{
         TerminalBook, Uplink, WallClock,
     },
     signal::{Signal, Signals},
-    supervisor::{ChildSpec, Handle, Restarts, Supervision, Supervisor, SupervisorDeps},
+    supervisor::{ChildSpec, Handle, Supervision, Supervisor, SupervisorDeps},
 };
 
 /// The parts of a store.
@@ -288,45 +282,6 @@ fn start_acquirer(
     }
 }
 
-/// The acquirers of a counter whose terminal is one itself: nobody else takes its cards.
-fn with_own(
-    plan: &StorePlan,
-    counter: &CounterPlan,
-    devices: &Devices,
-    shared: &[AcquirerRoute],
-    supervision: &Supervision,
-) -> (Vec<AcquirerRoute>, Option<AcquirerRoute>) {
-    let (Some((device, TerminalHandle::Zvt(terminal))), Some((_, terminal_plan))) =
-        (&devices.terminal, &counter.terminal)
-    else {
-        return (shared.to_vec(), None);
-    };
-    let TerminalPlan::Zvt {
-        settings,
-        profile,
-        book,
-    } = terminal_plan
-    else {
-        return (shared.to_vec(), None);
-    };
-    let port: Arc<dyn Acquirer> = Arc::new(OwnTerminal::new(OwnTerminalDeps {
-        profile: (**profile).clone(),
-        device: device.clone(),
-        terminal: terminal.clone(),
-        book: Arc::clone(book),
-        signals: plan.signals.clone(),
-        clock: Arc::clone(&plan.clock),
-        utc_offset_minutes: settings.utc_offset_minutes,
-    }));
-    let own = start_acquirer(plan, &port, supervision);
-    let without_cards = shared.iter().cloned().map(|mut route| {
-        route.profile.tenders.retain(|tender| *tender != Tender::Card);
-        route
-    });
-    let all = [own.clone()].into_iter().chain(without_cards).collect();
-    (all, Some(own))
-}
-
 fn start_lender(plan: &StorePlan, counters: &Counters, supervision: &Supervision) -> OfflineDeps {
     let lend = |limits: &OfflineLimits| {
         let deps = LenderDeps::new(
@@ -428,72 +383,4 @@ fn fact_sink(counter: Arc<OnceLock<Handle<Counter>>>, signals: Signals) -> FactS
             });
         }
     })
-}
-
-fn start_devices(
-    plan: &StorePlan,
-    counter: &CounterPlan,
-    facts: FactSink,
-    supervision: &Supervision,
-) -> Result<Devices, IdRefused> {
-    let device = |kind: &str| -> Result<DeviceDeps, IdRefused> {
-        Ok(DeviceDeps {
-            id: format!("{}-{kind}", counter.id).parse::<DeviceId>()?,
-            counter: counter.id.clone(),
-            facts: Arc::clone(&facts),
-            signals: plan.signals.clone(),
-            clock: Arc::clone(&plan.clock),
-            entropy: Arc::clone(&plan.entropy),
-            restarts: Restarts::default(),
-        })
-    };
-    let mut devices = Devices::default();
-    if let Some((opener, terminal)) = &counter.terminal {
-        let (device, opener) = (device("terminal")?, Arc::clone(opener));
-        let id = device.id.clone();
-        let handle = match terminal {
-            TerminalPlan::Nexo(settings) => {
-                let settings = (**settings).clone();
-                let deps = TerminalDeps {
-                    device,
-                    opener,
-                    settings,
-                };
-                TerminalHandle::Nexo(Terminal::supervised(supervision, deps))
-            }
-            TerminalPlan::Zvt { settings, .. } => {
-                let settings = (**settings).clone();
-                let deps = ZvtDeps {
-                    device,
-                    opener,
-                    settings,
-                };
-                TerminalHandle::Zvt(ZvtTerminal::supervised(supervision, deps))
-            }
-        };
-        devices.terminal = Some((id, handle));
-    }
-    if let Some((opener, settings)) = &counter.scanner {
-        let deps = ScannerDeps {
-            device: device("scanner")?,
-            opener: Arc::clone(opener),
-            settings: settings.clone(),
-        };
-        devices.scanner = Some((
-            deps.device.id.clone(),
-            Scanner::supervised(supervision, deps),
-        ));
-    }
-    if let Some((reader, settings)) = &counter.reader {
-        let deps = NfcDeps {
-            device: device("nfc")?,
-            reader: Arc::clone(reader),
-            settings: settings.clone(),
-        };
-        devices.reader = Some((
-            deps.device.id.clone(),
-            NfcReader::supervised(supervision, deps),
-        ));
-    }
-    Ok(devices)
 }

@@ -181,10 +181,9 @@ impl Framer {
                 },
                 max_len,
             )),
-            Framing::ZvtApdu => State::Prefixed(prefixed::Prefixed::new(
-                prefixed::Header::ZvtApdu,
-                max_len,
-            )),
+            Framing::ZvtApdu => {
+                State::Prefixed(prefixed::Prefixed::new(prefixed::Header::ZvtApdu, max_len))
+            }
             Framing::DleStxCrc => State::Dle(dle::DleStxCrc::new(max_len)),
         };
         Self {

@@ -12,14 +12,30 @@ use crate::domain::ids::{PaymentId, RefundId};
 #[serde(tag = "fact", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TerminalFact {
     /// The terminal's last booking, as it said itself.
-    Last { booked: Before },
-    Charged { order: PaymentId, asked: Asked },
+    Last {
+        booked: Before,
+    },
+    Charged {
+        order: PaymentId,
+        asked: Asked,
+    },
     /// What came of the charge, of its undoing, or of the search for it.
-    Answered { order: PaymentId, outcome: Outcome },
-    Undoing { order: PaymentId, asked: Asked },
-    NotUndone { order: PaymentId },
+    Answered {
+        order: PaymentId,
+        outcome: Outcome,
+    },
+    Undoing {
+        order: PaymentId,
+        asked: Asked,
+    },
+    NotUndone {
+        order: PaymentId,
+    },
     /// Undone before it was sent: it never will be.
-    Buried { order: PaymentId, at_ms: i64 },
+    Buried {
+        order: PaymentId,
+        at_ms: i64,
+    },
     Refunding {
         order: PaymentId,
         refund: RefundId,
@@ -37,13 +53,20 @@ pub enum TerminalFact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    Booked { receipt: u16, trace: u32 },
-    Declined { code: u8 },
+    Booked {
+        receipt: u16,
+        trace: u32,
+    },
+    Declined {
+        code: u8,
+    },
     /// The terminal has booked nothing since before it was sent.
     Nothing,
     Reversed,
     /// What it booked last may be another's: only a person can tell.
-    Unproven { why: String },
+    Unproven {
+        why: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +153,10 @@ impl Pages {
     /// The charge that was sent and has no answer, if there is one: at most one, since the next is
     /// not sent before.
     pub fn open(&self) -> Option<(PaymentId, Asked)> {
-        let mut open = self.orders.iter().filter(|(_, page)| page.outcome.is_none());
+        let mut open = self
+            .orders
+            .iter()
+            .filter(|(_, page)| page.outcome.is_none());
         open.next().map(|(order, page)| (*order, page.asked))
     }
 
@@ -141,7 +167,10 @@ impl Pages {
             .map(|booked| TerminalFact::Last { booked })
             .into_iter()
             .collect();
-        let buried = self.buried.iter().filter(|(_, at_ms)| **at_ms >= keep_from_ms);
+        let buried = self
+            .buried
+            .iter()
+            .filter(|(_, at_ms)| **at_ms >= keep_from_ms);
         facts.extend(buried.map(|(order, at_ms)| TerminalFact::Buried {
             order: *order,
             at_ms: *at_ms,
@@ -172,7 +201,10 @@ impl Page {
         let mut facts = vec![TerminalFact::Charged { order, asked }];
         let outcome = self.outcome.clone();
         facts.extend(outcome.map(|outcome| TerminalFact::Answered { order, outcome }));
-        facts.extend(self.undoing.map(|asked| TerminalFact::Undoing { order, asked }));
+        facts.extend(
+            self.undoing
+                .map(|asked| TerminalFact::Undoing { order, asked }),
+        );
         for (refund, page) in &self.refunds {
             facts.push(TerminalFact::Refunding {
                 order,

@@ -102,7 +102,8 @@ impl Fields {
 
     pub(super) fn small<T: TryFrom<u64>>(&self, field: u8) -> Result<Option<T>, ZvtError> {
         let number = self.number(field)?;
-        let small = number.map(|number| T::try_from(number).map_err(|_| ZvtError::Digits { field }));
+        let small =
+            number.map(|number| T::try_from(number).map_err(|_| ZvtError::Digits { field }));
         small.transpose()
     }
 
@@ -136,7 +137,8 @@ pub(super) fn text(bytes: &[u8]) -> String {
 
 fn len_of(field: u8, digits: &[u8]) -> Result<usize, ZvtError> {
     digits.iter().try_fold(0, |sum, digit| match digit {
-        0xF0..=0xF9 => Ok(sum * 10 + usize::from(digit & 0xF)),
+        // some leave the F out
+        0xF0..=0xF9 | 0x00..=0x09 => Ok(sum * 10 + usize::from(digit & 0xF)),
         _ => Err(ZvtError::Digits { field }),
     })
 }

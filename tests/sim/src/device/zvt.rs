@@ -23,7 +23,9 @@ const FORGETS_AFTER: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Nothing is said after the acknowledgement.
-    Silence { money_moved: bool },
+    Silence {
+        money_moved: bool,
+    },
     /// The result is said, the completion is not.
     NoCompletion,
     /// Result and completion come twice.
@@ -392,7 +394,9 @@ impl ZvtBrain {
         data.extend(digits(now.0, 3));
         data.push(0x0D);
         data.extend(digits(now.1, 2));
-        data.extend([0x22, 0xF0, 0xF8, 0x55, 0x98, 0x83, 0xEE, 0xEE, 0xEE, 0x80, 0x74]);
+        data.extend([
+            0x22, 0xF0, 0xF8, 0x55, 0x98, 0x83, 0xEE, 0xEE, 0xEE, 0x80, 0x74,
+        ]);
         data.push(0x87);
         data.extend(digits(booking.receipt.into(), 2));
         data.push(0x0B);
@@ -471,7 +475,10 @@ fn digits(number: u64, bytes: usize) -> Vec<u8> {
     let text = format!("{number:0width$}", width = bytes * 2);
     let pairs = text.as_bytes().chunks_exact(2);
     pairs
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | (digit - b'0')))
+        .map(|pair| {
+            pair.iter()
+                .fold(0, |byte, digit| byte << 4 | (digit - b'0'))
+        })
         .collect()
 }
 

@@ -439,6 +439,9 @@ impl Handler<StopAsking> for ZvtTerminal {
 
     fn handle(&mut self, _: StopAsking, _: &mut Self::Context) {
         let now = Instant::now();
+        while let Some(unsent) = self.waiting.pop_front_if(|next| next.job.asks_customer()) {
+            unsent.refuse("not wanted any more");
+        }
         if let Some(dialog) = &mut self.dialog
             && dialog.job.asks_customer()
         {

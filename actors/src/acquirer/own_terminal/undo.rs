@@ -1,8 +1,8 @@
 //! Money that goes back: a charge undone by its receipt's number, and refunds.
 //!
-//! A reversal needs no card and is of the terminal's own day; a refund needs the card again. Each is
-//! in the book before it is sent, and after a lost answer the terminal's last booking is judged as
-//! it is for a charge.
+//! A reversal needs no card and is of the terminal's own day; a refund needs the card again. Each
+//! is in the book before it is sent, and after a lost answer the terminal's last booking is judged
+//! as it is for a charge.
 
 use super::{
     Asked, Outcome, OwnTerminal, Page, TerminalFact, Whose, money_of, no_answer, outcome_of,

@@ -21,6 +21,8 @@ pub(super) struct Dialog {
     reply: Option<oneshot::Sender<Result<Done, Failed>>>,
     acked: bool,
     aborting: bool,
+    /// To be aborted as soon as the terminal has acknowledged it.
+    is_unwanted: bool,
     deadline: Instant,
     status: Option<StatusInformation>,
     slip: Vec<String>,
@@ -50,6 +52,7 @@ impl Dialog {
             reply,
             acked: false,
             aborting: false,
+            is_unwanted: false,
             deadline: now + settings.ack_timeout,
             status: None,
             slip: Vec::new(),
@@ -62,6 +65,9 @@ impl Dialog {
             Said::Ack if !self.acked => {
                 self.acked = true;
                 self.deadline = now + self.job.bound(settings);
+                if self.is_unwanted {
+                    return self.abort(settings, now);
+                }
                 match self.job {
                     Job::Display(_) => Next::End(Ok(Done::default())),
                     _ => Next::Wait,
@@ -117,6 +123,7 @@ impl Dialog {
 
     /// The customer or the cashier has had enough.
     pub(super) fn abort(&mut self, settings: &ZvtSettings, now: Instant) -> Next {
+        self.is_unwanted = true;
         if self.aborting || !self.acked {
             return Next::Wait;
         }

@@ -170,3 +170,19 @@ async fn a_refused_registration_is_shown_and_tried_again() {
     again.registers().await;
     rig.office.health("ready").await;
 }
+
+#[actix::test]
+async fn a_payment_that_is_not_wanted_any_more_is_aborted_however_early() {
+    let (rig, mut far) = Rig::new().await;
+    let paid = rig.perform(PAY);
+    far.hears().await;
+    rig.terminal.ask(StopAsking, LONG).await.expect("taken");
+    // it could not be aborted before the terminal had taken it
+    far.says("800000").await;
+    assert_eq!(far.hears().await, hex("06B000"));
+    far.says("800000 061E016C").await;
+    assert_eq!(
+        paid.await.expect("joined").expect("done").aborted,
+        Some(0x6C)
+    );
+}

@@ -3,8 +3,10 @@
 
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2
-NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps tshark
+NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2 \
+	$(if $(filter 1,$(PROMETHEUS)),prometheus)
+NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps tshark \
+	chromium chromium-driver fonts-wqy-zenhei
 NEED_POWER := $(NEED) e2fsprogs mount util-linux
 CUTS := 40
 KILLS := 200
@@ -12,14 +14,17 @@ SEED := 1
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench powercut kills storm day peers need-% fmt
+.PHONY: help lab test check shots bench powercut kills storm day peers boards need-% fmt
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-lab: need-lab ## build the product and open a working shop on this machine (Ctrl-C ends it)
+lab: need-lab ## build the product and open a working shop on this machine (PROMETHEUS=1 watches it; Ctrl-C ends it)
 	cargo build --workspace --bins
-	target/debug/lab $(ARGS)
+	target/debug/lab $(if $(filter 1,$(PROMETHEUS)),--prometheus) $(ARGS)
+
+boards: ## make the Grafana boards anew from dashboards/boards
+	cargo run --quiet -p store-sim --bin boards
 
 test: need-test peers ## run every test, on real parts
 	cargo build --workspace --all-targets
@@ -30,6 +35,11 @@ check: need-check test ## what must pass before a commit: format, lints, depende
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo deny --workspace check bans licenses sources
+
+shots: need-test ## pictures of every page, in target/shots
+	cargo build --workspace --bins
+	mkdir -p target/shots
+	SHOTS=$(CURDIR)/target/shots cargo nextest run --workspace -E 'test(every_page_fits)'
 
 bench: need-test ## measure beside peers, as ratios
 	cargo bench --bench journal --bench restart --bench parts --bench uplink --bench shop

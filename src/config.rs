@@ -7,6 +7,7 @@
 
 mod acquirer;
 mod counter;
+mod enabling;
 mod offline;
 mod sections;
 mod terminal;
@@ -23,6 +24,7 @@ use std::{
 use store_actors::{
     device::zvt::Receipts,
     domain::{
+        enabling::Enabling,
         ids::{AcquirerId, ChainId, CounterId, StoreId},
         link::LinkRules,
         money::{Currency, Money},
@@ -35,6 +37,10 @@ use store_actors::{
 pub use acquirer::cardhost::CardHostAccount;
 pub use acquirer::driver::{
     AlipayAccount, AlipayTrust, Driver, SandboxAccount, WechatAccount, WechatInterface,
+};
+pub use acquirer::{
+    unionpay::UnionPayAccount,
+    way::{Proxy, Way},
 };
 pub use offline::Offline;
 
@@ -59,6 +65,7 @@ pub struct Config {
     /// At least one; in the file's order.
     pub counters: Vec<Counter>,
     pub offline: Offline,
+    pub enabling: Enabling,
     pub log: Log,
 }
 
@@ -120,6 +127,7 @@ pub struct Acquirer {
     pub driver: Driver,
     pub name: String,
     pub base_url: String,
+    pub way: Way,
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
     /// Of several that take the same, the lowest is asked first.
@@ -239,6 +247,7 @@ impl Config {
         let acquirers = acquirer::all(root, currency, dir);
         let counters = counter::all(root, currency);
         let offline = offline::read(root, currency, dir, &journal.dir);
+        let enabling = enabling::enabling(root);
         let log = sections::log(root);
         Some(Self {
             store: store?,
@@ -248,6 +257,7 @@ impl Config {
             acquirers,
             counters: counters?,
             offline,
+            enabling,
             log: log?,
         })
     }

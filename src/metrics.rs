@@ -5,42 +5,40 @@
 //! (devices, outbox) are read off the board at each scrape, so that a lost signal can't leave them
 //! wrong.
 
-use std::{collections::HashMap, fmt, sync::Mutex, sync::PoisonError};
+mod maker;
+mod money;
+
+use std::fmt;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 use store_actors::{
-    domain::{
-        ids::PaymentId,
-        payment::{Payment, State},
-    },
-    signal::{Signal, Signals},
+    domain::payment::Payment,
+    signal::{Health, Signal, Signals},
+    supervisor::RestartPolicy,
 };
 use tokio::sync::broadcast::error::RecvError;
 
+use self::{maker::Maker, money::Money};
 use crate::adapters::journal::Recovery;
 
-/// Seconds to a known outcome: from a tap to a customer who takes two minutes.
-const OUTCOME_BUCKETS: [f64; 10] = [0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0, 90.0, 180.0];
 const ANSWER_BUCKETS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
 const WRITE_BUCKETS: [f64; 9] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5];
 
 /// All metrics of the program.
 pub struct Metrics {
     registry: Registry,
-    payments: IntCounterVec,
-    refunds: IntCounterVec,
-    outcome_seconds: HistogramVec,
-    unresolved: IntGauge,
+    money: Money,
     answers: IntCounterVec,
     answer_seconds: HistogramVec,
     journal_records: IntCounter,
     journal_write_seconds: HistogramVec,
     journal_stopped: IntGauge,
     actor_restarts: IntCounterVec,
+    actor_quarantines: IntCounterVec,
     device_up: IntGaugeVec,
+    device_quarantined: IntGaugeVec,
     acquirer_up: IntGaugeVec,
     clock_ahead_seconds: IntGaugeVec,
     offline_minor_units: IntGaugeVec,
@@ -57,63 +55,12 @@ pub struct Metrics {
     ignored: IntCounterVec,
     violations: IntCounterVec,
     signals_lost: IntCounter,
-    /// Payments and refunds that are not settled, to count each outcome once.
-    open: Mutex<HashMap<PaymentId, State>>,
     signals: Signals,
 }
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
-    }
-}
-
-/// Makes metrics in a registry.
-struct Maker<'a>(&'a Registry);
-
-impl Maker<'_> {
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        let made = IntCounterVec::new(Opts::new(name, help), labels)?;
-        self.0.register(Box::new(made.clone()))?;
-        Ok(made)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        let made = IntCounter::new(name, help)?;
-        self.0.register(Box::new(made.clone()))?;
-        Ok(made)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        let made = IntGauge::new(name, help)?;
-        self.0.register(Box::new(made.clone()))?;
-        Ok(made)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
-        let made = IntGaugeVec::new(Opts::new(name, help), labels)?;
-        self.0.register(Box::new(made.clone()))?;
-        Ok(made)
-    }
-
-    fn histogram(
-        &self,
-        name: &str,
-        help: &str,
-        buckets: &[f64],
-        labels: &[&str],
-    ) -> prometheus::Result<HistogramVec> {
-        let made = HistogramVec::new(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-            labels,
-        )?;
-        self.0.register(Box::new(made.clone()))?;
-        Ok(made)
     }
 }
 
@@ -127,23 +74,17 @@ impl Metrics {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let policy = RestartPolicy::default();
+        make.gauge(
+            "store_actor_restart_budget",
+            &format!(
+                "Restarts of one actor within {} s that are taken as bad luck; one more means quarantine.",
+                policy.window.as_secs()
+            ),
+        )?
+        .set(signed(policy.budget));
         Ok(Self {
-            payments: make.counters(
-                "store_payments_total",
-                "Payments by final state and the tender they were asked for with.",
-                &["state", "tender"],
-            )?,
-            refunds: make.counters("store_refunds_total", "Refunds begun.", &["counter"])?,
-            outcome_seconds: make.histogram(
-                "store_payment_outcome_seconds",
-                "From the submission to the acquirer to a known outcome.",
-                &OUTCOME_BUCKETS,
-                &["tender"],
-            )?,
-            unresolved: make.gauge(
-                "store_payments_unknown",
-                "Payments whose outcome nobody knows at this moment.",
-            )?,
+            money: Money::new(&make)?,
             answers: make.counters(
                 "store_acquirer_answers_total",
                 "Answers of acquirers, and missing ones.",
@@ -164,11 +105,21 @@ impl Metrics {
             )?,
             journal_stopped: make.gauge("store_journal_stopped", "1: the journal has failed and no money is taken.")?,
             actor_restarts: make.counters("store_actor_restarts_total", "Restarts by the supervisor.", &["actor"])?,
-            device_up: make.gauges("store_device_up", "1: the device is ready.", &["device", "kind"])?,
+            actor_quarantines: make.counters(
+                "store_actor_quarantines_total",
+                "Actors that used up their restart budget and are tried again slowly.",
+                &["actor"],
+            )?,
+            device_up: make.gauges("store_device_up", "1: the device is ready.", &["device", "kind", "counter"])?,
+            device_quarantined: make.gauges(
+                "store_device_quarantined",
+                "1: too many restarts, tried again slowly.",
+                &["device", "kind", "counter"],
+            )?,
             acquirer_up: make.gauges("store_acquirer_up", "1: the acquirer can be reached.", &["acquirer"])?,
             clock_ahead_seconds: make.gauges(
                 "store_acquirer_clock_ahead_seconds",
-                "By how much the store's clock is ahead of the acquirer's.",
+                "By how many seconds the store's clock is ahead of the acquirer's.",
                 &["acquirer"],
             )?,
             offline_minor_units: make.gauges(
@@ -198,7 +149,7 @@ impl Metrics {
             )?,
             journal_found: make.gauges(
                 "store_journal_opening",
-                "What opening the journal found: unclean, replayed_records, cut_bytes, breaks, rebuilt, from_copy.",
+                "What opening the journal found: unclean, replayed_records, cut_bytes, breaks, rebuilt, store_from_copy.",
                 &["what"],
             )?,
             outbox_parked: make.gauge("store_outbox_parked", "Records in whose place a stub went to the head office.")?,
@@ -206,7 +157,6 @@ impl Metrics {
             ignored: make.counters("store_device_ignored_total", "Scans and cards no payment waited for.", &["device"])?,
             violations: make.counters("store_invariant_violations_total", "Broken rules: defects.", &["rule"])?,
             signals_lost: make.counter("store_signals_lost_total", "Signals that came too fast to be counted.")?,
-            open: Mutex::default(),
             registry,
             signals,
         })
@@ -232,15 +182,18 @@ impl Metrics {
         Ok(String::from_utf8_lossy(&page).into_owned())
     }
 
+    /// Payments that were not settled when the program started.
+    pub fn take_up(&self, unsettled: &[Payment]) {
+        self.money.take_up(unsettled);
+    }
+
     /// What opening the journal found; it stays until the next start.
     pub fn journal_opened(&self, recovery: &Recovery) {
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         for (what, value) in [
             ("unclean", i64::from(!recovery.was_clean)),
             ("replayed_records", signed(recovery.replayed)),
-            ("cut_bytes", count(recovery.cut_bytes)),
-            ("breaks", count(recovery.breaks)),
+            ("cut_bytes", signed(recovery.cut_bytes)),
+            ("breaks", signed(recovery.breaks)),
             ("rebuilt", i64::from(recovery.store_rebuilt.is_some())),
             (
                 "store_from_copy",
@@ -253,7 +206,7 @@ impl Metrics {
 
     fn count(&self, signal: &Signal) {
         match signal {
-            Signal::PaymentMoved { payment, .. } => self.payment_moved(payment),
+            Signal::PaymentMoved { payment, .. } => self.money.payment_moved(payment),
             Signal::AcquirerAnswered {
                 acquirer,
                 operation,
@@ -280,6 +233,9 @@ impl Metrics {
             Signal::ActorRestarted { name, .. } => {
                 self.actor_restarts.with_label_values(&[name]).inc()
             }
+            Signal::ActorQuarantined { name } => {
+                self.actor_quarantines.with_label_values(&[name]).inc();
+            }
             Signal::Ignored { device, .. } => {
                 self.ignored.with_label_values(&[device.as_str()]).inc()
             }
@@ -294,64 +250,28 @@ impl Metrics {
             | Signal::DeviceChanged(_)
             | Signal::AcquirerChanged(_)
             | Signal::OutboxChanged(_)
-            | Signal::OfflineChanged(_)
-            | Signal::ActorQuarantined { .. } => {}
+            | Signal::OfflineChanged(_) => {}
         }
-    }
-
-    fn payment_moved(&self, payment: &Payment) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = open.get(&payment.id).copied();
-        if payment.state.is_final() {
-            let refund_begun = before.is_none() && !payment.refunds.is_empty();
-            if refund_begun {
-                // approved long ago: only its refunds move now
-                let last = payment
-                    .refunds
-                    .last()
-                    .is_some_and(|refund| refund.changed_at == refund.requested_at);
-                if last {
-                    self.refunds
-                        .with_label_values(&[payment.counter.as_str()])
-                        .inc();
-                }
-                return;
-            }
-            open.remove(&payment.id);
-            if payment
-                .ended_at
-                .is_some_and(|ended_at| ended_at != payment.changed_at)
-            {
-                // it ended before: a late approval or another payment for it is being looked into
-                return;
-            }
-            let tender = payment.actual_tender().as_str();
-            self.payments
-                .with_label_values(&[payment.state.as_str(), tender])
-                .inc();
-            if let Some(submitted_at) = payment.submitted_at {
-                let took = seconds(payment.changed_at.since_ms(submitted_at));
-                self.outcome_seconds
-                    .with_label_values(&[tender])
-                    .observe(took);
-            }
-        } else {
-            open.insert(payment.id, payment.state);
-        }
-        let unknown = open.values().filter(|state| state.is_unknown()).count();
-        self.unresolved
-            .set(i64::try_from(unknown).unwrap_or(i64::MAX));
     }
 
     fn read_board(&self) {
         let board = self.signals.board();
         for device in board.devices.values() {
-            let up = self
-                .device_up
-                .with_label_values(&[device.id.as_str(), device.kind.as_str()]);
-            up.set(i64::from(device.health.is_ready()));
+            let labels = [
+                device.id.as_str(),
+                device.kind.as_str(),
+                device.counter.as_str(),
+            ];
+            let quarantined = matches!(device.health, Health::Quarantined(_));
+            self.device_up
+                .with_label_values(&labels)
+                .set(i64::from(device.health.is_ready()));
+            self.device_quarantined
+                .with_label_values(&labels)
+                .set(i64::from(quarantined));
         }
         for acquirer in board.acquirers.values() {
+            self.money.expect(&acquirer.id);
             self.acquirer_up
                 .with_label_values(&[acquirer.id.as_str()])
                 .set(i64::from(acquirer.reachable));
@@ -361,7 +281,6 @@ impl Metrics {
                     .set(ahead_s);
             }
         }
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         if let Some(offline) = &board.offline {
             for (what, share) in [("used", offline.used), ("total", offline.total)] {
                 let units = self.offline_minor_units.with_label_values(&[what]);
@@ -376,8 +295,7 @@ impl Metrics {
         self.outbox_oldest_seconds
             .set(signed(board.outbox.oldest_age_ms.unwrap_or(0) / 1_000));
         self.outbox_rebuilds.set(signed(board.outbox.rebuilds));
-        self.outbox_parked
-            .set(i64::try_from(board.outbox.parked).unwrap_or(i64::MAX));
+        self.outbox_parked.set(signed(board.outbox.parked));
         self.disk_free
             .set(signed(board.disk.free_bytes.unwrap_or(0)));
         self.disk_nearly_full.set(i64::from(!board.disk.has_room));
@@ -385,6 +303,10 @@ impl Metrics {
         self.journal_stopped
             .set(i64::from(board.journal_stopped.is_some()));
     }
+}
+
+fn signed<N: TryInto<i64>>(value: N) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
 }
 
 /// Milliseconds as Prometheus wants them.
@@ -399,12 +321,15 @@ fn seconds(ms: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use store_actors::domain::{
+        ids::{AcquirerId, PaymentId},
         invariant::{Rule, Violation},
         money::{Currency, Money},
-        payment::{Opening, Origin},
+        payment::{Opening, Origin, State},
         tender::Tender,
         timestamp::Timestamp,
     };
+
+    use store_actors::signal::AcquirerStatus;
 
     use super::*;
 
@@ -422,27 +347,87 @@ mod tests {
         let mut payment = Payment::open(opening, Timestamp::from_unix_ms(0));
         payment.submitted_at = Some(Timestamp::from_unix_ms(0));
         payment.changed_at = Timestamp::from_unix_ms(1_500);
+        payment.acquirer = Some("bank".parse().unwrap());
         payment.state = state;
         payment
+    }
+
+    fn has(metrics: &Metrics, lines: &[&str]) {
+        let page = metrics.page().unwrap();
+        for line in lines {
+            assert!(
+                page.lines().any(|found| found == *line),
+                "{line} in\n{page}"
+            );
+        }
     }
 
     #[test]
     fn an_outcome_is_counted_once_and_the_unknown_while_it_lasts() {
         let metrics = Metrics::new(Signals::default()).unwrap();
-        metrics.payment_moved(&payment(State::Submitted));
-        metrics.payment_moved(&payment(State::Unknown));
-        assert!(metrics.page().unwrap().contains("store_payments_unknown 1"));
-        metrics.payment_moved(&payment(State::Approved));
-        let page = metrics.page().unwrap();
-        assert!(page.contains("store_payments_unknown 0"), "{page}");
-        assert!(
-            page.contains(r#"store_payments_total{state="approved",tender="customer_code"} 1"#),
-            "{page}"
+        metrics.money.payment_moved(&payment(State::Submitted));
+        has(&metrics, &["store_payments_unknown 0"]);
+        metrics.money.payment_moved(&payment(State::Unknown));
+        has(
+            &metrics,
+            &[
+                "store_payments_unknown 1",
+                r#"store_unresolved{doubt="outcome"} 1"#,
+                r#"store_unresolved_minor_units{currency="CNY"} 100"#,
+            ],
         );
-        assert!(
-            page.contains(r#"store_payment_outcome_seconds_sum{tender="customer_code"} 1.5"#),
-            "{page}"
+        metrics.money.payment_moved(&payment(State::Approved));
+        has(
+            &metrics,
+            &[
+                "store_payments_unknown 0",
+                "store_unresolved_oldest_timestamp_seconds 0",
+                r#"store_unresolved{doubt="outcome"} 0"#,
+                r#"store_unresolved_minor_units{currency="CNY"} 0"#,
+                r#"store_payments_total{acquirer="bank",state="approved",tender="customer_code"} 1"#,
+                r#"store_ended_payments_total{counter="01",state="approved"} 1"#,
+                r#"store_payment_outcome_seconds_sum{acquirer="bank",tender="customer_code"} 1.5"#,
+            ],
         );
+    }
+
+    #[test]
+    fn what_was_unknown_before_a_restart_is_told_until_it_is_known() {
+        let metrics = Metrics::new(Signals::default()).unwrap();
+        let mut unknown = payment(State::Unknown);
+        unknown.submitted_at = Some(Timestamp::from_unix_ms(7_000));
+        metrics.take_up(&[unknown.clone()]);
+        let told = [
+            "store_payments_unknown 1",
+            "store_unresolved_oldest_timestamp_seconds 7",
+        ];
+        has(&metrics, &told);
+        unknown.state = State::Declined;
+        metrics.money.payment_moved(&unknown);
+        has(&metrics, &["store_payments_unknown 0"]);
+        // read before the last signal, handed over after it
+        metrics.money.payment_moved(&payment(State::Reversing));
+        unknown.state = State::Submitted;
+        metrics.take_up(&[unknown]);
+        has(&metrics, &["store_payments_unknown 1"]);
+    }
+
+    #[test]
+    fn an_acquirers_counters_begin_at_0() {
+        let signals = Signals::default();
+        let metrics = Metrics::new(signals.clone()).unwrap();
+        let id: AcquirerId = "bank".parse().unwrap();
+        let status = AcquirerStatus {
+            id,
+            reachable: true,
+            why: None,
+            since: Timestamp::from_unix_ms(0),
+            clock_ahead_s: None,
+        };
+        signals.emit(Signal::AcquirerChanged(status));
+        let refused =
+            r#"store_payments_total{acquirer="bank",state="refused_later",tender="card"} 0"#;
+        has(&metrics, &[refused]);
     }
 
     #[test]

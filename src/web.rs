@@ -6,6 +6,7 @@
 //! signals. There is no log-in: it listens on loopback unless the configuration says otherwise.
 //! Deliberately not here: TLS (a proxy's business) and any state.
 
+mod console;
 mod counters;
 mod devices;
 mod events;
@@ -19,6 +20,7 @@ mod payments;
 mod pictures;
 pub mod problem;
 mod refunds;
+pub mod shop;
 mod store_api;
 mod unknown;
 
@@ -31,7 +33,7 @@ use actix_web::{
 };
 use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use store_actors::{
-    ports::{JournalDisk, WallClock},
+    ports::{JournalDisk, JournalFailed, Reply, WallClock},
     signal::Signals,
 };
 use tokio::sync::Semaphore;
@@ -42,10 +44,14 @@ pub use outbox_api::OutboxApi;
 pub use store_api::StoreApi;
 
 use crate::{
-    adapters::picture::{PictureLimits, PictureReader},
+    adapters::{
+        journal::Total,
+        picture::{PictureLimits, PictureReader},
+    },
     config::Api,
 };
 use problem::{Kind, Problem};
+use shop::Shop;
 
 /// Threads that answer requests.
 const WORKERS: usize = 2;
@@ -57,6 +63,10 @@ const STOP_TIMEOUT_S: u64 = 10;
 /// The page of `/metrics`, or why there is none.
 pub type MetricsPage = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
+/// Counts and sums of a business day.
+pub type Totals =
+    Arc<dyn Fn(String) -> Reply<'static, Result<Vec<Total>, JournalFailed>> + Send + Sync>;
+
 /// What the API needs of the rest of the program.
 #[derive(Clone)]
 pub struct Parts {
@@ -66,6 +76,8 @@ pub struct Parts {
     pub signals: Signals,
     pub clock: Arc<dyn WallClock>,
     pub metrics: MetricsPage,
+    pub totals: Totals,
+    pub shop: Shop,
 }
 
 impl fmt::Debug for Parts {
@@ -214,6 +226,7 @@ fn routes(config: &mut ServiceConfig) {
     path("/readyz", vec![get().to(health::ready)]);
     path("/metrics", vec![get().to(health::metrics)]);
     path("/openapi.json", vec![get().to(openapi::document)]);
+    console::routes(config);
     config.default_service(web::to(wrong_path));
 }
 

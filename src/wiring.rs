@@ -35,7 +35,7 @@ use crate::{
     config::{self, Config, Line},
 };
 
-pub(crate) use acquirers::open_acquirer;
+pub(crate) use acquirers::{open_acquirer, way_to};
 
 /// Why the store does not open. Each is for the person at the shell to mend.
 #[derive(Debug, Error)]
@@ -170,6 +170,7 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
         pin_above: counter.pin_above,
         print_slips: counter.terminal.is_some(),
         linger_ms: LINGER_MS,
+        enabling: config.enabling.clone(),
     };
     let terminal = match &counter.terminal {
         None => None,

@@ -32,6 +32,7 @@ use crate::{
     acquirer::AcquirerDesk,
     device::{TerminalHandle, nfc::NfcReader, scanner::Scanner},
     domain::{
+        enabling::Enabling,
         ids::{AcquirerId, CounterId, DeviceId, PaymentId, RefundId},
         money::{Currency, Money},
         offline::budget::Share,
@@ -63,6 +64,7 @@ pub struct CounterSettings {
     pub print_slips: bool,
     /// How long the last word of a payment stays on the terminal, in milliseconds.
     pub linger_ms: u64,
+    pub enabling: Enabling,
 }
 
 /// An acquirer as this counter knows it.
@@ -219,6 +221,7 @@ impl Counter {
             starting: !self.recovered || self.next_number.is_none(),
             journal_stopped: self.journal_stopped.clone(),
             disk_nearly_full: self.disk_nearly_full,
+            ask: self.deps.settings.enabling.ask.clone(),
             at_stand: self.at_stand,
             terminal: self.presence(devices.terminal.is_some(), DeviceKind::Terminal),
             scanner: self.presence(devices.scanner.is_some(), DeviceKind::Scanner),

@@ -6,6 +6,7 @@ pub mod day_close;
 pub mod device;
 pub mod domain;
 pub mod journal;
+pub mod language;
 pub mod mutants;
 pub mod offline;
 pub mod outbox;

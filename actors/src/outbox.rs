@@ -69,6 +69,8 @@ pub struct OutboxSettings {
     pub drain_pause_ms: u64,
     /// The pause while something is being written, so while people pay: the backlog has time.
     pub live_pause_ms: u64,
+    /// Records of the backlog in one batch meanwhile: who pays waits for one batch at most.
+    pub live_records: usize,
     /// Bytes per second that a backlog may take of the line; what is written meanwhile goes first
     /// and counts, but never waits. `None`: no cap.
     pub bytes_per_s: Option<NonZeroU64>,
@@ -96,7 +98,8 @@ impl Default for OutboxSettings {
             window_records: 1_000,
             drain_above: 200,
             drain_pause_ms: 1,
-            live_pause_ms: 20,
+            live_pause_ms: 10,
+            live_records: 32,
             bytes_per_s: None,
             slow_after_ms: 2_000,
             resend_after_ms: 5_000,

@@ -5,12 +5,16 @@ pub mod alipay;
 pub mod cardhost;
 mod errors;
 pub mod key;
+mod pairs;
 pub mod pointed;
 pub mod rsa;
 pub mod sandbox;
 #[cfg(test)]
 pub mod testing;
 mod transport;
+pub mod unionpay;
+mod way;
 pub mod wechat;
 
 pub use errors::DriverRefused;
+pub use way::{ProxyServer, Way};

@@ -1,6 +1,6 @@
 //! `run`: the store, from its configuration to its end.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use store_actors::{ports::JournalDisk, signal::Signals};
 
@@ -11,7 +11,7 @@ use crate::{
     crash, logging,
     metrics::Metrics,
     shutdown::StopSignals,
-    web::{self, OutboxApi, StoreApi},
+    web::{self, OutboxApi, StoreApi, shop::Shop},
     wiring,
 };
 
@@ -38,6 +38,11 @@ async fn serve(config: Config) -> Result<(), Failed> {
     actix::spawn(async move { counting.run().await });
     let store = wiring::open(&config, signals.clone())?;
     metrics.journal_opened(store.journal.recovery());
+    let journal = Arc::clone(&store.journal);
+    match store.journal.unsettled().await {
+        Ok(unsettled) => metrics.take_up(&unsettled),
+        Err(failed) => tracing::error!(%failed, "what was under way can't be read for the metrics"),
+    }
     let bound = web::serve(
         &config.api,
         web::Parts {
@@ -47,6 +52,11 @@ async fn serve(config: Config) -> Result<(), Failed> {
             signals,
             clock: Arc::new(SystemClock),
             metrics: Arc::new(move || metrics.page().map_err(|failed| failed.to_string())),
+            totals: Arc::new(move |day| {
+                let journal = Arc::clone(&journal);
+                Box::pin(async move { journal.totals(&day).await })
+            }),
+            shop: shop(&config),
         },
     )?;
     let serving = actix::spawn(bound.run);
@@ -59,4 +69,22 @@ async fn serve(config: Config) -> Result<(), Failed> {
     // what it served is done; how it ended is of no use any more
     let _ = serving.await;
     Ok(())
+}
+
+/// What pages know of the shop.
+fn shop(config: &Config) -> Shop {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let counters = config.counters.iter();
+    let acquirers = config.acquirers.iter();
+    Shop {
+        name: config.store.name.clone(),
+        currency: config.store.currency,
+        utc_offset_minutes: config.store.utc_offset_minutes,
+        collect_timeout_ms: counters
+            .map(|counter| (counter.id.clone(), ms(counter.collect_timeout)))
+            .collect(),
+        qr_expiry_ms: acquirers
+            .map(|acquirer| (acquirer.id.clone(), acquirer.clock.qr_expiry_ms))
+            .collect(),
+    }
 }

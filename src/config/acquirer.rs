@@ -2,6 +2,8 @@
 
 pub(super) mod cardhost;
 pub(super) mod driver;
+pub(super) mod unionpay;
+pub(super) mod way;
 
 use std::{path::Path, time::Duration};
 
@@ -15,7 +17,7 @@ use store_actors::domain::{
 use super::{Acquirer, Driver, offline::amount, sections::words};
 use crate::strict_toml::Section;
 
-const SCHEMES: [Scheme; 7] = [
+pub(super) const SCHEMES: [Scheme; 7] = [
     Scheme::Alipay,
     Scheme::WechatPay,
     Scheme::UnionPay,
@@ -60,6 +62,7 @@ fn one(tables: &mut Section<'_>, key: &str, currency: Currency, dir: &Path) -> O
         "http://HOST:PORT or https://HOST, without a path, or a card host's tcp://HOST:PORT",
         base_url,
     );
+    let way = way::way(&mut section, dir, base_url.as_deref());
     let driver = driver::of(&mut section, dir);
     if let (Some(driver), Some(url)) = (&driver, &base_url)
         && url.starts_with("tcp://") != matches!(driver, Driver::CardHost(_))
@@ -87,6 +90,7 @@ fn one(tables: &mut Section<'_>, key: &str, currency: Currency, dir: &Path) -> O
         driver: driver?,
         name,
         base_url: base_url?,
+        way,
         tenders,
         schemes,
         priority,
@@ -104,6 +108,11 @@ fn base_url(text: &str) -> Option<String> {
         let fits = (1..=255).contains(&host.len()) && !host.contains(['/', '?', '#', '@', ' ']);
         return (fits && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| text.to_owned());
     }
+    http_host(text)
+}
+
+/// An HTTP server without a path.
+fn http_host(text: &str) -> Option<String> {
     let host = text
         .strip_prefix("http://")
         .or_else(|| text.strip_prefix("https://"))?;
@@ -124,10 +133,38 @@ fn listed<T: Copy + PartialEq>(
     all: &[T],
     word: impl Fn(T) -> &'static str,
 ) -> Vec<T> {
-    let allowed: Vec<_> = all
+    let (list, given) = named(section, key, all, &word);
+    if given == 0 {
+        section.fault(key, format!("is empty; allowed: {}", allowed(all, word)));
+    }
+    list
+}
+
+fn allowed<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str) -> String {
+    let words: Vec<_> = all
         .iter()
         .map(|item| format!("{:?}", word(*item)))
         .collect();
+    words.join(", ")
+}
+
+/// A list of words, each at most once.
+pub(super) fn any_of<T: Copy + PartialEq>(
+    section: &mut Section<'_>,
+    key: &str,
+    all: &[T],
+    word: impl Fn(T) -> &'static str,
+) -> Vec<T> {
+    named(section, key, all, word).0
+}
+
+/// The list, and how many words were given.
+fn named<T: Copy + PartialEq>(
+    section: &mut Section<'_>,
+    key: &str,
+    all: &[T],
+    word: impl Fn(T) -> &'static str,
+) -> (Vec<T>, usize) {
     let given = section.list(key);
     let mut list = Vec::new();
     for text in &given {
@@ -138,14 +175,11 @@ fn listed<T: Copy + PartialEq>(
             Some(item) => list.push(item),
             None => section.fault(
                 key,
-                format!("names {text:?}; allowed: {}", allowed.join(", ")),
+                format!("names {text:?}; allowed: {}", allowed(all, &word)),
             ),
         }
     }
-    if given.is_empty() {
-        section.fault(key, format!("is empty; allowed: {}", allowed.join(", ")));
-    }
-    list
+    (list, given.len())
 }
 
 fn limits(acquirer: &mut Section<'_>, currency: Currency) -> Vec<(Tender, Money)> {

@@ -50,7 +50,8 @@ fn every_key_of_the_built_in_file_is_read() {
 fn every_commented_example_is_read_and_takes_effect() {
     let text = with_examples()
         .replace("enabled = false", "enabled = true")
-        .replace("tls = false", "tls = true");
+        .replace("tls = false", "tls = true")
+        .replace("http://127.0.0.1:8610", "https://pay.example");
     let config = parse(&text).unwrap();
     let broker = config.uplink.unwrap().broker;
     let tls = broker.tls.unwrap();
@@ -280,6 +281,11 @@ fn the_examples_of_acquirers_are_in_order() {
         panic!("{config:?}");
     };
     assert_eq!(terminal.station.terminal, "00000001");
+    let Driver::UnionPay(merchant) = &config.acquirers[2].driver else {
+        panic!("{config:?}");
+    };
+    assert_eq!(merchant.signer, "中国银联股份有限公司");
+    assert!(merchant.voids);
     let tls = text.replace("tcp://10.0.0.1:5000", "https://10.0.0.1");
     let refused = parse(&tls).unwrap_err().to_string();
     assert!(refused.contains("tcp:// is for card hosts"), "{refused}");
@@ -400,4 +406,36 @@ fn a_terminal_that_authorises_by_itself_has_settings_of_its_own() {
     let nexo =
         "[[counter]]\nid = \"01\"\nterminal = { line = \"/dev/tty\", password = \"000000\" }";
     assert!(parse(nexo).is_err(), "a password is ZVT's");
+}
+
+#[test]
+fn a_store_can_have_ways_of_paying_off_and_an_acquirer_a_way_of_its_own() {
+    let table = |url: &str| {
+        format!(
+            "[enabling]\noff_tenders = ['customer_code']\noff_schemes = ['visa']\nask = 'Ms Li'\n\
+             [acquirers.a]\ndriver = 'sandbox'\nbase_url = '{url}'\nmerchant = '1'\n\
+             key_file = '/k'\ntenders = ['card']\nschemes = ['visa']\nca_file = 'ca.pem'\n\
+             proxy = 'http://10.0.0.3:3128'\nproxy_credentials_file = 'proxy'\n"
+        )
+    };
+    let config = parse(&table("https://pay.example")).unwrap();
+    assert_eq!(config.enabling.off_tenders, [Tender::CustomerCode]);
+    assert_eq!(config.enabling.ask.as_deref(), Some("Ms Li"));
+    let way = &config.acquirers[0].way;
+    assert_eq!(way.ca_file, Some("/etc/store/ca.pem".into()));
+    let proxy = way.proxy.as_ref().unwrap();
+    assert_eq!(proxy.url, "http://10.0.0.3:3128");
+    assert_eq!(proxy.credentials_file, Some("/etc/store/proxy".into()));
+    // never a proxy that would see what is sent
+    let said = faults(&table("http://127.0.0.1:1"));
+    assert!(
+        said.contains("ca_file and proxy are for https:// alone"),
+        "{said}"
+    );
+    let wrong = "[enabling]\noff_tenders = ['any', 'card', 'card']\n";
+    let said = faults(wrong);
+    for fault in ["names \"any\"; allowed", "names \"card\" twice"] {
+        assert!(said.contains(fault), "{said}");
+    }
+    assert_eq!(parse("").unwrap().enabling, Default::default());
 }

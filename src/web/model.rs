@@ -16,7 +16,7 @@ pub use devices::{
 pub use offline::OfflineModel;
 pub use parked::{ParkedListModel, ParkedModel};
 pub use payment::{PaymentModel, PaymentsModel, RefundModel};
-pub use unknown::UnknownModel;
+pub use unknown::{UnknownModel, UnresolvedModel};
 
 use serde::{Deserialize, Serialize};
 use store_actors::domain::{

@@ -23,9 +23,14 @@ use super::{
     )
 )]
 pub(super) async fn list(shared: Data<Shared>) -> Result<HttpResponse, Problem> {
-    let parked = (shared.parts.outbox.parked)(()).await?;
-    let parked = parked.iter().map(ParkedModel::from).collect();
+    let parked = all(&shared).await?;
     Ok(HttpResponse::Ok().json(ParkedListModel { parked }))
+}
+
+/// Every parked record, the oldest first.
+pub(super) async fn all(shared: &Shared) -> Result<Vec<ParkedModel>, Problem> {
+    let parked = (shared.parts.outbox.parked)(()).await?;
+    Ok(parked.iter().map(ParkedModel::from).collect())
 }
 
 /// Sends a parked record once more, as it is.

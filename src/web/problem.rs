@@ -221,7 +221,7 @@ impl From<&Obstacle> for ObstacleModel {
             Obstacle::ScannerAbsent { why } => ("scanner_absent", Some(why.clone())),
             Obstacle::ReaderAbsent { why } => ("reader_absent", Some(why.clone())),
             Obstacle::TerminalAbsent { why } => ("terminal_absent", Some(why.clone())),
-            Obstacle::NotEnabled => ("not_enabled", None),
+            Obstacle::NotEnabled { .. } => ("not_enabled", None),
             Obstacle::AcquirerUnreachable { acquirer, why } => {
                 ("acquirer_unreachable", Some(format!("{acquirer}: {why}")))
             }

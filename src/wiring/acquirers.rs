@@ -12,17 +12,18 @@ use zeroize::Zeroizing;
 use super::WiringFailed;
 use crate::{
     adapters::acquirers::{
-        DriverRefused,
+        DriverRefused, ProxyServer, Way,
         alipay::{Alipay, AlipayConfig, Trust},
         cardhost::{CardHost, CardHostConfig},
         key::KeySource,
         pointed::Pointed,
         sandbox::{Sandbox, SandboxConfig},
+        unionpay::{UnionPay, UnionPayConfig},
         wechat::{Interface, PlatformKey, Wechat, WechatConfig},
     },
     config::{
         self, AlipayAccount, AlipayTrust, CardHostAccount, Config, Driver, SandboxAccount,
-        WechatAccount, WechatInterface,
+        UnionPayAccount, WechatAccount, WechatInterface,
     },
 };
 
@@ -43,7 +44,33 @@ pub(crate) fn open_acquirer(
         Driver::Alipay(account) => opening.alipay(account),
         Driver::Wechat(account) => opening.wechat(account),
         Driver::CardHost(account) => opening.card_host(account),
+        Driver::UnionPay(account) => opening.union_pay(account),
     }
+}
+
+/// How its host is reached.
+pub(crate) fn way_to(acquirer: &config::Acquirer) -> Result<Way, WiringFailed> {
+    let config::Way { ca_file, proxy } = &acquirer.way;
+    let open = |proxy: &config::Proxy| {
+        let credentials = proxy.credentials_file.as_deref();
+        let credentials = credentials.map(|file| key_of(acquirer, file));
+        Ok::<_, WiringFailed>(ProxyServer {
+            url: proxy.url.clone(),
+            credentials: credentials.transpose()?,
+        })
+    };
+    Ok(Way {
+        ca_file: ca_file.clone(),
+        proxy: proxy.as_ref().map(open).transpose()?,
+    })
+}
+
+fn key_of(acquirer: &config::Acquirer, file: &Path) -> Result<SecretString, WiringFailed> {
+    let key = KeySource::File(file.to_owned()).read();
+    key.map_err(|source| WiringFailed::Key {
+        id: acquirer.id.to_string(),
+        source,
+    })
 }
 
 struct Opening<'a> {
@@ -60,7 +87,7 @@ impl Opening<'_> {
             merchant: account.merchant.clone(),
             key: self.key(&account.key_file)?,
             store: self.config.store.store.clone(),
-            ca_file: None,
+            way: self.way()?,
             profile: self.profile(),
         };
         let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
@@ -84,7 +111,7 @@ impl Opening<'_> {
             trust,
             store: self.config.store.store.clone(),
             subject: self.config.store.name.clone(),
-            ca_file: None,
+            way: self.way()?,
             profile: self.profile(),
         };
         let driver = Alipay::new(alipay, Arc::clone(self.clock));
@@ -131,6 +158,27 @@ impl Opening<'_> {
         Ok(Arc::new(Pointed(driver.map_err(refused)?)))
     }
 
+    fn union_pay(&self, account: &UnionPayAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+        let text = |file: &Path| -> Result<String, WiringFailed> {
+            Ok(self.key(file)?.expose_secret().to_owned())
+        };
+        let union_pay = UnionPayConfig {
+            url: self.acquirer.base_url.clone(),
+            merchant: account.merchant.clone(),
+            key: self.key(&account.key_file)?,
+            certificate: text(&account.certificate_file)?,
+            root: text(&account.root_certificate_file)?,
+            middle: text(&account.middle_certificate_file)?,
+            signer: account.signer.clone(),
+            terminal: account.terminal.clone(),
+            notify_url: account.notify_url.clone(),
+            voids: account.voids,
+            way: self.way()?,
+            profile: self.profile(),
+        };
+        self.opened(UnionPay::new(union_pay, Arc::clone(self.clock)))
+    }
+
     fn wechat(&self, account: &WechatAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
         let wechat = WechatConfig {
             url: self.acquirer.base_url.clone(),
@@ -143,7 +191,7 @@ impl Opening<'_> {
             description: self.config.store.name.clone(),
             notify_url: account.notify_url.clone(),
             device_ip: account.device_ip.clone(),
-            ca_file: None,
+            way: self.way()?,
             profile: self.profile(),
         };
         let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
@@ -179,6 +227,10 @@ impl Opening<'_> {
         })
     }
 
+    fn way(&self) -> Result<Way, WiringFailed> {
+        way_to(self.acquirer)
+    }
+
     fn profile(&self) -> AcquirerProfile {
         let acquirer = self.acquirer;
         AcquirerProfile {
@@ -195,11 +247,7 @@ impl Opening<'_> {
     }
 
     fn key(&self, file: &Path) -> Result<SecretString, WiringFailed> {
-        let key = KeySource::File(file.to_owned()).read();
-        key.map_err(|source| WiringFailed::Key {
-            id: self.acquirer.id.to_string(),
-            source,
-        })
+        key_of(self.acquirer, file)
     }
 
     fn opened<D: Acquirer + 'static>(

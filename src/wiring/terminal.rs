@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use store_actors::{
     device::zvt::ZvtSettings,
-    domain::{link::LinkRules, payment::AcquirerClock, tender::Tender},
+    domain::{
+        link::LinkRules,
+        payment::AcquirerClock,
+        tender::{Scheme, Tender},
+    },
     ports::{AcquirerProfile, WallClock as _},
     store::plan::TerminalPlan,
 };
@@ -58,8 +62,13 @@ pub(super) fn plan(
             id: name.parse()?,
             name: format!("Terminal of counter {}", counter.id),
             tenders: vec![Tender::Card],
-            // whose cards it takes is between it and its host
-            schemes: Vec::new(),
+            // which of these it takes is between it and its host
+            schemes: vec![
+                Scheme::UnionPay,
+                Scheme::Visa,
+                Scheme::Mastercard,
+                Scheme::OtherCard,
+            ],
             currencies: vec![config.store.currency],
             limits: Vec::new(),
             clock: CLOCK,

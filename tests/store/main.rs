@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod dashboards;
 #[cfg(test)]
 mod disks;
 #[cfg(test)]
@@ -26,6 +30,8 @@ mod peers;
 mod peers_alipay;
 #[cfg(test)]
 mod peers_cardhost;
+#[cfg(test)]
+mod peers_unionpay;
 #[cfg(test)]
 mod peers_wechat;
 #[cfg(test)]

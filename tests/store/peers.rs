@@ -1,14 +1,8 @@
-//! Programs that nobody here wrote, as judges of what we say: nexo messages, metrics, alert rules.
+//! Programs that nobody here wrote, as judges of what we say: nexo messages, metrics.
 //!
 //! `make peers` installs what Debian doesn't have; a peer that is missing fails its test.
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    path::PathBuf,
-    process::{Command, Stdio},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Arc};
 
 use store_actors::{
     domain::{
@@ -22,7 +16,10 @@ use store_actors::{
 };
 use store_controller::{adapters::journal::Recovery, metrics::Metrics};
 
-use super::support::{chain, eventually};
+use super::{
+    dashboards,
+    support::{chain, eventually},
+};
 
 pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -56,38 +53,6 @@ fn the_golden_nexo_messages_pass_through_another_vendors_models_unchanged() {
         said.contains(&format!("{messages} of {messages} messages agree")),
         "{said}"
     );
-}
-
-#[test]
-fn alerts_fire_when_they_should_and_stay_silent_otherwise() {
-    let dashboards = repository().join("dashboards");
-    let mut promtool = Command::new("promtool");
-    let said = content(
-        promtool
-            .args(["test", "rules", "alerts.test.yml"])
-            .current_dir(dashboards),
-    );
-    assert!(said.contains("SUCCESS"), "{said}");
-}
-
-#[test]
-fn every_alert_is_tested_and_explained() {
-    let read =
-        |name: &str| std::fs::read_to_string(repository().join("dashboards").join(name)).unwrap();
-    let (rules, tests, readme) = (
-        read("alerts.yml"),
-        read("alerts.test.yml"),
-        read("README.md"),
-    );
-    let alerts: Vec<_> = rules
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- alert: "))
-        .collect();
-    assert!(alerts.len() >= 10, "{alerts:?}");
-    for alert in alerts {
-        assert!(tests.contains(alert), "{alert} has no test");
-        assert!(readme.contains(alert), "{alert} is not explained");
-    }
 }
 
 /// One signal of each kind that is counted.
@@ -146,6 +111,9 @@ fn signals_of_every_kind() -> Vec<Signal> {
             name: "01-terminal".into(),
             why: "a panic".into(),
         },
+        Signal::ActorQuarantined {
+            name: "01-terminal".into(),
+        },
         Signal::Ignored {
             device,
             why: "nobody pays".into(),
@@ -176,32 +144,19 @@ async fn the_metrics_page_is_sound_and_has_what_the_alerts_ask_for() {
     .await;
     counting.abort();
 
-    let mut promtool = Command::new("promtool");
-    promtool.args(["check", "metrics"]).stdin(Stdio::piped());
-    promtool.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut promtool = promtool.spawn().expect("`make test` installs promtool");
-    promtool
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(page.as_bytes())
-        .unwrap();
-    let judged = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&judged.stderr);
-    assert!(judged.status.success(), "{said}\n{page}");
+    dashboards::check_metrics(&page);
 
-    let rules = std::fs::read_to_string(repository().join("dashboards/alerts.yml")).unwrap();
-    let asked = rules
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("expr: "));
-    let words = asked.flat_map(|expr| expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    let metrics: Vec<_> = words.filter(|word| word.starts_with("store_")).collect();
-    assert!(metrics.len() >= 10, "{metrics:?}");
-    for metric in metrics {
+    let asked = dashboards::metrics_of_rules();
+    let ours: Vec<_> = asked
+        .iter()
+        .filter(|name| name.starts_with("store_"))
+        .collect();
+    assert!(ours.len() >= 10, "{ours:?}");
+    for metric in ours {
         let has = page.lines().any(|line| {
-            let rest = line.strip_prefix(metric);
+            let rest = line.strip_prefix(metric.as_str());
             rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
         });
-        assert!(has, "an alert asks for {metric}, which is not in:\n{page}");
+        assert!(has, "{metric} is asked for, and is not in:\n{page}");
     }
 }

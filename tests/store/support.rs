@@ -2,6 +2,7 @@
 //! condition.
 
 pub mod chain;
+pub mod chromium;
 pub mod mosquitto;
 pub mod office;
 pub mod postgres;

@@ -125,6 +125,7 @@ impl Counter {
         let acquirer = match self.route(Tender::CustomerCode, Some(code.scheme), money) {
             Ok(route) => route.profile.id.clone(),
             Err(NoRoute::NotTaken) => return Some(Err(CodeRefused::SchemeNotTaken)),
+            Err(NoRoute::NotEnabled) => return Some(Err(CodeRefused::NotEnabled)),
             Err(NoRoute::AboveLimit) => return Some(Err(CodeRefused::AboveLimit)),
         };
         if self.is_cut_off(Tender::CustomerCode, Some(code.scheme)) {

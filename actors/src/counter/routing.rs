@@ -11,6 +11,7 @@ use crate::domain::{
     ids::{AcquirerId, PaymentId},
     money::{Currency, Money},
     payment::{Answer, Event, NoAnswer, Operation, Payment, Reason, State},
+    routing,
     tender::{Scheme, Tender},
 };
 
@@ -18,6 +19,8 @@ use crate::domain::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoRoute {
     NotTaken,
+    /// Somebody would, but it is off for this store.
+    NotEnabled,
     /// Somebody takes the like of it, for less.
     AboveLimit,
 }
@@ -26,9 +29,15 @@ impl NoRoute {
     pub(super) const fn reason(self) -> Reason {
         match self {
             NoRoute::NotTaken => Reason::NoAcquirer,
+            NoRoute::NotEnabled => Reason::NotEnabled,
             NoRoute::AboveLimit => Reason::AboveLimit,
         }
     }
+}
+
+/// They come in the order of their configured priority: all rank alike.
+fn first<'a>(takers: impl Iterator<Item = &'a AcquirerRoute>) -> Option<&'a AcquirerRoute> {
+    routing::first(takers, |route| route.status.borrow().reachable, |_| ())
 }
 
 impl Counter {
@@ -39,18 +48,23 @@ impl Counter {
         scheme: Option<Scheme>,
         money: Money,
     ) -> Result<&AcquirerRoute, NoRoute> {
+        if !self.enables(tender, scheme) {
+            return Err(NoRoute::NotEnabled);
+        }
         let mut fitting = self.fitting(tender, scheme, money.currency()).peekable();
         if fitting.peek().is_none() {
             return Err(NoRoute::NotTaken);
         }
-        let within: Vec<_> = fitting
-            .filter(|route| route.profile.is_within_limit(tender, money))
-            .collect();
-        let reachable = within.iter().find(|route| route.status.borrow().reachable);
-        reachable
-            .or(within.first())
-            .copied()
-            .ok_or(NoRoute::AboveLimit)
+        let within = fitting.filter(|route| route.profile.is_within_limit(tender, money));
+        first(within).ok_or(NoRoute::AboveLimit)
+    }
+
+    /// Whether this store may take it at all.
+    fn enables(&self, tender: Tender, scheme: Option<Scheme>) -> bool {
+        let enabling = &self.deps.settings.enabling;
+        let mut tenders = Tender::CONCRETE.into_iter();
+        tenders.any(|concrete| tender.accepts(concrete) && enabling.takes(concrete))
+            && scheme.is_none_or(|scheme| enabling.takes_scheme(scheme))
     }
 
     pub(super) fn fitting(
@@ -61,8 +75,17 @@ impl Counter {
     ) -> impl Iterator<Item = &AcquirerRoute> + Clone {
         self.deps.acquirers.iter().filter(move |route| {
             let profile = &route.profile;
-            let takes_tender = profile.tenders.iter().any(|taken| tender.accepts(*taken));
-            let takes_scheme = scheme.is_none_or(|scheme| profile.schemes.contains(&scheme));
+            let enabling = &self.deps.settings.enabling;
+            let mut tenders = profile
+                .tenders
+                .iter()
+                .filter(|taken| enabling.takes(**taken));
+            let takes_tender = tenders.any(|taken| tender.accepts(*taken));
+            let mut schemes = profile
+                .schemes
+                .iter()
+                .filter(|s| enabling.takes_scheme(**s));
+            let takes_scheme = schemes.any(|taken| scheme.is_none_or(|scheme| scheme == *taken));
             takes_tender && takes_scheme && profile.currencies.contains(&currency)
         })
     }
@@ -91,14 +114,14 @@ impl Counter {
         }
         let tender = payment.actual_tender();
         let scheme = payment.presented.as_ref()?.scheme;
-        let mut others = self
+        let others = self
             .fitting(tender, scheme, payment.money.currency())
             .filter(|route| {
                 !live.in_vain.contains(&route.profile.id)
                     && route.profile.is_within_limit(tender, payment.money)
                     && route.status.borrow().reachable
             });
-        others.next().map(|route| route.profile.id.clone())
+        first(others).map(|route| route.profile.id.clone())
     }
 
     /// The answer to a charge. If not a byte of it left the house, the next acquirer gets it.

@@ -15,6 +15,7 @@ use crate::{
     device::{Fact, FactKind},
     domain::{
         code::Secret,
+        enabling::Enabling,
         offline::OfflineLimits,
         payment::{
             Fingerprint, NoAnswer, Operation, Origin, Reason, State, Verdict, answer::RefundVerdict,
@@ -83,8 +84,18 @@ fn shop_on(disk: MemoryDisk, lending: Lending) -> Shop {
 fn shop_with(
     disk: MemoryDisk,
     lending: Lending,
+    acquirer: ScriptedAcquirer,
+    second: Option<Arc<ScriptedAcquirer>>,
+) -> Shop {
+    shop_taking(disk, lending, acquirer, second, Enabling::default())
+}
+
+fn shop_taking(
+    disk: MemoryDisk,
+    lending: Lending,
     mut acquirer: ScriptedAcquirer,
     second: Option<Arc<ScriptedAcquirer>>,
+    enabling: Enabling,
 ) -> Shop {
     let signals = Signals::default();
     let clock: Arc<dyn WallClock> = Arc::new(TestClock::default());
@@ -173,6 +184,7 @@ fn shop_with(
         },
         id: "01".parse().unwrap(),
         settings: CounterSettings {
+            enabling,
             currency: Currency::Cny,
             collect_timeout_ms: 90_000,
             terminal_entry: false,

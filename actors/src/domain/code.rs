@@ -64,6 +64,9 @@ pub enum CodeRefused {
     /// Of a scheme that no acquirer takes here; found when routing.
     #[error("this store does not take codes of this kind: ask for another")]
     SchemeNotTaken,
+    /// An acquirer would take it; found when routing.
+    #[error("codes of this kind are not enabled for this store: ask the head office")]
+    NotEnabled,
     /// Found when routing, too.
     #[error("the amount is more than may be paid with a code of this kind: use a card or cash")]
     AboveLimit,

@@ -43,12 +43,23 @@ macro_rules! uuid_id {
                 Self(uuid_v7(now, random))
             }
 
+            /// Before every id that is made at `at` or later.
+            pub fn first_at(at: Timestamp) -> Self {
+                let ms = u128::from(at.unix_ms().max(0).unsigned_abs());
+                Self(ms << 80)
+            }
+
             pub fn to_bytes(self) -> [u8; 16] {
                 self.0.to_be_bytes()
             }
 
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(u128::from_be_bytes(bytes))
+            }
+
+            /// When it was made, to the millisecond: the first 48 bits of a UUIDv7.
+            pub fn made_at(self) -> Timestamp {
+                Timestamp::from_unix_ms(i64::try_from(self.0 >> 80).unwrap_or(0))
             }
         }
 
@@ -180,6 +191,7 @@ mod tests {
         assert_eq!(id.to_string(), "01923456789a7fffbfffffffffffffff");
         assert_eq!(id.to_string().parse::<PaymentId>(), Ok(id));
         assert_eq!(PaymentId::from_bytes(id.to_bytes()), id);
+        assert_eq!(id.made_at(), Timestamp::from_unix_ms(0x0192_3456_789a));
     }
 
     #[test]

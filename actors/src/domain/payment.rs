@@ -175,6 +175,8 @@ pub enum Reason {
     Restarted,
     /// No acquirer takes this tender for this store.
     NoAcquirer,
+    /// Somebody takes it, but it is off for this store.
+    NotEnabled,
     /// More than any acquirer of this store takes in this way.
     AboveLimit,
     CodeRefused {

@@ -30,8 +30,12 @@ pub enum Obstacle {
     TerminalAbsent {
         why: String,
     },
-    /// No acquirer takes this tender for this store.
-    NotEnabled,
+    /// No acquirer takes this tender for this store, or it is off here; whom to ask, if not the
+    /// head office.
+    NotEnabled {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ask: Option<String>,
+    },
     /// The acquirer can't be reached.
     AcquirerUnreachable {
         acquirer: String,
@@ -72,10 +76,16 @@ impl Obstacle {
                 "支付终端未连接，请检查连线",
                 "The terminal is not connected: check its cable",
             ),
-            Obstacle::NotEnabled => words(
-                "本店未开通此支付方式，请联系总部",
-                "This way of paying is not enabled for this store: ask the head office",
-            ),
+            Obstacle::NotEnabled { ask } => {
+                let [chinese, english] = match ask {
+                    Some(ask) => [ask.as_str(), ask.as_str()],
+                    None => ["总部", "the head office"],
+                };
+                (
+                    format!("本店未开通此支付方式，请联系{chinese}"),
+                    format!("This way of paying is not enabled for this store: ask {english}"),
+                )
+            }
             Obstacle::AcquirerUnreachable { .. } => words(
                 "网络中断，请改用现金或其他方式",
                 "The network is down: take cash or another way of paying",
@@ -121,6 +131,8 @@ pub struct Stand {
     pub starting: bool,
     pub journal_stopped: Option<String>,
     pub disk_nearly_full: bool,
+    /// Whom to ask for what is not enabled here.
+    pub ask: Option<String>,
     pub at_stand: Option<super::ids::PaymentId>,
     pub terminal: Presence,
     pub scanner: Presence,
@@ -160,7 +172,7 @@ pub fn of_tender(
     let is_terminals = stand.cards_at_terminal && tender == Tender::Card;
     // its terminal is its acquirer: what ails it is said once
     let is_said = is_terminals && stand.terminal != Presence::Ready;
-    let cut_off = acquirer_obstacle(takers).filter(|_| !is_said);
+    let cut_off = acquirer_obstacle(stand, takers).filter(|_| !is_said);
     let is_cut_off = matches!(cut_off, Some(Obstacle::AcquirerUnreachable { .. }));
     // of a code and a card, only the card can pay offline (PAY-6)
     let has_reader = stand.reader == Presence::Ready && !stand.cards_at_terminal;
@@ -217,9 +229,11 @@ fn terminal_obstacle(stand: &Stand) -> Option<Obstacle> {
     }
 }
 
-fn acquirer_obstacle(takers: &[Taker]) -> Option<Obstacle> {
+fn acquirer_obstacle(stand: &Stand, takers: &[Taker]) -> Option<Obstacle> {
     let Some(first) = takers.first() else {
-        return Some(Obstacle::NotEnabled);
+        return Some(Obstacle::NotEnabled {
+            ask: stand.ask.clone(),
+        });
     };
     if takers.iter().any(|taker| taker.unreachable.is_none()) {
         return None;
@@ -240,6 +254,7 @@ mod tests {
             starting: false,
             journal_stopped: None,
             disk_nearly_full: false,
+            ask: None,
             at_stand: None,
             terminal: Presence::Ready,
             scanner: Presence::Ready,
@@ -338,12 +353,27 @@ mod tests {
         }];
         let obstacle =
             |takers: &[Taker]| of_tender(&stand(), Tender::Card, takers, CLOSED).obstacles;
-        assert_eq!(obstacle(&[]), [Obstacle::NotEnabled]);
+        assert_eq!(obstacle(&[]), [Obstacle::NotEnabled { ask: None }]);
         assert!(matches!(
             obstacle(&down)[..],
             [Obstacle::AcquirerUnreachable { .. }]
         ));
         assert_eq!(obstacle(&[down[0].clone(), up()[0].clone()]), []);
+    }
+
+    #[test]
+    fn who_is_to_be_asked_for_what_is_not_enabled_is_named() {
+        let somebody = Stand {
+            ask: Some("Ms Li, ext. 12".into()),
+            ..stand()
+        };
+        let readiness = of_tender(&somebody, Tender::CustomerCode, &[], CLOSED);
+        let [not_enabled] = readiness.obstacles.as_slice() else {
+            panic!("{readiness:?}");
+        };
+        let (chinese, english) = not_enabled.words();
+        assert!(chinese.ends_with("请联系Ms Li, ext. 12"), "{chinese}");
+        assert!(english.ends_with("ask Ms Li, ext. 12"), "{english}");
     }
 
     #[test]

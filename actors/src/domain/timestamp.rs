@@ -29,6 +29,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
+    /// Date and time of day at a place `offset_minutes` east of UTC: `2026-11-22 09:30:05`.
+    pub fn local_time(self, offset_minutes: i32) -> String {
+        let local = Self(self.0.saturating_add(i64::from(offset_minutes) * 60_000)).to_string();
+        local.replacen('T', " ", 1).chars().take(19).collect()
+    }
+
     /// Reads RFC 3339, any offset.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>()

@@ -25,6 +25,21 @@ pub enum Doubt {
     Offline,
 }
 
+impl Doubt {
+    /// All of `as_str`'s words but the last: an accepted risk is no missing answer.
+    pub const WORDS: [&'static str; 4] = ["outcome", "late_approval", "refund", "paid_twice"];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Doubt::Outcome => "outcome",
+            Doubt::LateApproval => "late_approval",
+            Doubt::Refund(_) => "refund",
+            Doubt::PaidTwice => "paid_twice",
+            Doubt::Offline => "offline",
+        }
+    }
+}
+
 /// What is done about it next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {

@@ -355,8 +355,13 @@ impl Machine {
                 let probe = self.batch_records.min(PROBE_RECORDS);
                 (probe, probe)
             }
+            State::Draining if self.is_live(now) => {
+                pause = Duration::from_millis(self.settings.live_pause_ms);
+                let small = self.batch_records.min(self.settings.live_records);
+                (small, self.settings.window_records)
+            }
             State::Draining => {
-                pause = self.drain_pause(now);
+                pause = Duration::from_millis(self.settings.drain_pause_ms);
                 (self.batch_records, self.settings.window_records)
             }
             State::Online => (self.batch_records, self.settings.window_records),
@@ -377,14 +382,10 @@ impl Machine {
         })
     }
 
-    /// The machine, the line and the disk belong to those who pay.
-    fn drain_pause(&self, now: Instant) -> Duration {
-        let is_live = |at: Instant| now.duration_since(at) < LIVE_FOR;
-        Duration::from_millis(if self.wrote_at.is_some_and(is_live) {
-            self.settings.live_pause_ms
-        } else {
-            self.settings.drain_pause_ms
-        })
+    /// Whether people pay: the machine, the line and the disk belong to them then.
+    fn is_live(&self, now: Instant) -> bool {
+        self.wrote_at
+            .is_some_and(|at| now.duration_since(at) < LIVE_FOR)
     }
 
     pub(super) const fn state(&self) -> State {

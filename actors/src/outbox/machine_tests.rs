@@ -431,17 +431,20 @@ fn a_receipt_that_was_overtaken_brings_nothing_back() {
 #[test]
 fn a_backlog_gives_way_to_those_who_pay() {
     let mut bench = Bench::up(1_000);
-    let pause = |bench: &Bench| bench.machine.fetch(bench.now).unwrap().pause.as_millis();
-    assert_eq!(pause(&bench), 1);
+    let next = |bench: &Bench| {
+        let fetch = bench.machine.fetch(bench.now).unwrap();
+        (fetch.records, fetch.pause.as_millis())
+    };
+    assert_eq!(next(&bench), (100, 1));
     bench.write(1);
     bench.on(Event::Published {
         first: 1_001,
         through: 1_001,
         bytes: 0,
     });
-    assert_eq!(pause(&bench), 20);
+    assert_eq!(next(&bench), (32, 10));
     bench.now += Duration::from_secs(1);
-    assert_eq!(pause(&bench), 1);
+    assert_eq!(next(&bench), (100, 1));
 }
 
 #[test]
@@ -616,6 +619,7 @@ fn what_happens_during_a_drain_goes_ahead_of_the_backlog_and_is_receipted_with_i
     );
     bench.write(1);
     assert_eq!(bench.publish(), [(1_004, 1_004)]);
+    bench.now += Duration::from_secs(1); // nobody pays any more
     assert_eq!(bench.receipt(400), [Effect::Retire(400)]);
     assert_eq!(bench.publish().last(), Some(&(701, 800)));
     bench.receipt(800);

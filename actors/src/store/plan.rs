@@ -335,12 +335,15 @@ fn start_outbox(
     Some(supervision.child(ChildSpec::new("outbox"), move || Outbox::new(deps.clone())))
 }
 
+/// The clock of a counter's own acquirer.
+type OwnClock = (AcquirerId, AcquirerClock);
+
 fn start_counter(
     plan: &StorePlan,
     counter: &CounterPlan,
     (journal, acquirers, offline): (&Handle<Journal>, &[AcquirerRoute], &OfflineDeps),
     supervision: &Supervision,
-) -> Result<(Handle<Counter>, Option<(AcquirerId, AcquirerClock)>), IdRefused> {
+) -> Result<(Handle<Counter>, Option<OwnClock>), IdRefused> {
     let itself: Arc<OnceLock<Handle<Counter>>> = Arc::default();
     let facts = fact_sink(Arc::clone(&itself), plan.signals.clone());
     let devices = start_devices(plan, counter, facts, supervision)?;

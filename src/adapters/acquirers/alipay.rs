@@ -17,7 +17,7 @@ mod sign;
 mod tests;
 mod words;
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -33,7 +33,7 @@ use store_actors::{
 use zeroize::Zeroizing;
 
 use super::{
-    DriverRefused,
+    DriverRefused, Way, pairs,
     rsa::PrivateKey,
     transport::{Request, Route, Transport},
 };
@@ -57,8 +57,7 @@ pub struct AlipayConfig {
     pub store: StoreId,
     /// What the customer reads on the phone.
     pub subject: String,
-    /// Certificates (PEM) to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub way: Way,
     pub profile: AcquirerProfile,
 }
 
@@ -99,12 +98,7 @@ impl Alipay {
     /// # Errors
     /// A URL, key or certificate that cannot work.
     pub fn new(config: AlipayConfig, clock: Arc<dyn WallClock>) -> Result<Self, DriverRefused> {
-        let route = Route::new(
-            &config.url,
-            config.ca_file.as_deref(),
-            &config.profile,
-            &clock,
-        );
+        let route = Route::new(&config.url, &config.way, &config.profile, &clock);
         let transport = Transport::new(route)?;
         let (answers, numbers) = match &config.trust {
             Trust::PublicKey(text) => (AnswerKey::bare(text.expose_secret())?, None),
@@ -142,7 +136,7 @@ impl Alipay {
             .exchange(Request {
                 method: Method::POST,
                 path: format!("{GATEWAY}?{}", parameters.query(&signature)),
-                headers: vec![("content-type", sign::CONTENT_TYPE.to_owned())],
+                headers: vec![("content-type", pairs::FORM.to_owned())],
                 body: sign::body(&content),
             })
             .await?;

@@ -18,6 +18,8 @@ pub enum DriverRefused {
         #[source]
         source: std::io::Error,
     },
+    #[error("the proxy's credentials are not NAME:PASSWORD")]
+    ProxyCredentials,
     #[error("no TLS provider is installed in this process")]
     NoTlsProvider,
     #[error("the HTTP client cannot be made")]
@@ -25,6 +27,11 @@ pub enum DriverRefused {
     /// Never with a word of the key itself.
     #[error("{what} is not usable: {why}")]
     Key { what: &'static str, why: String },
+}
+
+/// An answer lacks what it should have.
+pub(super) fn missing(what: &str) -> NoAnswer {
+    NoAnswer::Unintelligible(format!("it has no {what}"))
 }
 
 /// What an error of the HTTP client says of the request. Only a connection that never came about

@@ -98,7 +98,13 @@ impl PublicKey {
     #[must_use]
     pub fn verifies(&self, text: &[u8], signature: &str) -> bool {
         let signature = STANDARD.decode(signature);
-        signature.is_ok_and(|signature| self.0.verify(text, &signature).is_ok())
+        signature.is_ok_and(|signature| self.verifies_bytes(text, &signature))
+    }
+
+    /// Whether the signature is this key's for these bytes.
+    #[must_use]
+    pub fn verifies_bytes(&self, signed: &[u8], signature: &[u8]) -> bool {
+        self.0.verify(signed, signature).is_ok()
     }
 }
 

@@ -15,7 +15,7 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use reqwest::Method;
 use secrecy::SecretString;
@@ -31,7 +31,7 @@ use store_actors::{
 use body::Named;
 use client::Client;
 
-use super::DriverRefused;
+use super::{DriverRefused, Way};
 
 /// What the driver needs to reach its acquirer.
 #[derive(Clone, Debug)]
@@ -44,8 +44,7 @@ pub struct SandboxConfig {
     pub key: SecretString,
     /// This store, as the acquirer's contract names it.
     pub store: StoreId,
-    /// Certificates (PEM) to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub way: Way,
     /// What it is and takes, and its clock.
     pub profile: AcquirerProfile,
 }

@@ -1,5 +1,7 @@
 //! A sandbox acquirer and a driver that speaks one of its dialects, as a test needs them.
 
+pub mod tls;
+
 use std::{
     sync::{
         Arc,
@@ -24,7 +26,7 @@ use store_sim::acquirer::{Acquirer, AcquirerConfig, AcquirerHandle, Rule};
 use tempfile::TempDir;
 
 use super::{
-    DriverRefused,
+    DriverRefused, Way,
     sandbox::{Sandbox, SandboxConfig},
 };
 
@@ -141,7 +143,7 @@ pub fn config(url: &str, answer_timeout_ms: u64) -> SandboxConfig {
         merchant: "sandbox-merchant".to_owned(),
         key: SecretString::from(KEY),
         store: "s1".parse().unwrap(),
-        ca_file: None,
+        way: Way::default(),
         profile: profile(answer_timeout_ms),
     }
 }

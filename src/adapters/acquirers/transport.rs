@@ -7,14 +7,13 @@
 
 use std::{
     fmt,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use reqwest::{
-    Certificate, Identity, Method, Url,
+    Identity, Method, Url,
     header::{DATE, HeaderMap},
     redirect, retry,
 };
@@ -24,7 +23,10 @@ use store_actors::{
 };
 use zeroize::Zeroizing;
 
-use super::errors::{DriverRefused, no_answer};
+use super::{
+    errors::{DriverRefused, no_answer},
+    way::Way,
+};
 use crate::adapters::clock::ahead_s;
 
 /// The largest answer that is read, in bytes.
@@ -40,8 +42,7 @@ pub(super) struct Route<'a> {
     /// Scheme, host and port: `https://…`, or `http://` on loopback only.
     pub url: &'a str,
     pub timeout: Duration,
-    /// Certificates (PEM) to trust instead of the system's.
-    pub ca_file: Option<&'a Path>,
+    pub way: &'a Way,
     /// The certificate and key (PEM, one after the other) that this side shows.
     pub identity: Option<Zeroizing<Vec<u8>>>,
     /// Compared with the acquirer's at each answer.
@@ -52,14 +53,14 @@ impl<'a> Route<'a> {
     /// With nothing to show but what is in the requests.
     pub fn new(
         url: &'a str,
-        ca_file: Option<&'a Path>,
+        way: &'a Way,
         profile: &AcquirerProfile,
         clock: &Arc<dyn WallClock>,
     ) -> Self {
         Self {
             url,
             timeout: Duration::from_millis(profile.clock.answer_timeout_ms),
-            ca_file,
+            way,
             identity: None,
             clock: Arc::clone(clock),
         }
@@ -113,19 +114,12 @@ impl Transport {
             .pool_idle_timeout(IDLE)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
-            .no_proxy()
             .http1_only();
         if url.scheme() == "http" {
             // loopback: a machine without certificates will do
-            builder = builder.tls_certs_only([]);
-        } else if let Some(path) = route.ca_file {
-            let unreadable = |source| DriverRefused::Certificates {
-                path: path.to_owned(),
-                source,
-            };
-            let pem = std::fs::read(path).map_err(unreadable)?;
-            let trusted = Certificate::from_pem_bundle(&pem).map_err(DriverRefused::Client)?;
-            builder = builder.tls_certs_only(trusted);
+            builder = builder.tls_certs_only([]).no_proxy();
+        } else {
+            builder = route.way.on(builder)?;
         }
         if let Some(pem) = &route.identity {
             let identity = Identity::from_pem(pem).map_err(DriverRefused::Client)?;

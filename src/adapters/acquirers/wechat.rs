@@ -19,7 +19,7 @@ mod words;
 
 pub use v3::{PlatformKey, Signed};
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use secrecy::SecretString;
 use store_actors::{
@@ -31,7 +31,7 @@ use store_actors::{
     ports::{Acquirer, AcquirerProfile, Charge, Entropy, Instrument, Reply, WallClock},
 };
 
-use super::{DriverRefused, transport::Route};
+use super::{DriverRefused, Way, transport::Route};
 use words::{Back, RefundState, Said, Standing, TradeState, TradeType};
 
 /// Characters of a description: three bytes each at most, 127 bytes in all.
@@ -56,8 +56,7 @@ pub struct WechatConfig {
     pub notify_url: String,
     /// The address of this machine, as WeChat Pay is told.
     pub device_ip: String,
-    /// Certificates (PEM) to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub way: Way,
     pub profile: AcquirerProfile,
 }
 
@@ -146,12 +145,7 @@ impl Wechat {
         clock: Arc<dyn WallClock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, DriverRefused> {
-        let route = Route::new(
-            &config.url,
-            config.ca_file.as_deref(),
-            &config.profile,
-            &clock,
-        );
+        let route = Route::new(&config.url, &config.way, &config.profile, &clock);
         let fits = |text: &str| {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };

@@ -14,7 +14,7 @@ use crate::{
     adapters::acquirers::cardhost::CardHostRefused,
     adapters::clock::{OsEntropy, SystemClock},
     config::{Acquirer, Config},
-    wiring::{WiringFailed, open_acquirer},
+    wiring::{WiringFailed, open_acquirer, way_to},
 };
 
 pub(super) async fn check(config: Config, acquirer: Acquirer) -> Vec<Finding> {
@@ -102,11 +102,11 @@ fn exposed(what: &str, file: &Path) -> Option<Finding> {
 async fn time(acquirer: &Acquirer) -> Option<Finding> {
     let mut builder = Client::builder()
         .timeout(ANSWER_WITHIN / 2)
-        .redirect(redirect::Policy::none())
-        .no_proxy();
-    if acquirer.base_url.starts_with("http://") {
-        builder = builder.tls_certs_only([]);
-    }
+        .redirect(redirect::Policy::none());
+    builder = match acquirer.base_url.starts_with("http://") {
+        true => builder.tls_certs_only([]).no_proxy(),
+        false => way_to(acquirer).ok()?.on(builder).ok()?,
+    };
     let client = builder.build().ok()?;
     let asked = clock::now();
     let answer = client.head(&acquirer.base_url).send().await.ok()?;

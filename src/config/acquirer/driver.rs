@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cardhost::{self, CardHostAccount};
+use super::{
+    cardhost::{self, CardHostAccount},
+    unionpay::{self, UnionPayAccount},
+};
 use crate::{
     config::sections::{file, words},
     strict_toml::Section,
@@ -15,6 +18,7 @@ pub enum Driver {
     Alipay(AlipayAccount),
     Wechat(WechatAccount),
     CardHost(Box<CardHostAccount>),
+    UnionPay(Box<UnionPayAccount>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +81,7 @@ enum Protocol {
     Alipay,
     Wechat,
     CardHost,
+    UnionPay,
 }
 
 const PROTOCOLS: &[(&str, Protocol)] = &[
@@ -84,6 +89,7 @@ const PROTOCOLS: &[(&str, Protocol)] = &[
     ("alipay", Protocol::Alipay),
     ("wechat", Protocol::Wechat),
     ("card_host", Protocol::CardHost),
+    ("unionpay", Protocol::UnionPay),
 ];
 
 const INTERFACES: &[(&str, bool)] = &[("v3", true), ("v2", false)];
@@ -96,6 +102,7 @@ impl Driver {
             Driver::Alipay(account) => &account.key_file,
             Driver::Wechat(account) => &account.key_file,
             Driver::CardHost(account) => &account.key_file,
+            Driver::UnionPay(account) => &account.key_file,
         }
     }
 }
@@ -113,6 +120,7 @@ pub(super) fn of(section: &mut Section<'_>, dir: &Path) -> Option<Driver> {
         }),
         Protocol::Alipay => Driver::Alipay(alipay(section, dir)),
         Protocol::Wechat => Driver::Wechat(wechat(section, dir)),
+        Protocol::UnionPay => Driver::UnionPay(Box::new(unionpay::account(section, dir))),
         Protocol::CardHost => Driver::CardHost(Box::new(cardhost::account(section, dir)?)),
     })
 }
@@ -146,21 +154,27 @@ fn wechat(section: &mut Section<'_>, dir: &Path) -> WechatAccount {
             api_key_file: file(section, "api_v2_key_file", dir),
         },
     };
-    let notify_url = section.parsed("notify_url", "https://…, at most 256 characters", |text| {
-        let fits = text.starts_with("https://") && text.len() <= 256;
-        (fits && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
-    });
+    let notify_url = notify_url(section);
     WechatAccount {
         appid: words(section, "appid"),
         mchid: words(section, "mchid"),
         key_file: file(section, "key_file", dir),
         certificate_file: file(section, "certificate_file", dir),
         interface,
-        notify_url: notify_url.unwrap_or_default(),
+        notify_url,
         device_ip: section
             .optional("device_ip", words)
             .unwrap_or_else(|| "127.0.0.1".to_owned()),
     }
+}
+
+/// Where a provider would tell of a payment.
+pub(super) fn notify_url(section: &mut Section<'_>) -> String {
+    let url = section.parsed("notify_url", "https://…, at most 256 characters", |text| {
+        let fits = text.starts_with("https://") && text.len() <= 256;
+        (fits && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
+    });
+    url.unwrap_or_default()
 }
 
 fn wechat_v3(section: &mut Section<'_>, dir: &Path) -> WechatInterface {

@@ -107,8 +107,8 @@ pub struct QrModel {
 pub struct ReasonModel {
     /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`,
     /// `customer_too_slow`, `no_outcome_in_time`, `acquirer_unreachable`, `restarted`,
-    /// `no_acquirer`, `code_refused`, `card_failed`, `pin_not_entered`, `offline_refused`,
-    /// `card_lost`, `undone_elsewhere`.
+    /// `no_acquirer`, `not_enabled`, `above_limit`, `code_refused`, `card_failed`,
+    /// `pin_not_entered`, `offline_refused`, `card_lost`, `undone_elsewhere`.
     pub code: &'static str,
     /// The acquirer's own code, with `acquirer`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,6 +230,21 @@ fn refundable(payment: &Payment) -> Option<Money> {
     payment.state.is_paid().then_some(rest)
 }
 
+impl NextAction {
+    /// The id of its text.
+    pub const fn text_id(self) -> &'static str {
+        match self {
+            NextAction::WaitForCustomer => "next-wait-customer",
+            NextAction::WaitForAcquirer => "next-wait-acquirer",
+            NextAction::AskAcquirer => "next-ask",
+            NextAction::Reverse => "next-reverse",
+            NextAction::Refund => "next-refund",
+            NextAction::WaitForReplacement => "next-wait-replacement",
+            NextAction::Forward => "next-forward",
+        }
+    }
+}
+
 fn next_action(state: State) -> Option<NextAction> {
     match state {
         State::Opened | State::Collecting => Some(NextAction::WaitForCustomer),
@@ -287,6 +302,7 @@ impl From<&Reason> for ReasonModel {
             Reason::AcquirerUnreachable => ("acquirer_unreachable", None),
             Reason::Restarted => ("restarted", None),
             Reason::NoAcquirer => ("no_acquirer", None),
+            Reason::NotEnabled => ("not_enabled", None),
             Reason::AboveLimit => ("above_limit", None),
             Reason::CodeRefused { why } => ("code_refused", Some(why.to_string())),
             Reason::CardFailed { why } => ("card_failed", Some(why.clone())),

@@ -76,13 +76,7 @@ impl UnresolvedModel {
         };
         let resolving = payment.resolving;
         Self {
-            what: match line.doubt {
-                Doubt::Outcome => "outcome",
-                Doubt::LateApproval => "late_approval",
-                Doubt::Refund(_) => "refund",
-                Doubt::PaidTwice => "paid_twice",
-                Doubt::Offline => "offline",
-            },
+            what: line.doubt.as_str(),
             refund: refund.map(|refund| refund.id.to_string()),
             amount: amount(refund.map_or(payment.money, |refund| refund.money)),
             since: line.since.to_string(),

@@ -37,7 +37,7 @@ impl Direct {
             merchant: "sandbox-merchant".to_owned(),
             key: "sandbox-merchant-key-for-tests-only".into(),
             store: crate::world::controller::STORE.parse().unwrap(),
-            ca_file: None,
+            way: Default::default(),
             profile: AcquirerProfile {
                 id: "sandbox".parse().unwrap(),
                 name: "Sandbox".to_owned(),

@@ -30,7 +30,7 @@ pub mod sign;
 mod tests;
 
 pub use answer::{Answer, State};
-pub use api::{alipay, wechat};
+pub use api::{alipay, unionpay, wechat};
 pub use cardhost::{CardHost, CardHostSettings};
 pub use config::{AcquirerConfig, Tender};
 pub use customer::Customers;

@@ -19,6 +19,7 @@ mod guard_log;
 mod hands;
 mod opening;
 pub mod power;
+mod prometheus;
 pub mod random;
 pub mod report;
 pub mod shop;
@@ -95,6 +96,9 @@ fn welcome(shop: &Shop, args: &Args) {
         "store API    http://{store}/v1/payments   (/openapi.json, /v1/events, /metrics)"
     ));
     shop.say(format_args!("head office  http://{office}/v1/stores"));
+    if let Some((_, listen)) = &shop.prometheus {
+        shop.say(format_args!("Prometheus   http://{listen}/alerts"));
+    }
     if args.payments.is_some() {
         return;
     }

@@ -2,6 +2,7 @@
 //! controller against.
 
 pub mod acquirer;
+pub mod boards;
 pub mod device;
 pub mod lab;
 pub mod storm;

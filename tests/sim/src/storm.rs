@@ -210,6 +210,7 @@ impl World {
         let counter = |(id, (scanner, reader)): (&_, &Devices)| CounterPlan {
             id: counter_id(AsRef::as_ref(id)),
             settings: CounterSettings {
+                enabling: Default::default(),
                 currency: Currency::Cny,
                 collect_timeout_ms: 60_000,
                 terminal_entry: false,

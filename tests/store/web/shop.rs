@@ -287,6 +287,14 @@ impl Shop {
             signals: signals.clone(),
             clock: Arc::new(SystemClock),
             metrics: Arc::new(move || metrics.page().map_err(|cause| cause.to_string())),
+            totals: Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
+            shop: store_controller::web::shop::Shop {
+                name: "Test store".into(),
+                currency: store_actors::domain::money::Currency::Cny,
+                utc_offset_minutes: 480,
+                collect_timeout_ms: std::iter::empty().collect(),
+                qr_expiry_ms: std::iter::empty().collect(),
+            },
         };
         let bound = serve(&api, parts).unwrap();
         actix_web::rt::spawn(bound.run);

@@ -1,7 +1,10 @@
 //! Several acquirers for one tender: limits, and the way round one that got nothing.
 
 use super::*;
-use crate::{domain::code::CodeRefused, store::requests::Scan};
+use crate::{
+    domain::{code::CodeRefused, enabling::Enabling, readiness::Obstacle, tender::Scheme},
+    store::requests::Scan,
+};
 
 struct Two {
     shop: Shop,
@@ -140,4 +143,44 @@ async fn above_every_limit_the_cashier_is_told_so() {
         .id;
     let cancelled = shop.reaches(id, State::Cancelled).await;
     assert_eq!(cancelled.reason, Some(Reason::AboveLimit));
+}
+
+#[actix::test]
+async fn what_is_off_for_the_store_is_refused_in_words_whatever_its_acquirers_take() {
+    tokio::time::pause();
+    let enabling = Enabling {
+        off_tenders: vec![Tender::MerchantQr],
+        off_schemes: vec![Scheme::Alipay],
+        ask: Some("Ms Li".into()),
+    };
+    let (disk, nobody) = (MemoryDisk::default(), Lending::Nobody);
+    let shop = shop_taking(disk, nobody, ScriptedAcquirer::default(), None, enabling);
+    shop.ready().await;
+    // the till, before anything is begun
+    let open = OpenPayment {
+        tender: Tender::MerchantQr,
+        ..shop.open_message(None)
+    };
+    let refused = shop.store.ask(open, BOUND).await.unwrap();
+    let Err(Refused::NotReady(obstacles)) = refused else {
+        panic!("{refused:?}");
+    };
+    let [obstacle @ Obstacle::NotEnabled { .. }] = obstacles.as_slice() else {
+        panic!("{obstacles:?}");
+    };
+    assert!(obstacle.words().1.ends_with("ask Ms Li"), "{obstacle:?}");
+    // the cashier, at the scan; a code of another kind still pays
+    let id = shop.open().await;
+    let presented = Scan {
+        counter: "01".parse().unwrap(),
+        text: Secret::new(ALIPAY.into()),
+    };
+    let refused = shop.store.ask(presented, BOUND).await.unwrap();
+    assert!(
+        matches!(refused, Err(Refused::Code(CodeRefused::NotEnabled))),
+        "{refused:?}"
+    );
+    assert_eq!(shop.acquirer.heard(), []);
+    shop.scan(id, "120061098828009406");
+    shop.reaches(id, State::Approved).await;
 }

@@ -166,7 +166,7 @@ pub(super) fn digits(
     let mut bytes = vec![0; len];
     for byte in bytes.iter_mut().rev() {
         let pair = u8::try_from(rest % 100).unwrap_or(0);
-        *byte = (pair / 10) << 4 | pair % 10;
+        *byte = ((pair / 10) << 4) | (pair % 10);
         rest /= 100;
     }
     out.extend(bytes);

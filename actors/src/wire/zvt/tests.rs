@@ -200,7 +200,7 @@ proptest! {
     fn no_status_shows_more_than_ten_digits_of_a_card(
         pan in prop::collection::vec(prop::sample::select((0..100_u8).collect::<Vec<_>>()), 1..10)
     ) {
-        let bcd = pan.iter().map(|pair| (pair / 10) << 4 | pair % 10);
+        let bcd = pan.iter().map(|pair| ((pair / 10) << 4) | (pair % 10));
         let mut data = vec![0x22, 0xF0, 0xF0 + u8::try_from(pan.len()).unwrap()];
         data.extend(bcd);
         let Ok(Said::Status(status)) = Said::read(&Apdu::new(4, 0x0F, data).encode().unwrap())

@@ -3,16 +3,11 @@
 //! ones stand in the query, percent-encoded, and `biz_content` in the form's body.
 
 use form_urlencoded::Serializer;
-use jiff::tz::Offset;
 use store_actors::domain::timestamp::Timestamp;
 use zeroize::Zeroizing;
 
 use super::{Text, certificates::Numbers};
-
-pub(super) const CONTENT_TYPE: &str = "application/x-www-form-urlencoded;charset=utf-8";
-
-/// The gateway's clock.
-const BEIJING_HOURS: i8 = 8;
+use crate::adapters::acquirers::pairs;
 
 /// The common parameters of one request.
 #[derive(Clone, Debug)]
@@ -30,7 +25,7 @@ impl Parameters {
             ("version", "1.0"),
         ];
         let mut parameters: Vec<_> = fixed.into_iter().map(own).collect();
-        parameters.push(("timestamp", beijing(now)));
+        parameters.push(("timestamp", pairs::beijing(now, "%Y-%m-%d %H:%M:%S")));
         Self(parameters)
     }
 
@@ -46,21 +41,9 @@ impl Parameters {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .chain([("biz_content", content)])
-            .filter(|(_, value)| !value.is_empty())
             .collect();
         all.sort_unstable();
-        let longest = all.iter().map(|(name, value)| name.len() + value.len() + 2);
-        // room for all of it, so that growing leaves no copy of a code behind
-        let mut text = Zeroizing::new(String::with_capacity(longest.sum()));
-        for (name, value) in all {
-            if !text.is_empty() {
-                text.push('&');
-            }
-            text.push_str(name);
-            text.push('=');
-            text.push_str(value);
-        }
-        text
+        pairs::joined(all.into_iter())
     }
 
     /// The query with its signature.
@@ -76,19 +59,5 @@ impl Parameters {
 
 /// The form's body.
 pub(super) fn body(content: &str) -> Zeroizing<Vec<u8>> {
-    const NAME: &str = "biz_content=";
-    // three bytes for one, at worst
-    let mut body = Zeroizing::new(Vec::with_capacity(NAME.len() + 3 * content.len()));
-    body.extend_from_slice(NAME.as_bytes());
-    for piece in form_urlencoded::byte_serialize(content.as_bytes()) {
-        body.extend_from_slice(piece.as_bytes());
-    }
-    body
-}
-
-/// `2026-11-26 09:30:00`, whatever the shop's own offset.
-fn beijing(now: Timestamp) -> String {
-    let instant = jiff::Timestamp::from_millisecond(now.unix_ms()).unwrap_or_default();
-    let local = Offset::constant(BEIJING_HOURS).to_datetime(instant);
-    local.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    pairs::form([("biz_content", content)].into_iter())
 }

@@ -12,6 +12,7 @@ use store_actors::ports::AcquirerProfile;
 use store_sim::acquirer::{Rule, alipay};
 
 use super::{Alipay, AlipayConfig, Trust};
+use crate::adapters::acquirers::Way;
 use crate::adapters::acquirers::testing::{Moved, Shop, profile};
 
 fn config(url: &str, profile: AcquirerProfile) -> AlipayConfig {
@@ -22,7 +23,7 @@ fn config(url: &str, profile: AcquirerProfile) -> AlipayConfig {
         trust: Trust::PublicKey(SecretString::from(alipay::GATEWAY_PUBLIC_KEY)),
         store: "s1".parse().unwrap(),
         subject: "Nanjing Road".to_owned(),
-        ca_file: None,
+        way: Way::default(),
         profile,
     }
 }

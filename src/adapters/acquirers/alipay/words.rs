@@ -17,7 +17,7 @@ use store_actors::{
 use zeroize::Zeroizing;
 
 use super::Text;
-use crate::adapters::acquirers::transport::plain;
+use crate::adapters::acquirers::{errors::missing, transport::plain};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -352,8 +352,4 @@ impl Said {
 fn amount(text: Option<&str>, name: &str) -> Result<Money, NoAnswer> {
     let text = text.ok_or_else(|| missing(name))?;
     Money::parse(text, Currency::Cny).map_err(|e| NoAnswer::Unintelligible(e.to_string()))
-}
-
-fn missing(what: &str) -> NoAnswer {
-    NoAnswer::Unintelligible(format!("it has no {what}"))
 }

@@ -43,12 +43,7 @@ impl Client {
         clock: Arc<dyn WallClock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, DriverRefused> {
-        let route = Route::new(
-            &config.url,
-            config.ca_file.as_deref(),
-            &config.profile,
-            &clock,
-        );
+        let route = Route::new(&config.url, &config.way, &config.profile, &clock);
         let transport = Transport::new(route)?;
         if config.merchant.is_empty() || !config.merchant.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(DriverRefused::Merchant);

@@ -13,7 +13,10 @@ use store_sim::acquirer::{Rule, wechat};
 
 use super::{Interface, PlatformKey, Wechat, WechatConfig};
 use crate::adapters::{
-    acquirers::testing::{Moved, Shop, profile},
+    acquirers::{
+        Way,
+        testing::{Moved, Shop, profile},
+    },
     clock::OsEntropy,
 };
 
@@ -52,7 +55,7 @@ pub(super) fn config(url: &str, interface: Interface, profile: AcquirerProfile) 
         description: "南京路 \"Road\" <1> & 2".to_owned(),
         notify_url: "https://pay.example.com/wechat".to_owned(),
         device_ip: "127.0.0.1".to_owned(),
-        ca_file: None,
+        way: Way::default(),
         profile,
     }
 }

@@ -11,6 +11,7 @@ use store_actors::domain::{
     payment::{NoAnswer, Verdict, answer::RefundVerdict},
 };
 
+pub(super) use crate::adapters::acquirers::errors::missing;
 use crate::adapters::acquirers::transport::plain;
 
 /// `trade_state`
@@ -260,8 +261,4 @@ pub(super) fn money(fen: u64, currency: Option<&str>) -> Result<Money, NoAnswer>
         return Err(NoAnswer::Unintelligible("its amount is not in CNY".into()));
     }
     Money::from_minor_units(fen, Currency::Cny).map_err(|e| NoAnswer::Unintelligible(e.to_string()))
-}
-
-pub(super) fn missing(what: &str) -> NoAnswer {
-    NoAnswer::Unintelligible(format!("it has no {what}"))
 }

@@ -7,6 +7,7 @@ mod dialect;
 mod own;
 mod rsa;
 mod sim;
+pub mod unionpay;
 pub mod wechat;
 mod wire;
 
@@ -27,6 +28,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
         .route("/healthz", web::get().to(healthz))
         .configure(own::routes)
         .configure(alipay::routes)
+        .configure(unionpay::routes)
         .configure(wechat::routes)
         .configure(sim::routes);
 }

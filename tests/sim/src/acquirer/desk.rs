@@ -211,6 +211,11 @@ impl Desk {
         self.ledger().order(id).map(|order| order.opened.amount)
     }
 
+    /// The time that belongs to the order's number.
+    pub fn sent_at(&self, id: &str) -> Option<String> {
+        self.ledger().order(id)?.opened.sent_at.clone()
+    }
+
     /// The order that a refund belongs to.
     pub fn order_of_refund(&self, refund: &str) -> Option<String> {
         self.ledger().order_of_refund(refund)

@@ -30,6 +30,18 @@ pub(super) fn check(amount: Decimal, currency: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Fen as the ledger's decimal, in text.
+pub(super) fn yuan(fen: u64) -> String {
+    format!("{}.{:02}", fen / 100, fen % 100)
+}
+
+/// The other way round.
+pub(super) fn fen(amount: Decimal) -> u64 {
+    use rust_decimal::prelude::ToPrimitive as _;
+    let hundredfold = amount * Decimal::ONE_HUNDRED;
+    hundredfold.to_u64().unwrap_or(0)
+}
+
 /// `#[serde(with = "money::text")]`
 pub(super) mod text {
     use super::*;

@@ -111,6 +111,12 @@ pub(super) struct Opened {
     pub tail: String,
     pub qr: Option<String>,
     pub plan: Option<Plan>,
+    /// As the request named it, where the provider wants to hear it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<String>,
+    /// The QR's own end, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_until_ms: Option<i64>,
 }
 
 /// A refund as the ledger opens it.

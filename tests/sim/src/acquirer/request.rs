@@ -54,6 +54,12 @@ pub(super) struct NewOrder {
     /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin_block: Option<String>,
+    /// Where the provider knows an order by its number and this together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<String>,
+    /// A QR with an end of its own, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_until_ms: Option<i64>,
 }
 
 /// `POST /v1/orders/{order}/refunds/{refund}`

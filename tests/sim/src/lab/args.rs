@@ -55,6 +55,9 @@ pub struct Args {
     /// default.
     #[arg(long)]
     pub database: Option<String>,
+    /// Starts Debian's Prometheus on a free loopback port, with the rules of `dashboards/` loaded.
+    #[arg(long)]
+    pub prometheus: bool,
     /// Where everything is kept; a temporary folder by default, removed at the end.
     #[arg(long)]
     pub dir: Option<PathBuf>,
@@ -118,6 +121,7 @@ impl Args {
             head_office_listen: free,
             broker: None,
             database: None,
+            prometheus: false,
             dir: None,
             no_readers: true,
             calm: true,

@@ -1,4 +1,4 @@
-//! A program of the product run as a child, so that it can be killed as a power cut would.
+//! A program run as a child, the product's so that it can be killed as a power cut would.
 
 use std::{
     fs::{self, OpenOptions},
@@ -51,16 +51,24 @@ impl Program {
                 format!("{name} is not built; run: cargo build --workspace --bins"),
             )
         })?;
-        let log = log_folder.join(format!("{name}.log"));
-        Ok(Self {
+        Ok(Self::at(name, path, arguments, log_folder))
+    }
+
+    /// A program of this machine's, found as a shell would.
+    pub fn installed(name: &'static str, arguments: Vec<String>, log_folder: &Path) -> Self {
+        Self::at(name, PathBuf::from(name), arguments, log_folder)
+    }
+
+    fn at(name: &'static str, path: PathBuf, arguments: Vec<String>, log_folder: &Path) -> Self {
+        Self {
             name,
             path,
             arguments,
             environment: Vec::new(),
-            log,
+            log: log_folder.join(format!("{name}.log")),
             child: None,
             armed: None,
-        })
+        }
     }
 
     /// With one more variable in its environment.

@@ -16,6 +16,8 @@ pub struct World {
     pub head_office_listen: SocketAddr,
     pub doors: Doors,
     pub acquirers: Acquirers,
+    /// Decides where the acquirers can be spoken with in several ways.
+    pub seed: u64,
     pub broker: SocketAddr,
     pub database: Option<String>,
     pub speed: u32,
@@ -34,7 +36,8 @@ pub fn controller(world: &World, counters: &[LabCounter]) -> io::Result<PathBuf>
         guard_retention_days,
         ..
     } = world;
-    let acquirers = world.acquirers.tables(folder, *doors, *speed)?;
+    let acquirers = world.acquirers;
+    let acquirers = acquirers.tables(folder, *doors, *speed, world.seed)?;
     let mut text = format!(
         r#"[store]
 chain = "lab"

@@ -140,12 +140,14 @@ async fn show_code(
     }
 }
 
-/// Alipay or WeChat Pay, of the right length and prefix.
+/// Alipay, WeChat Pay or UnionPay, of the right length and prefix.
 fn wallet_code(random: &mut Random) -> String {
-    if random.percent(50) {
+    if random.percent(40) {
         format!("28{}", random.digits(16))
-    } else {
+    } else if random.percent(65) {
         format!("13{}", random.digits(16))
+    } else {
+        format!("62{}", random.digits(17))
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     acquirers, args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter,
-    crashes::Victim, faults, power::Disk, till::Till,
+    crashes::Victim, faults, power::Disk, prometheus, till::Till,
 };
 use crate::{
     acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle, CardHost},
@@ -61,6 +61,8 @@ pub struct Shop {
     pub broker_cable: Cable,
     pub controller: Mutex<Program>,
     pub head_office: Mutex<Program>,
+    /// And where it listens, if it was asked for.
+    pub prometheus: Option<(Mutex<Program>, SocketAddr)>,
     pub listen: SocketAddr,
     pub head_office_listen: SocketAddr,
     pub journal: PathBuf,
@@ -139,6 +141,7 @@ impl Shop {
                 card_host: card_host_cable.address(),
             },
             acquirers: args.acquirers,
+            seed: args.seed,
             broker: broker_cable.address(),
             database: args.database.clone(),
             speed: args.speed,
@@ -162,6 +165,16 @@ impl Shop {
         let mut head_office = Program::new("head-office", run(head_office_config), folder)?;
         head_office.start()?;
         controller.start()?;
+        let prometheus = match args.prometheus {
+            false => None,
+            true => {
+                let (store, head_office) = (listen, head_office_listen);
+                let listen = free(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                let targets = prometheus::Targets { store, head_office };
+                let program = prometheus::start(folder, listen, targets)?;
+                Some((Mutex::new(program), listen))
+            }
+        };
         let shop = Self {
             counters,
             till: Till::new(listen)?,
@@ -173,6 +186,7 @@ impl Shop {
             broker_cable,
             controller: Mutex::new(controller),
             head_office: Mutex::new(head_office),
+            prometheus,
             listen,
             head_office_listen,
             journal: world.journal,
@@ -253,6 +267,9 @@ impl Shop {
     pub async fn check(&self) -> Result<(), ShopFailed> {
         self.controller.lock().await.check()?;
         self.head_office.lock().await.check()?;
+        if let Some((prometheus, _)) = &self.prometheus {
+            prometheus.lock().await.check()?;
+        }
         Ok(())
     }
 
@@ -285,6 +302,9 @@ impl Shop {
     pub async fn close(self) -> io::Result<()> {
         self.controller.lock().await.end().await?;
         self.head_office.lock().await.end().await?;
+        if let Some((prometheus, _)) = &self.prometheus {
+            prometheus.lock().await.end().await?;
+        }
         self.acquirer.stop();
         Ok(())
     }

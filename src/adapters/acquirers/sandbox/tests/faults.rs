@@ -11,6 +11,7 @@ use tokio::{
     net::TcpListener,
 };
 
+use crate::adapters::acquirers::Way;
 use crate::adapters::acquirers::testing::{
     Shop, approved, charge, cny, config, driver, driver_of, order, refund,
 };
@@ -182,7 +183,7 @@ async fn only_a_connection_that_never_came_about_is_not_sent() {
         let mut config = config(&url, 1_000);
         let ca = tempfile::NamedTempFile::new().unwrap();
         // no certificates at all: this machine may have none
-        config.ca_file = Some(ca.path().to_owned());
+        config.way = Way::trusting(ca.path());
         let driver = driver_of(config, crate::adapters::acquirers::testing::Moved(0)).unwrap();
         let said = driver.charge(charge(order(1), "1.00")).await.unwrap_err();
         assert!(matches!(said, NoAnswer::NotSent(_)), "{url}: {said:?}");

@@ -9,10 +9,10 @@ use store_actors::{
 use store_sim::acquirer::{self, Operation, Rule, Tender, Then};
 use zeroize::Zeroizing;
 
-use crate::adapters::acquirers::DriverRefused;
 use crate::adapters::acquirers::testing::{
     KEY, Moved, Shop, WECHAT, approved, charge, cny, config, driver, driver_of, order, refund,
 };
+use crate::adapters::acquirers::{DriverRefused, Way};
 
 fn verifying(for_ms: u64, then: Then) -> acquirer::Verdict {
     acquirer::Verdict::Verifying { for_ms, then }
@@ -289,7 +289,7 @@ fn what_cannot_work_is_refused_at_the_start() {
         Err(DriverRefused::Url(_))
     ));
     let mut wrong = config("https://127.0.0.1:1", 1);
-    wrong.ca_file = Some("/nowhere/ca.pem".into());
+    wrong.way = Way::trusting("/nowhere/ca.pem");
     assert!(matches!(
         driver_of(wrong, Moved(0)),
         Err(DriverRefused::Certificates { .. })

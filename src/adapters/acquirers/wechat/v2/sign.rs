@@ -8,6 +8,8 @@ use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
+use crate::adapters::acquirers::pairs;
+
 /// Names and values of one message.
 pub(super) type Fields = BTreeMap<String, String>;
 
@@ -38,23 +40,11 @@ impl Key {
     }
 
     /// Holds the key, and maybe the customer's code.
-    pub fn text(&self, fields: &Fields) -> Zeroizing<String> {
+    pub fn text<'a>(&'a self, fields: &'a Fields) -> Zeroizing<String> {
         let key = self.0.expose_secret();
-        let longest = fields
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 2);
-        let longest = longest.sum::<usize>() + "key=".len() + key.len();
-        let mut text = Zeroizing::new(String::with_capacity(longest));
-        for (name, value) in fields {
-            if name != "sign" && !value.is_empty() {
-                for piece in [name, "=", value, "&"] {
-                    text.push_str(piece);
-                }
-            }
-        }
-        text.push_str("key=");
-        text.push_str(key);
-        text
+        let named = |(name, value): (&'a String, &'a String)| (name.as_str(), value.as_str());
+        let signed = fields.iter().map(named).filter(|(name, _)| *name != "sign");
+        pairs::joined(signed.chain([("key", key)]))
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::adapters::{
     acquirers::{
+        Way,
         testing::{Moved, WECHAT, charge, cny, order, refund},
         transport::Route,
         wechat::tests::merchant_shop as shop,
@@ -35,7 +36,7 @@ fn interface() -> V2 {
     let route = Route {
         url: "http://127.0.0.1:9",
         timeout: std::time::Duration::from_secs(1),
-        ca_file: None,
+        way: &Way::default(),
         identity: None,
         clock: Arc::new(Moved(0)),
     };

@@ -20,6 +20,7 @@ use super::{
     sign::{PlatformKeys, Signed},
 };
 use crate::adapters::acquirers::{
+    Way,
     testing::{Moved, WECHAT, charge, cny, order, profile, refund},
     transport::Raw,
     wechat::{
@@ -219,7 +220,7 @@ fn interface() -> super::V3 {
     let route = crate::adapters::acquirers::transport::Route {
         url: "http://127.0.0.1:9",
         timeout: std::time::Duration::from_secs(1),
-        ca_file: None,
+        way: &Way::default(),
         identity: None,
         clock: Arc::new(Moved(0)),
     };

@@ -16,6 +16,7 @@ use actix_web::web;
 
 use crate::acquirer::config::Tender;
 use crate::acquirer::desk::Desk;
+use crate::acquirer::money::{fen, yuan};
 use crate::acquirer::request::Ask;
 
 pub use keys::{
@@ -80,16 +81,4 @@ fn fits(desk: &Desk, asked: Asked) -> Result<Asked, Refused> {
         )),
         _ => Ok(asked),
     }
-}
-
-/// Fen as the ledger's decimal, in text.
-fn yuan(fen: u64) -> String {
-    format!("{}.{:02}", fen / 100, fen % 100)
-}
-
-/// The other way round.
-fn fen(amount: rust_decimal::Decimal) -> u64 {
-    use rust_decimal::prelude::ToPrimitive as _;
-    let hundredfold = amount * rust_decimal::Decimal::ONE_HUNDRED;
-    hundredfold.to_u64().unwrap_or(0)
 }

@@ -198,6 +198,8 @@ fn new(terminal: &Terminal, host: &Host) -> Option<NewOrder> {
         track2: some(terminal.text(35)),
         emv: terminal.fields.get(&55).map(|chip| hex(chip)),
         pin_block: terminal.fields.get(&52).map(|block| hex(block)),
+        sent_at: None,
+        pay_until_ms: None,
     })
 }
 

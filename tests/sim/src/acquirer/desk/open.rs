@@ -42,6 +42,8 @@ impl Desk {
             tail: secret_tail(new),
             qr: (tender == Tender::MerchantQr).then(|| self.qr_text(&new.order)),
             plan: None,
+            sent_at: new.sent_at.clone(),
+            pay_until_ms: new.pay_until_ms,
         };
         let now = now_ms();
         ledger.commit(now, self.decide(now, opened, payer.err(), verdict))?;
@@ -84,11 +86,14 @@ impl Desk {
                 Some(declined(&opened, Refusal::new(code, "the issuer declined")))
             }
             (None, Some(Verdict::Verifying { for_ms, then })) => {
-                opened.plan = self.plan(now, for_ms, then, opened.tender);
+                opened.plan = match (then, self.qr_end(now, &opened)) {
+                    (Then::Never, Some(end)) => Some(end),
+                    (then, _) => self.plan(now, for_ms, then, opened.tender),
+                };
                 None
             }
             (None, None) if opened.tender == Tender::MerchantQr => {
-                opened.plan = self.qr_life(now);
+                opened.plan = self.qr_end(now, &opened).or_else(|| self.qr_life(now));
                 None
             }
             (None, _) => Some(approved(&opened, None)),
@@ -108,6 +113,15 @@ impl Desk {
         Some(Plan {
             due_ms: now.saturating_add_unsigned(self.config.scaled(for_ms)),
             then,
+        })
+    }
+
+    /// As its request has it.
+    fn qr_end(&self, now: i64, opened: &Opened) -> Option<Plan> {
+        let due_ms = opened.pay_until_ms?.max(now);
+        Some(Plan {
+            due_ms,
+            then: Fate::Close,
         })
     }
 

@@ -20,6 +20,8 @@ fn opened(order: &str) -> Fact {
         tail: "9406".to_owned(),
         qr: None,
         plan: None,
+        sent_at: None,
+        pay_until_ms: None,
     }))
 }
 

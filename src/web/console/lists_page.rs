@@ -1,0 +1,124 @@
+//! `/unknown`: what nobody knows yet. `/outbox`: what the head office does not hold yet.
+
+use actix_web::{HttpResponse, web::Data};
+use askama::Template;
+use store_actors::{language::Value, store::requests::GetUnknown};
+
+use super::{
+    frame::{Frame, Visitor},
+    overview::age_words,
+    shown,
+};
+use crate::web::{
+    Shared,
+    model::{OutboxModel, ParkedModel, UnknownModel},
+    problem::Problem,
+};
+
+#[derive(Template)]
+#[template(path = "unknown.html", config = "src/web/console/askama.toml")]
+struct UnknownPage {
+    frame: Frame,
+    lines: Vec<Line>,
+}
+
+#[derive(Template)]
+#[template(path = "unknown_list.html", config = "src/web/console/askama.toml")]
+struct UnknownPart {
+    frame: Frame,
+    lines: Vec<Line>,
+}
+
+#[derive(Template)]
+#[template(path = "outbox.html", config = "src/web/console/askama.toml")]
+struct OutboxPage {
+    frame: Frame,
+    outbox: OutboxModel,
+    oldest: String,
+    parked: Vec<ParkedModel>,
+}
+
+/// One line of what nobody knows.
+#[derive(Debug)]
+struct Line {
+    payment: String,
+    counter: String,
+    amount: String,
+    what: String,
+    age: String,
+    next: String,
+    asked: String,
+    last_word: String,
+}
+
+pub(super) async fn unknown(
+    shared: Data<Shared>,
+    visitor: Visitor,
+) -> Result<HttpResponse, Problem> {
+    let frame = Frame::new(&shared, visitor, "/unknown");
+    let lines = lines(&shared, &frame).await?;
+    shown(&UnknownPage { frame, lines })
+}
+
+pub(super) async fn unknown_list(
+    shared: Data<Shared>,
+    visitor: Visitor,
+) -> Result<HttpResponse, Problem> {
+    let frame = Frame::new(&shared, visitor, "/unknown");
+    let lines = lines(&shared, &frame).await?;
+    shown(&UnknownPart { frame, lines })
+}
+
+async fn lines(shared: &Shared, frame: &Frame) -> Result<Vec<Line>, Problem> {
+    let unknown = (shared.parts.store.unknown)(GetUnknown).await?;
+    let unknown = UnknownModel::of(&unknown, shared.parts.clock.now());
+    let line = |line: &crate::web::model::UnresolvedModel| {
+        let last = line.payment.evidence.last();
+        Line {
+            payment: line.payment.id.clone(),
+            counter: line.payment.counter.clone(),
+            amount: format!("{} {}", line.amount, line.payment.currency),
+            what: frame.say(match line.what {
+                "outcome" => "doubt-outcome",
+                "late_approval" => "doubt-late",
+                "refund" => "doubt-refund",
+                "paid_twice" => "doubt-twice",
+                _ => "doubt-offline",
+            }),
+            age: match age_words(frame.language, line.age_ms) {
+                Value::String(words) => words.into_owned(),
+                _ => String::new(),
+            },
+            next: frame.say(line.next_action.text_id()),
+            asked: frame.language.say_with(
+                "asked",
+                [
+                    ("queries", Value::from(line.queries)),
+                    ("reversals", Value::from(line.reversals)),
+                ],
+            ),
+            last_word: last.and_then(|last| last.said.clone()).unwrap_or_default(),
+        }
+    };
+    Ok(unknown.unknown.iter().map(line).collect())
+}
+
+pub(super) async fn outbox(
+    shared: Data<Shared>,
+    visitor: Visitor,
+) -> Result<HttpResponse, Problem> {
+    let frame = Frame::new(&shared, visitor, "/outbox");
+    let outbox = OutboxModel::from(&shared.parts.signals.board().outbox);
+    let age = outbox.oldest_age_ms.filter(|_| outbox.depth > 0);
+    let oldest = match age.map(|age| age_words(frame.language, age)) {
+        Some(Value::String(words)) => words.into_owned(),
+        _ => frame.say("nothing-unsent"),
+    };
+    let parked = crate::web::parked::all(&shared).await?;
+    shown(&OutboxPage {
+        frame,
+        outbox,
+        oldest,
+        parked,
+    })
+}

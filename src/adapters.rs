@@ -3,6 +3,7 @@
 pub mod acquirers;
 pub mod bills;
 pub mod clock;
+mod fact_file;
 pub mod journal;
 pub mod mqtt;
 pub mod pcsc;
@@ -11,4 +12,5 @@ mod private_file;
 pub mod serial;
 pub mod signing;
 pub mod tcp;
+pub mod terminal_book;
 pub mod vault;

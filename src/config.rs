@@ -12,6 +12,7 @@ pub mod fees;
 mod office;
 mod offline;
 mod sections;
+mod terminal;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use std::{
 };
 
 use store_actors::{
+    device::zvt::Receipts,
     domain::{
         enabling::Enabling,
         ids::{AcquirerId, ChainId, CounterId, StoreId},
@@ -148,13 +150,37 @@ pub struct Acquirer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
     pub id: CounterId,
-    pub terminal: Option<Line>,
+    pub terminal: Option<Terminal>,
     pub scanner: Option<Scanner>,
     pub nfc: Option<Nfc>,
     pub collect_timeout: Duration,
     pub terminal_entry: bool,
     /// `None`: no PIN is ever asked for.
     pub pin_above: Option<Money>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terminal {
+    pub line: Line,
+    pub protocol: Protocol,
+}
+
+/// What a terminal speaks, and with it what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Nexo,
+    /// It authorises by itself.
+    Zvt(Zvt),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zvt {
+    /// Six digits.
+    pub password: u32,
+    pub receipts: Receipts,
+    pub card_timeout: Duration,
+    /// Minutes after midnight; `None`: somebody else settles the day.
+    pub end_of_day: Option<u32>,
 }
 
 /// Where a device's line is.

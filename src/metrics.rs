@@ -244,7 +244,8 @@ impl Metrics {
                     .with_label_values(&[violation.rule.name()])
                     .inc();
             }
-            Signal::JournalStopped { .. }
+            Signal::SlipReceived { .. }
+            | Signal::JournalStopped { .. }
             | Signal::DiskChanged(_)
             | Signal::DeviceChanged(_)
             | Signal::AcquirerChanged(_)

@@ -5,14 +5,13 @@
 
 mod acquirers;
 mod office;
+mod terminal;
 
 use std::{io, sync::Arc};
 
 use store_actors::{
     counter::CounterSettings,
-    device::{
-        line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings, terminal::TerminalSettings,
-    },
+    device::{line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings},
     domain::ids::IdRefused,
     outbox::OutboxSettings,
     ports::{Entropy, JournalDisk, LineOpener, Uplink, WallClock},
@@ -52,6 +51,8 @@ pub enum WiringFailed {
     Acquirer { id: String, source: DriverRefused },
     #[error("acquirer {id}: its terminal can't be opened")]
     CardHost { id: String, source: CardHostRefused },
+    #[error("counter {id}: the book of its terminal can't be opened")]
+    TerminalBook { id: String, source: io::Error },
     #[error("counter {id}: no thread for its card reader")]
     Reader { id: String, source: io::Error },
     #[error("the store's key")]
@@ -176,10 +177,13 @@ fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPla
         linger_ms: LINGER_MS,
         enabling: config.enabling.clone(),
     };
-    let terminal = counter
-        .terminal
-        .as_ref()
-        .map(|line| (opener(line), TerminalSettings::default()));
+    let terminal = match &counter.terminal {
+        None => None,
+        Some(terminal) => {
+            let plan = terminal::plan(config, counter, terminal)?;
+            Some((opener(&terminal.line), plan))
+        }
+    };
     let scanner = counter.scanner.as_ref().map(|scanner| {
         let framing = Framing::Terminator {
             suffix: scanner.suffix,

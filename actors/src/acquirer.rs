@@ -5,6 +5,7 @@
 //! does not wait for sales and from questions that got nowhere. It decides nothing: what an answer
 //! means is the payment's business.
 
+pub mod own_terminal;
 #[cfg(test)]
 mod tests;
 

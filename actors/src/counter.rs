@@ -30,7 +30,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     acquirer::AcquirerDesk,
-    device::{nfc::NfcReader, scanner::Scanner, terminal::Terminal},
+    device::{TerminalHandle, nfc::NfcReader, scanner::Scanner},
     domain::{
         enabling::Enabling,
         ids::{AcquirerId, CounterId, DeviceId, PaymentId, RefundId},
@@ -78,9 +78,17 @@ pub struct AcquirerRoute {
 /// The stand's devices; a stand may lack any of them.
 #[derive(Clone, Default)]
 pub struct Devices {
-    pub terminal: Option<(DeviceId, Handle<Terminal>)>,
+    pub terminal: Option<(DeviceId, TerminalHandle)>,
     pub scanner: Option<(DeviceId, Handle<Scanner>)>,
     pub reader: Option<(DeviceId, Handle<NfcReader>)>,
+}
+
+impl Devices {
+    /// The stand's cards are the terminal's business: it reads them and says how it went.
+    pub fn has_own_acquirer(&self) -> bool {
+        let terminal = self.terminal.as_ref();
+        terminal.is_some_and(|(_, terminal)| terminal.authorises_by_itself())
+    }
 }
 
 #[derive(Clone)]
@@ -218,6 +226,7 @@ impl Counter {
             terminal: self.presence(devices.terminal.is_some(), DeviceKind::Terminal),
             scanner: self.presence(devices.scanner.is_some(), DeviceKind::Scanner),
             reader: self.presence(devices.reader.is_some(), DeviceKind::NfcReader),
+            cards_at_terminal: devices.has_own_acquirer(),
         }
     }
 
@@ -230,8 +239,13 @@ impl Counter {
                 unreachable: (!status.reachable).then(why),
             }
         };
+        // of what such a stand takes, only a code can come while nobody has chosen
+        let by = match tender {
+            Tender::Any if self.deps.devices.has_own_acquirer() => Tender::CustomerCode,
+            tender => tender,
+        };
         let takers: Vec<Taker> = self
-            .fitting(tender, None, self.deps.settings.currency)
+            .fitting(by, None, self.deps.settings.currency)
             .map(taker)
             .collect();
         readiness::of_tender(&self.stand(), tender, &takers, self.offline_closed())

@@ -13,10 +13,11 @@ pub mod terminal;
 #[cfg(test)]
 mod testing;
 mod vitals;
+pub mod zvt;
 
 use std::sync::Arc;
 
-use actix::Message;
+use actix::{Handler, Message};
 
 pub use babble::BabbleSettings;
 pub use vitals::DeviceDeps;
@@ -29,6 +30,7 @@ use crate::{
         payment::{Notice, Reason},
     },
     ports::PinBlock,
+    supervisor::{Handle, SendFailed},
     wire::emv::CardRead,
 };
 
@@ -75,6 +77,34 @@ pub enum CommandKind {
 pub struct OfferAmountEntry {
     pub offer: bool,
     pub currency: Currency,
+}
+
+/// A counter's terminal, whichever it is. Both take the same words.
+#[derive(Clone, Debug)]
+pub enum TerminalHandle {
+    /// The store reads the card and asks the acquirer.
+    Nexo(Handle<terminal::Terminal>),
+    /// It authorises by itself.
+    Zvt(Handle<zvt::ZvtTerminal>),
+}
+
+impl TerminalHandle {
+    pub fn try_send<M>(&self, message: M) -> Result<(), SendFailed>
+    where
+        terminal::Terminal: Handler<M>,
+        zvt::ZvtTerminal: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        match self {
+            Self::Nexo(terminal) => terminal.try_send(message),
+            Self::Zvt(terminal) => terminal.try_send(message),
+        }
+    }
+
+    pub const fn authorises_by_itself(&self) -> bool {
+        matches!(self, Self::Zvt(_))
+    }
 }
 
 /// To any device: how are you? For a counter that was rebuilt; changes come by themselves.

@@ -5,6 +5,7 @@
 //! a caller puts its own time-out on it.
 
 mod books;
+mod terminal_book;
 
 use std::{collections::BTreeMap, fmt, future::Future, io, pin::Pin, time::Duration};
 
@@ -32,6 +33,7 @@ use crate::{
     wire::emv::CardRead,
 };
 pub use books::{BooksDisk, DayMovements};
+pub use terminal_book::{BookFailed, TerminalBook};
 
 /// A boxed future of a port.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -318,6 +320,8 @@ pub enum Instrument {
     },
     /// No instrument: the acquirer is asked for a QR.
     MerchantQr,
+    /// The counter's terminal asks for the card itself.
+    AtTerminal,
 }
 
 /// An encrypted PIN block, opaque here.

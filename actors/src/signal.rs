@@ -154,6 +154,11 @@ pub enum Signal {
         why: String,
     },
     InvariantBroken(Violation),
+    /// A terminal that has no printer of its own wants this printed.
+    SlipReceived {
+        device: DeviceId,
+        lines: Vec<String>,
+    },
 }
 
 /// The latest word on everything that has a state: what a page shows when it is opened.

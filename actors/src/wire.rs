@@ -12,3 +12,4 @@ pub mod iso8583;
 pub mod nexo;
 pub mod scanner;
 pub mod uplink;
+pub mod zvt;

@@ -145,7 +145,10 @@ async fn within_bound(what: String, check: Check<'_>) -> Vec<Finding> {
 }
 
 fn device_lines(counter: &Counter) -> Vec<(String, &crate::config::Line)> {
-    let terminal = counter.terminal.as_ref().map(|line| ("terminal", line));
+    let terminal = counter
+        .terminal
+        .as_ref()
+        .map(|terminal| ("terminal", &terminal.line));
     let scanner = counter
         .scanner
         .as_ref()

@@ -10,7 +10,7 @@ use store_actors::{
     wire::{frame::Suffix, scanner::Family},
 };
 
-use super::{Counter, Line, Nfc, Scanner};
+use super::{Counter, Line, Nfc, Protocol, Scanner, Terminal, terminal};
 use crate::{
     adapters::serial::{DataBits, FlowControl, Parity, SerialSettings, StopBits},
     strict_toml::Section,
@@ -51,6 +51,20 @@ const SUFFIXES: &[(&str, Suffix)] = &[
 struct Link {
     settings: SerialSettings,
     connect_timeout: Duration,
+}
+
+/// PA00P015, serial transport protocol: what terminals come with.
+const fn zvt_link(usual: Link) -> Link {
+    Link {
+        settings: SerialSettings {
+            baud: 9_600,
+            data_bits: DataBits::Eight,
+            parity: Parity::None,
+            stop_bits: StopBits::Two,
+            flow_control: FlowControl::None,
+        },
+        connect_timeout: usual.connect_timeout,
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -128,9 +142,15 @@ fn one(
     }
     let terminal = section
         .optional("terminal", Section::section)
-        .map(|mut table| {
-            let link = link(&mut table, Some(defaults.terminal));
-            line(&mut table, link, taken, &format!("the terminal of {by}"))
+        .and_then(|mut table| {
+            let protocol = terminal::protocol(&mut table);
+            let usual = match protocol {
+                Protocol::Nexo => defaults.terminal,
+                Protocol::Zvt(_) => zvt_link(defaults.terminal),
+            };
+            let link = link(&mut table, Some(usual));
+            let line = line(&mut table, link, taken, &format!("the terminal of {by}"))?;
+            Some(Terminal { line, protocol })
         });
     let scanner = section
         .optional("scanner", Section::section)
@@ -150,6 +170,13 @@ fn one(
         taken.claim(&mut table, "reader", format!("reader {reader:?}"), &by);
         Nfc { reader }
     });
+    let is_zvt = |terminal: &Terminal| matches!(terminal.protocol, Protocol::Zvt(_));
+    if nfc.is_some() && terminal.as_ref().is_some_and(is_zvt) {
+        section.fault(
+            "nfc",
+            "the counter's terminal reads the cards itself: leave this out",
+        );
+    }
     let collect_timeout = section.optional("collect_timeout_ms", collect_timeout);
     let terminal_entry = section.optional("terminal_entry", Section::bool);
     let pin = section.optional("pin_above", |section, key| {
@@ -157,7 +184,7 @@ fn one(
     });
     Some(Counter {
         id: id?,
-        terminal: terminal.flatten(),
+        terminal,
         scanner: scanner.flatten(),
         nfc,
         collect_timeout: collect_timeout.unwrap_or(defaults.collect_timeout),

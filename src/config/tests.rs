@@ -1,7 +1,7 @@
 //! Every key is read, and every fault is told at once with its line.
 
 use super::*;
-use crate::adapters::mqtt::broker::Login;
+use crate::adapters::{mqtt::broker::Login, serial::StopBits};
 
 fn parse(text: &str) -> Result<Config, Faults> {
     Config::parse("store.toml", text, Path::new("/etc/store"))
@@ -130,17 +130,20 @@ nfc = { reader = "R 00 00" }
     let connect_timeout = Duration::from_millis(500);
     assert_eq!(
         a.terminal,
-        Some(Line::Tcp {
-            host: "10.0.0.7".into(),
-            port: 20007,
-            connect_timeout
+        Some(Terminal {
+            line: Line::Tcp {
+                host: "10.0.0.7".into(),
+                port: 20007,
+                connect_timeout
+            },
+            protocol: Protocol::Nexo,
         })
     );
     assert_eq!((&a.scanner, &a.nfc), (&None, &None));
     assert_eq!(a.pin_above.unwrap().to_string(), "5000 JPY");
     assert_eq!(b.pin_above.unwrap().to_string(), "0 JPY");
     assert_eq!(
-        b.terminal.as_ref().unwrap().describe(),
+        b.terminal.as_ref().unwrap().line.describe(),
         "tcp://[fe80::1]:20007"
     );
     let scanner = b.scanner.as_ref().unwrap();
@@ -368,6 +371,41 @@ fn acquirers_are_asked_by_priority_and_then_by_name() {
     ] {
         assert!(said.contains(fault), "{said}");
     }
+}
+
+#[test]
+fn a_terminal_that_authorises_by_itself_has_settings_of_its_own() {
+    let counter = |rest: &str| {
+        let text = format!(
+            "[[counter]]\nid = \"01\"\nterminal = {{ line = \"/dev/tty\", protocol = \"zvt\"{rest} }}"
+        );
+        parse(&text)
+    };
+    let terminal = |rest: &str| counter(rest).unwrap().counters[0].terminal.clone().unwrap();
+    let Protocol::Zvt(zvt) = terminal(", password = \"012345\", end_of_day = \"23:45\"").protocol
+    else {
+        panic!()
+    };
+    assert_eq!((zvt.password, zvt.end_of_day), (12_345, Some(23 * 60 + 45)));
+    assert_eq!(zvt.receipts, Receipts::Terminal);
+    let Line::Serial { settings, .. } = terminal("").line else {
+        panic!()
+    };
+    assert_eq!((settings.baud, settings.stop_bits), (9_600, StopBits::Two));
+    for wrong in [
+        ", password = \"12345\"",
+        ", end_of_day = \"24:00\"",
+        ", receipts = \"nobody\"",
+        ", pasword = \"000000\"",
+    ] {
+        assert!(counter(wrong).is_err(), "{wrong}");
+    }
+    let with_reader = "[[counter]]\nid = \"01\"\nterminal = { line = \"/dev/tty\", protocol = \"zvt\" }\nnfc = { reader = \"R\" }";
+    let refused = parse(with_reader).unwrap_err().to_string();
+    assert!(refused.contains("reads the cards itself"), "{refused}");
+    let nexo =
+        "[[counter]]\nid = \"01\"\nterminal = { line = \"/dev/tty\", password = \"000000\" }";
+    assert!(parse(nexo).is_err(), "a password is ZVT's");
 }
 
 #[test]

@@ -254,6 +254,9 @@ fn latest_word(signal: &Signal) -> Option<Bytes> {
         Signal::Ignored { device, why } => {
             event(None, "ignored", &json!({ "device": device, "why": why }))
         }
+        Signal::SlipReceived { device, lines } => {
+            event(None, "slip", &json!({ "device": device, "lines": lines }))
+        }
         _ => return None,
     })
 }

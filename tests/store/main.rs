@@ -35,6 +35,8 @@ mod peers_unionpay;
 #[cfg(test)]
 mod peers_wechat;
 #[cfg(test)]
+mod peers_zvt;
+#[cfg(test)]
 mod real_acquirers;
 #[cfg(test)]
 mod story;
@@ -44,3 +46,5 @@ mod support;
 mod tidy;
 #[cfg(test)]
 mod web;
+#[cfg(test)]
+mod zvt;

@@ -113,10 +113,16 @@ impl Counter {
             number,
         };
         let mut live = Live::new(Payment::open(opening, self.deps.clock.now()));
+        let at_terminal = begin.tender == Tender::Card && self.deps.devices.has_own_acquirer();
+        if at_terminal {
+            live.waiting.push_back((Event::Collect, None));
+        }
         live.waiting
             .push_back((self.first_event(begin.tender, begin.money), None));
-        if begin.tender == Tender::MerchantQr {
-            live.instrument = Some(Instrument::MerchantQr);
+        match begin.tender {
+            Tender::MerchantQr => live.instrument = Some(Instrument::MerchantQr),
+            _ if at_terminal => live.instrument = Some(Instrument::AtTerminal),
+            _ => {}
         }
         let transition = Transition {
             payment: live.payment.clone(),
@@ -130,12 +136,14 @@ impl Counter {
     }
 
     fn first_event(&self, tender: Tender, money: Money) -> Event {
-        if tender != Tender::MerchantQr {
-            return Event::Collect;
-        }
+        let presented = match tender {
+            Tender::MerchantQr => Presented::merchant_qr(),
+            Tender::Card if self.deps.devices.has_own_acquirer() => Presented::at_terminal(),
+            _ => return Event::Collect,
+        };
         match self.route(tender, None, money) {
             Ok(route) => Event::Present {
-                presented: Presented::merchant_qr(),
+                presented,
                 acquirer: route.profile.id.clone(),
             },
             Err(no_route) => Event::StopCollecting(no_route.reason()),

@@ -137,6 +137,8 @@ pub struct Stand {
     pub terminal: Presence,
     pub scanner: Presence,
     pub reader: Presence,
+    /// The terminal reads cards itself, and is their acquirer.
+    pub cards_at_terminal: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -167,10 +169,13 @@ pub fn of_tender(
     obstacles.extend(stand.disk_nearly_full.then_some(Obstacle::DiskNearlyFull));
     obstacles.extend(stand.at_stand.map(|payment| Obstacle::Busy { payment }));
     obstacles.extend(device_obstacle(stand, tender));
-    let cut_off = acquirer_obstacle(stand, takers);
+    let is_terminals = stand.cards_at_terminal && tender == Tender::Card;
+    // its terminal is its acquirer: what ails it is said once
+    let is_said = is_terminals && stand.terminal != Presence::Ready;
+    let cut_off = acquirer_obstacle(stand, takers).filter(|_| !is_said);
     let is_cut_off = matches!(cut_off, Some(Obstacle::AcquirerUnreachable { .. }));
     // of a code and a card, only the card can pay offline (PAY-6)
-    let has_reader = stand.reader == Presence::Ready;
+    let has_reader = stand.reader == Presence::Ready && !stand.cards_at_terminal;
     let by_card = tender.accepts(Tender::Card) && has_reader;
     let offline = is_cut_off && by_card && offline_closed.is_none();
     if !offline {
@@ -205,14 +210,22 @@ fn device_obstacle(stand: &Stand, tender: Tender) -> Option<Obstacle> {
     };
     match tender {
         Tender::CustomerCode => scanner,
+        Tender::Card if stand.cards_at_terminal => terminal_obstacle(stand),
         Tender::Card => reader,
+        // the terminal asks for a card only when a card was chosen
+        Tender::Any if stand.cards_at_terminal => scanner,
         // either of the two is enough
         Tender::Any => scanner.filter(|_| reader.is_some()),
         // a QR is shown by the terminal, or by the till itself where the stand has none
-        Tender::MerchantQr => match &stand.terminal {
-            Presence::Away { why } => Some(Obstacle::TerminalAbsent { why: why.clone() }),
-            Presence::Ready | Presence::None => None,
-        },
+        Tender::MerchantQr if stand.cards_at_terminal => None,
+        Tender::MerchantQr => terminal_obstacle(stand),
+    }
+}
+
+fn terminal_obstacle(stand: &Stand) -> Option<Obstacle> {
+    match &stand.terminal {
+        Presence::Away { why } => Some(Obstacle::TerminalAbsent { why: why.clone() }),
+        Presence::Ready | Presence::None => None,
     }
 }
 
@@ -246,6 +259,7 @@ mod tests {
             terminal: Presence::Ready,
             scanner: Presence::Ready,
             reader: Presence::Ready,
+            cards_at_terminal: false,
         }
     }
 
@@ -301,6 +315,34 @@ mod tests {
         };
         assert!(!of_tender(&mute, Tender::MerchantQr, &up(), CLOSED).ready);
         assert!(of_tender(&mute, Tender::CustomerCode, &up(), CLOSED).ready);
+    }
+
+    #[test]
+    fn a_terminal_that_authorises_by_itself_is_all_that_a_card_needs() {
+        let why = || "unplugged".to_owned();
+        let own = Stand {
+            reader: Presence::None,
+            cards_at_terminal: true,
+            ..stand()
+        };
+        assert!(of_tender(&own, Tender::Card, &up(), CLOSED).ready);
+        let away = Stand {
+            terminal: Presence::Away { why: why() },
+            ..own
+        };
+        let down = [Taker {
+            acquirer: "01-terminal".into(),
+            unreachable: Some(why()),
+        }];
+        let card = of_tender(&away, Tender::Card, &down, None);
+        assert_eq!(card.obstacles, [Obstacle::TerminalAbsent { why: why() }]);
+        assert!(of_tender(&away, Tender::MerchantQr, &up(), CLOSED).ready);
+        assert!(of_tender(&away, Tender::Any, &up(), CLOSED).ready);
+        let blind = Stand {
+            scanner: Presence::None,
+            ..away
+        };
+        assert!(!of_tender(&blind, Tender::Any, &up(), CLOSED).ready);
     }
 
     #[test]

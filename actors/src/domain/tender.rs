@@ -103,6 +103,15 @@ impl Presented {
         }
     }
 
+    /// A card that the terminal reads, and the store never sees.
+    pub fn at_terminal() -> Self {
+        Self {
+            tender: Tender::Card,
+            scheme: None,
+            masked_pan: None,
+        }
+    }
+
     pub fn code(scheme: Scheme) -> Self {
         Self {
             tender: Tender::CustomerCode,

@@ -4,6 +4,8 @@
 //! its devices, outbox, store. Devices know their counter only through a `FactSink`, counters their
 //! devices through handles, so either side may be rebuilt alone.
 
+mod devices;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -11,33 +13,31 @@ use std::{
     time::Duration,
 };
 
+use self::devices::{start_devices, with_own};
 use super::{Store, StoreDeps, requests::GetCounters};
 use crate::{
     acquirer::{AcquirerDeps, AcquirerDesk},
-    counter::{
-        AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, Devices, OfflineDeps,
-    },
+    counter::{AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, OfflineDeps},
     day_close::{DayClose, DayCloseDeps},
     device::{
-        DeviceDeps, Fact, FactSink,
-        nfc::{NfcDeps, NfcReader, NfcSettings},
-        scanner::{Scanner, ScannerDeps, ScannerSettings},
-        terminal::{Terminal, TerminalDeps, TerminalSettings},
+        Fact, FactSink, nfc::NfcSettings, scanner::ScannerSettings, terminal::TerminalSettings,
+        zvt::ZvtSettings,
     },
     domain::{
-        ids::{CounterId, DeviceId, IdRefused, StoreId},
+        ids::{AcquirerId, CounterId, IdRefused, StoreId},
         offline::OfflineLimits,
+        payment::AcquirerClock,
         record::Body,
     },
     journal::{Append, Journal, JournalDeps},
     offline::{Counters, Forwarder, ForwarderDeps, Lender, LenderDeps},
     outbox::{Outbox, OutboxDeps, OutboxSettings, StoreFacts},
     ports::{
-        Acquirer, CardReader, CardVault, Entropy, JournalDisk, LineOpener, Signer, Uplink,
-        WallClock,
+        Acquirer, AcquirerProfile, CardReader, CardVault, Entropy, JournalDisk, LineOpener, Signer,
+        TerminalBook, Uplink, WallClock,
     },
     signal::{Signal, Signals},
-    supervisor::{ChildSpec, Handle, Restarts, Supervision, Supervisor, SupervisorDeps},
+    supervisor::{ChildSpec, Handle, Supervision, Supervisor, SupervisorDeps},
 };
 
 /// The parts of a store.
@@ -77,9 +77,21 @@ pub struct DaysPlan {
 pub struct CounterPlan {
     pub id: CounterId,
     pub settings: CounterSettings,
-    pub terminal: Option<(Arc<dyn LineOpener>, TerminalSettings)>,
+    pub terminal: Option<(Arc<dyn LineOpener>, TerminalPlan)>,
     pub scanner: Option<(Arc<dyn LineOpener>, ScannerSettings)>,
     pub reader: Option<(Arc<dyn CardReader>, NfcSettings)>,
+}
+
+/// What a counter's terminal is.
+pub enum TerminalPlan {
+    /// Screen, keypad and printer; the store reads the card.
+    Nexo(Box<TerminalSettings>),
+    /// It authorises by itself, and is the acquirer of its counter's cards.
+    Zvt {
+        settings: Box<ZvtSettings>,
+        profile: Box<AcquirerProfile>,
+        book: Arc<dyn TerminalBook>,
+    },
 }
 
 /// A running store.
@@ -116,10 +128,12 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
     let holders = Counters::default();
     let offline = start_lender(&plan, &holders, &supervision);
     let mut counters = BTreeMap::new();
+    let mut own_clocks = Vec::new();
     for counter in &plan.counters {
         let shared = (&journal, acquirers.as_slice(), &offline);
-        let handle = start_counter(&plan, counter, shared, &supervision)?;
+        let (handle, own) = start_counter(&plan, counter, shared, &supervision)?;
         counters.insert(counter.id.clone(), handle);
+        own_clocks.extend(own);
     }
     holders.are(counters.clone());
     start_forwarder(&plan, &holders, &acquirers, &supervision);
@@ -129,7 +143,7 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
     let deps = StoreDeps {
         counters,
         disk: Arc::clone(&plan.disk),
-        acquirers: acquirers.iter().map(clock_of).collect(),
+        acquirers: acquirers.iter().map(clock_of).chain(own_clocks).collect(),
         clock: Arc::clone(&plan.clock),
         entropy: Arc::clone(&plan.entropy),
     };
@@ -243,23 +257,29 @@ fn start_day_close(plan: &StorePlan, journal: &Handle<Journal>, supervision: &Su
 }
 
 fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerRoute> {
-    let start = |port: &Arc<dyn Acquirer>| {
-        let (signals, clock) = (plan.signals.clone(), Arc::clone(&plan.clock));
-        let deps = AcquirerDeps::new(Arc::clone(port), signals, clock);
-        let status = deps.status.subscribe();
-        let profile = port.profile().clone();
-        let spec = ChildSpec {
-            mailbox: 1_024,
-            ..ChildSpec::new(format!("acquirer {}", profile.id))
-        };
-        let desk = supervision.child(spec, move || AcquirerDesk::new(deps.clone()));
-        AcquirerRoute {
-            profile,
-            desk,
-            status,
-        }
-    };
+    let start = |port| start_acquirer(plan, port, supervision);
     plan.acquirers.iter().map(start).collect()
+}
+
+fn start_acquirer(
+    plan: &StorePlan,
+    port: &Arc<dyn Acquirer>,
+    supervision: &Supervision,
+) -> AcquirerRoute {
+    let (signals, clock) = (plan.signals.clone(), Arc::clone(&plan.clock));
+    let deps = AcquirerDeps::new(Arc::clone(port), signals, clock);
+    let status = deps.status.subscribe();
+    let profile = port.profile().clone();
+    let spec = ChildSpec {
+        mailbox: 1_024,
+        ..ChildSpec::new(format!("acquirer {}", profile.id))
+    };
+    let desk = supervision.child(spec, move || AcquirerDesk::new(deps.clone()));
+    AcquirerRoute {
+        profile,
+        desk,
+        status,
+    }
 }
 
 fn start_lender(plan: &StorePlan, counters: &Counters, supervision: &Supervision) -> OfflineDeps {
@@ -315,15 +335,19 @@ fn start_outbox(
     Some(supervision.child(ChildSpec::new("outbox"), move || Outbox::new(deps.clone())))
 }
 
+/// The clock of a counter's own acquirer.
+type OwnClock = (AcquirerId, AcquirerClock);
+
 fn start_counter(
     plan: &StorePlan,
     counter: &CounterPlan,
     (journal, acquirers, offline): (&Handle<Journal>, &[AcquirerRoute], &OfflineDeps),
     supervision: &Supervision,
-) -> Result<Handle<Counter>, IdRefused> {
+) -> Result<(Handle<Counter>, Option<OwnClock>), IdRefused> {
     let itself: Arc<OnceLock<Handle<Counter>>> = Arc::default();
     let facts = fact_sink(Arc::clone(&itself), plan.signals.clone());
     let devices = start_devices(plan, counter, facts, supervision)?;
+    let (acquirers, own) = with_own(plan, counter, &devices, acquirers, supervision);
     // the store sends to the first one in the order of their ids, too
     let configured: BTreeSet<CounterId> = plan.counters.iter().map(|one| one.id.clone()).collect();
     let is_first = configured.first() == Some(&counter.id);
@@ -332,7 +356,7 @@ fn start_counter(
         settings: counter.settings.clone(),
         journal: journal.clone(),
         disk: Arc::clone(&plan.disk),
-        acquirers: acquirers.to_vec(),
+        acquirers,
         offline: offline.clone(),
         devices,
         fosters: is_first.then(|| configured.clone()),
@@ -345,7 +369,8 @@ fn start_counter(
         ..ChildSpec::new(format!("counter {}", counter.id))
     };
     let handle = supervision.child(spec, move || Counter::new(deps.clone()));
-    Ok(itself.get_or_init(|| handle).clone())
+    let own_clock = own.map(|own| (own.profile.id, own.profile.clock));
+    Ok((itself.get_or_init(|| handle).clone(), own_clock))
 }
 
 /// Facts go to the counter of the moment; one that finds no place is signalled, and the customer
@@ -361,58 +386,4 @@ fn fact_sink(counter: Arc<OnceLock<Handle<Counter>>>, signals: Signals) -> FactS
             });
         }
     })
-}
-
-fn start_devices(
-    plan: &StorePlan,
-    counter: &CounterPlan,
-    facts: FactSink,
-    supervision: &Supervision,
-) -> Result<Devices, IdRefused> {
-    let device = |kind: &str| -> Result<DeviceDeps, IdRefused> {
-        Ok(DeviceDeps {
-            id: format!("{}-{kind}", counter.id).parse::<DeviceId>()?,
-            counter: counter.id.clone(),
-            facts: Arc::clone(&facts),
-            signals: plan.signals.clone(),
-            clock: Arc::clone(&plan.clock),
-            entropy: Arc::clone(&plan.entropy),
-            restarts: Restarts::default(),
-        })
-    };
-    let mut devices = Devices::default();
-    if let Some((opener, settings)) = &counter.terminal {
-        let deps = TerminalDeps {
-            device: device("terminal")?,
-            opener: Arc::clone(opener),
-            settings: settings.clone(),
-        };
-        devices.terminal = Some((
-            deps.device.id.clone(),
-            Terminal::supervised(supervision, deps),
-        ));
-    }
-    if let Some((opener, settings)) = &counter.scanner {
-        let deps = ScannerDeps {
-            device: device("scanner")?,
-            opener: Arc::clone(opener),
-            settings: settings.clone(),
-        };
-        devices.scanner = Some((
-            deps.device.id.clone(),
-            Scanner::supervised(supervision, deps),
-        ));
-    }
-    if let Some((reader, settings)) = &counter.reader {
-        let deps = NfcDeps {
-            device: device("nfc")?,
-            reader: Arc::clone(reader),
-            settings: settings.clone(),
-        };
-        devices.reader = Some((
-            deps.device.id.clone(),
-            NfcReader::supervised(supervision, deps),
-        ));
-    }
-    Ok(devices)
 }

@@ -9,7 +9,9 @@
 //! Deliberately not here: clocks (the caller measures the inter-byte time and calls
 //! [`Framer::idle`]), ports, acknowledgement bytes such as ACK/NAK, and what a message means.
 
+mod apdu;
 mod delimited;
+mod dle;
 mod prefixed;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,12 @@ pub enum Framing {
         starts_with: Option<u8>,
         ends_with: Option<u8>,
     },
+    /// DLE STX, message with each DLE doubled, DLE ETX, CRC-16 low byte first; ZVT on serial lines.
+    /// A bare ACK (06) or NAK (15) between frames is a message of one byte.
+    DleStxCrc,
+    /// A ZVT message is its own frame: class, instruction, length, data; ZVT over TCP. What begins
+    /// with no class of the protocol is garbage.
+    ZvtApdu,
 }
 
 impl Framing {
@@ -149,6 +157,7 @@ enum State {
     Terminator(delimited::Terminator),
     Stx(delimited::StxEtxLrc),
     Prefixed(prefixed::Prefixed),
+    Dle(dle::DleStxCrc),
 }
 
 impl Framer {
@@ -165,11 +174,17 @@ impl Framer {
                 starts_with,
                 ends_with,
             } => State::Prefixed(prefixed::Prefixed::new(
-                width,
-                starts_with,
-                ends_with,
+                prefixed::Header::Length {
+                    width,
+                    starts_with,
+                    ends_with,
+                },
                 max_len,
             )),
+            Framing::ZvtApdu => {
+                State::Prefixed(prefixed::Prefixed::new(prefixed::Header::ZvtApdu, max_len))
+            }
+            Framing::DleStxCrc => State::Dle(dle::DleStxCrc::new(max_len)),
         };
         Self {
             framing,
@@ -190,6 +205,7 @@ impl Framer {
             State::Terminator(state) => bytes.iter().for_each(|byte| state.push(*byte, sink)),
             State::Stx(state) => bytes.iter().for_each(|byte| state.push(*byte, sink)),
             State::Prefixed(state) => state.feed(bytes, sink),
+            State::Dle(state) => bytes.iter().for_each(|byte| state.push(*byte, sink)),
         }
         out
     }
@@ -207,6 +223,7 @@ impl Framer {
             State::Terminator(state) => state.idle(sink),
             State::Stx(state) => state.idle(sink),
             State::Prefixed(state) => state.idle(sink),
+            State::Dle(state) => state.idle(sink),
         }
         self.garbage.flush(&mut out);
         out
@@ -218,6 +235,7 @@ impl Framer {
             State::Terminator(state) => state.is_partial(),
             State::Stx(state) => state.is_partial(),
             State::Prefixed(state) => state.is_partial(),
+            State::Dle(state) => state.is_partial(),
         };
         waiting || self.garbage.len > 0
     }
@@ -247,6 +265,8 @@ impl Framer {
                 starts_with,
                 ends_with,
             } => prefixed::encode(message, width, starts_with, ends_with),
+            Framing::ZvtApdu => apdu::encode(message),
+            Framing::DleStxCrc => Ok(dle::encode(message)),
         }
     }
 }

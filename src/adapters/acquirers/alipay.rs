@@ -156,7 +156,9 @@ impl Alipay {
                 let said = self.call("alipay.trade.precreate", &shown).await?;
                 said.of_precreate(charge.order)
             }
-            Instrument::Card { .. } => Err(NoAnswer::NotSent("Alipay takes no cards".into())),
+            Instrument::Card { .. } | Instrument::AtTerminal => {
+                Err(NoAnswer::NotSent("Alipay takes no cards".into()))
+            }
         }
     }
 

@@ -144,7 +144,7 @@ impl UnionPay {
                 let said = self.call(TRANSACTIONS, fields, &named).await?;
                 said.of_apply_qr()?
             }
-            Instrument::Card { .. } => {
+            Instrument::Card { .. } | Instrument::AtTerminal => {
                 let why = "this interface takes no cards";
                 return Err(NoAnswer::NotSent(why.into()));
             }

@@ -220,7 +220,7 @@ impl Wechat {
                 Said::Done(qr) => Verdict::Pending { qr: Some(qr) },
                 Said::Refused(refusal) => refusal.verdict()?,
             },
-            Instrument::Card { .. } => {
+            Instrument::Card { .. } | Instrument::AtTerminal => {
                 return Err(NoAnswer::NotSent("WeChat Pay takes no cards".into()));
             }
         };

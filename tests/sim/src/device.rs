@@ -15,6 +15,7 @@ pub mod pty;
 pub mod scanner;
 mod task;
 pub mod terminal;
+pub mod zvt;
 
 use std::time::Duration;
 

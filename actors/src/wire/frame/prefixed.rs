@@ -5,35 +5,37 @@
 //! A candidate that looks right at first and turns out wrong costs one skipped byte, not its
 //! claimed length: the bytes stay in the buffer and the frames inside them are still found.
 
-use super::{EncodeError, GarbageReason, LengthWidth, Sink};
+use super::{EncodeError, GarbageReason, LengthWidth, Sink, apdu};
+
+/// What says how long a frame is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Header {
+    Length {
+        width: LengthWidth,
+        starts_with: Option<u8>,
+        ends_with: Option<u8>,
+    },
+    ZvtApdu,
+}
 
 #[derive(Debug)]
 pub(super) struct Prefixed {
-    width: LengthWidth,
-    starts_with: Option<u8>,
-    ends_with: Option<u8>,
+    header: Header,
     max_len: usize,
     buffer: Vec<u8>,
 }
 
 /// What the bytes at one position are.
-enum Candidate<'a> {
+pub(super) enum Candidate<'a> {
     Frame { body: &'a [u8], frame_len: usize },
     NotAFrame,
     MoreNeeded,
 }
 
 impl Prefixed {
-    pub(super) fn new(
-        width: LengthWidth,
-        starts_with: Option<u8>,
-        ends_with: Option<u8>,
-        max_len: usize,
-    ) -> Self {
+    pub(super) fn new(header: Header, max_len: usize) -> Self {
         Self {
-            width,
-            starts_with,
-            ends_with,
+            header,
             max_len,
             buffer: Vec::new(),
         }
@@ -77,31 +79,47 @@ impl Prefixed {
     }
 
     fn candidate<'a>(&self, rest: &'a [u8]) -> Candidate<'a> {
-        let width = self.width.bytes();
-        let Some((prefix, after)) = rest.split_at_checked(width) else {
-            return Candidate::MoreNeeded;
-        };
-        let body_len = prefix.iter().fold(0_usize, |len, byte| {
-            len.saturating_mul(256).saturating_add((*byte).into())
-        });
-        if body_len == 0 || body_len > self.max_len {
-            return Candidate::NotAFrame;
+        match self.header {
+            Header::Length {
+                width,
+                starts_with,
+                ends_with,
+            } => by_length(rest, self.max_len, width.bytes(), starts_with, ends_with),
+            Header::ZvtApdu => apdu::candidate(rest, self.max_len),
         }
-        if let (Some(expected), Some(first)) = (self.starts_with, after.first())
-            && *first != expected
-        {
-            return Candidate::NotAFrame;
-        }
-        let Some(body) = after.get(..body_len) else {
-            return Candidate::MoreNeeded;
-        };
-        if self.ends_with.is_some() && body.last().copied() != self.ends_with {
-            return Candidate::NotAFrame;
-        }
-        Candidate::Frame {
-            body,
-            frame_len: width + body_len,
-        }
+    }
+}
+
+fn by_length(
+    rest: &[u8],
+    max_len: usize,
+    width: usize,
+    starts_with: Option<u8>,
+    ends_with: Option<u8>,
+) -> Candidate<'_> {
+    let Some((prefix, after)) = rest.split_at_checked(width) else {
+        return Candidate::MoreNeeded;
+    };
+    let body_len = prefix.iter().fold(0_usize, |len, byte| {
+        len.saturating_mul(256).saturating_add((*byte).into())
+    });
+    if body_len == 0 || body_len > max_len {
+        return Candidate::NotAFrame;
+    }
+    if let (Some(expected), Some(first)) = (starts_with, after.first())
+        && *first != expected
+    {
+        return Candidate::NotAFrame;
+    }
+    let Some(body) = after.get(..body_len) else {
+        return Candidate::MoreNeeded;
+    };
+    if ends_with.is_some() && body.last().copied() != ends_with {
+        return Candidate::NotAFrame;
+    }
+    Candidate::Frame {
+        body,
+        frame_len: width + body_len,
     }
 }
 

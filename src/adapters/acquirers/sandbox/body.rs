@@ -70,6 +70,10 @@ pub(super) fn charge(
             };
             Ok(("/v1/cards", json(&new)?))
         }
+        Instrument::AtTerminal => {
+            let why = "the sandbox asks no terminal for a card";
+            Err(NoAnswer::NotSent(why.into()))
+        }
     }
 }
 

@@ -190,7 +190,7 @@ impl Acquirer for StormAcquirer {
                 basket: charge.reference,
                 is_qr,
                 fate: match charge.instrument {
-                    Instrument::Card { .. } => self.issuer(),
+                    Instrument::Card { .. } | Instrument::AtTerminal => self.issuer(),
                     Instrument::Code(_) | Instrument::MerchantQr => self.customer(is_qr),
                 },
             };

@@ -51,7 +51,7 @@ impl Scene {
         let complaints = complaints.iter().filter(|line| !line.contains("/qr.svg"));
         let complaints: Vec<_> = complaints.collect();
         assert!(complaints.is_empty(), "{complaints:?}");
-        self.browser.close().await;
+        drop(self.browser);
         self.shop.close().await.unwrap();
         drop(self.folder);
     }

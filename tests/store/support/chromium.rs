@@ -1,6 +1,8 @@
 //! A Chromium of this test's own, driven by chromedriver on a free loopback port.
 
 use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -17,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub struct Chromium {
     pub page: Client,
     port: u16,
+    session: String,
     driver: Child,
     _profile: TempDir,
 }
@@ -59,9 +62,11 @@ impl Chromium {
                 .ok()
         })
         .await;
+        let session = page.session_id().await.unwrap().unwrap();
         Self {
             page,
             port,
+            session,
             driver,
             _profile: profile,
         }
@@ -118,8 +123,8 @@ impl Chromium {
     /// What the browser complained about: errors of scripts, refused loads, violations of the
     /// policy.
     pub async fn complaints(&self) -> Vec<String> {
-        let session = self.page.session_id().await.unwrap().unwrap();
-        let url = format!("http://127.0.0.1:{}/session/{session}/se/log", self.port);
+        let (port, session) = (self.port, &self.session);
+        let url = format!("http://127.0.0.1:{port}/session/{session}/se/log");
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let body = json!({ "type": "browser" });
         let answer = client.post(url).json(&body).send().await.unwrap();
@@ -130,16 +135,20 @@ impl Chromium {
             .map(|line| line["message"].as_str().unwrap_or_default().to_owned())
             .collect()
     }
-
-    pub async fn close(self) {
-        let page = self.page.clone();
-        page.close().await.unwrap();
-    }
 }
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // ends the browser with it
+        // the driver leaves its browser behind when it is killed: the session is ended first
+        if let Ok(mut driver) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let end = format!(
+                "DELETE /session/{} HTTP/1.1\r\nhost: localhost\r\n",
+                self.session
+            );
+            let _ = driver.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = write!(driver, "{end}connection: close\r\n\r\n");
+            let _ = driver.read(&mut [0; 64]);
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }

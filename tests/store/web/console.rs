@@ -50,6 +50,8 @@ async fn what_is_not_there_is_said_so() {
         let answer = shop.request("GET", path).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
     }
+    let answer = shop.request("POST", "/unknown").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     for path in [
         "/payments?day=2026-13-01",
         "/payments?state=gone",

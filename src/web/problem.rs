@@ -183,8 +183,10 @@ impl Kind {
 pub struct Document {
     /// Stable: decide by this. `urn:store-controller:problem:` and, by status: 400
     /// `invalid-request` `idempotency-key-missing`; 404 `not-found` `no-such-counter`
-    /// `no-such-payment` `no-such-refund` `no-such-shift` `no-such-difference` `no-qr`; 405 `method-not-allowed`; 408 `request-timeout`;
-    /// 409 `no-open-shift` `shift-open` `day-not-closable` `not-movable` `not-ready` `not-cancellable` `not-refundable` `not-collecting`; 413 `body-too-large`;
+    /// `no-such-payment` `no-such-refund` `no-such-shift` `no-such-difference` `no-qr`; 405
+    /// `method-not-allowed`; 403 `cross-site`; 408 `request-timeout`; 409 `no-open-shift`
+    /// `shift-open` `day-not-closable` `not-movable` `not-ready` `not-cancellable`
+    /// `not-refundable` `not-collecting`; 413 `body-too-large`;
     /// 415 `unsupported-media-type`; 422 `invalid-amount` `foreign-currency` `key-reused`
     /// `refund-too-large` `code-refused` `picture-unreadable`; 503 `too-many-readers`
     /// `journal-stopped` `disk-nearly-full` `no-answer`; 500 `internal`.

@@ -117,8 +117,15 @@ impl Watched {
         kill(pid, Signal::SIGTERM).unwrap();
         let ended = self.child.wait().await.unwrap();
         assert!(ended.success(), "{ended}");
-        let gone = tokio::net::TcpStream::connect(&self.at["Prometheus"]).await;
-        assert!(gone.is_err(), "Prometheus outlives its lab");
+        // not by its port, which another test may have by now
+        let flag = format!("--web.listen-address={}", self.at["Prometheus"]);
+        let found = Command::new("pgrep").args(["-f", "--", &flag]).output();
+        let found = found.await.unwrap();
+        assert_eq!(
+            found.status.code(),
+            Some(1),
+            "Prometheus outlives its lab: {found:?}"
+        );
     }
 }
 

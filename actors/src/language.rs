@@ -44,11 +44,8 @@ impl Language {
     }
 
     /// In its own words, for whoever looks for it.
-    pub const fn own_name(self) -> &'static str {
-        match self {
-            Language::Chinese => "中文",
-            Language::English => "English",
-        }
+    pub fn own_name(self) -> &'static str {
+        self.of("中文", "English")
     }
 
     pub fn from_tag(tag: &str) -> Option<Self> {
@@ -68,6 +65,14 @@ impl Language {
         })
     }
 
+    /// Of the two, the one in this language.
+    pub fn of<T>(self, chinese: T, english: T) -> T {
+        match self {
+            Language::Chinese => chinese,
+            Language::English => english,
+        }
+    }
+
     /// The text of this id.
     pub fn say(self, id: &str) -> String {
         self.say_with(id, [])
@@ -79,10 +84,7 @@ impl Language {
         id: &str,
         arguments: [(&'static str, Value<'a>); N],
     ) -> String {
-        let bundle = match self {
-            Language::Chinese => &*CHINESE,
-            Language::English => &*ENGLISH,
-        };
+        let bundle = &**self.of(&CHINESE, &ENGLISH);
         let Some(pattern) = bundle.get_message(id).and_then(|message| message.value()) else {
             tracing::error!(id, language = self.tag(), "there is no such text");
             return id.to_owned();

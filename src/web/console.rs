@@ -1,10 +1,11 @@
 //! The console: pages for cashiers, managers and operators, served by the controller itself.
 //!
-//! Pages are made here, from the same questions that the API asks, in the visitor's language. What
-//! changes by itself is a fragment of a page under a path of its own; a few lines of script fetch
-//! it again whenever the feed of events says that something happened. So all that is decided about
-//! a page is decided in one place, and a page keeps its place over a reload, a lost connection and
-//! a restart. Deliberately not here: what only programs ask for (`super`), and any state.
+//! Pages are made here, from the same questions that the API asks, in the visitor's language.
+//! Whenever the feed of events says that something happened, a few lines of script fetch the page
+//! again and put the parts that change by themselves (`data-live`) in place of the old ones. So all
+//! that is decided about a page is decided in one place, and a page keeps its place over a reload,
+//! a lost connection and a restart. Deliberately not here: what only programs ask for (`super`),
+//! and any state.
 
 mod assets;
 mod counter_page;
@@ -23,7 +24,6 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use askama::Template;
-use store_actors::language::Language;
 
 use super::{
     problem::{Kind, Problem},
@@ -41,17 +41,12 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .add(("x-content-type-options", "nosniff"))
             .add(("referrer-policy", "same-origin"))
     };
-    let pages: [(&str, actix_web::Route); 13] = [
+    let pages: [(&str, actix_web::Route); 8] = [
         ("/", web::get().to(store_page::page)),
-        ("/store/overview", web::get().to(store_page::overview)),
         ("/counter/{id}", web::get().to(counter_page::page)),
-        ("/counter/{id}/panel", web::get().to(counter_page::panel)),
         ("/payments", web::get().to(payments_page::page)),
-        ("/payments/list", web::get().to(payments_page::list)),
         ("/payments/{id}", web::get().to(story::page)),
-        ("/payments/{id}/steps", web::get().to(story::steps)),
         ("/unknown", web::get().to(lists_page::unknown)),
-        ("/unknown/list", web::get().to(lists_page::unknown_list)),
         ("/outbox", web::get().to(lists_page::outbox)),
         ("/language/{tag}", web::get().to(frame::choose)),
         ("/assets/{name}", web::get().to(assets::file)),
@@ -62,7 +57,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     }
 }
 
-/// A page, or a fragment of one.
+/// A page.
 fn shown(page: &impl Template) -> Result<HttpResponse, Problem> {
     let html = page.render().map_err(|cause| {
         tracing::error!(%cause, "a page can't be made");
@@ -72,12 +67,4 @@ fn shown(page: &impl Template) -> Result<HttpResponse, Problem> {
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(html))
-}
-
-/// One of an answer's two languages.
-fn of_words(words: &super::problem::Words, language: Language) -> String {
-    match language {
-        Language::Chinese => words.zh.clone(),
-        Language::English => words.en.clone(),
-    }
 }

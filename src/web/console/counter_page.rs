@@ -28,13 +28,6 @@ struct CounterPage {
     currency: String,
 }
 
-#[derive(Template)]
-#[template(path = "panel.html", config = "src/web/console/askama.toml")]
-struct PanelPart {
-    frame: Frame,
-    panel: Panel,
-}
-
 #[derive(Debug, Deserialize)]
 pub(super) struct PanelQuery {
     #[serde(default)]
@@ -56,16 +49,6 @@ pub(super) async fn page(
         panel,
         currency,
     })
-}
-
-pub(super) async fn panel(
-    shared: Data<Shared>,
-    visitor: Visitor,
-    id: Path<String>,
-    query: Query<PanelQuery>,
-) -> Result<HttpResponse, Problem> {
-    let (frame, panel) = look(&shared, visitor, &id, &query).await?;
-    shown(&PanelPart { frame, panel })
 }
 
 async fn look(

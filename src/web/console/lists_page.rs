@@ -23,13 +23,6 @@ struct UnknownPage {
 }
 
 #[derive(Template)]
-#[template(path = "unknown_list.html", config = "src/web/console/askama.toml")]
-struct UnknownPart {
-    frame: Frame,
-    lines: Vec<Line>,
-}
-
-#[derive(Template)]
 #[template(path = "outbox.html", config = "src/web/console/askama.toml")]
 struct OutboxPage {
     frame: Frame,
@@ -60,15 +53,6 @@ pub(super) async fn unknown(
     shown(&UnknownPage { frame, lines })
 }
 
-pub(super) async fn unknown_list(
-    shared: Data<Shared>,
-    visitor: Visitor,
-) -> Result<HttpResponse, Problem> {
-    let frame = Frame::new(&shared, visitor, "/unknown");
-    let lines = lines(&shared, &frame).await?;
-    shown(&UnknownPart { frame, lines })
-}
-
 async fn lines(shared: &Shared, frame: &Frame) -> Result<Vec<Line>, Problem> {
     let unknown = (shared.parts.store.unknown)(GetUnknown).await?;
     let unknown = UnknownModel::of(&unknown, shared.parts.clock.now());
@@ -85,10 +69,7 @@ async fn lines(shared: &Shared, frame: &Frame) -> Result<Vec<Line>, Problem> {
                 "paid_twice" => "doubt-twice",
                 _ => "doubt-offline",
             }),
-            age: match age_words(frame.language, line.age_ms) {
-                Value::String(words) => words.into_owned(),
-                _ => String::new(),
-            },
+            age: age_words(frame.language, line.age_ms),
             next: frame.say(line.next_action.text_id()),
             asked: frame.language.say_with(
                 "asked",
@@ -110,10 +91,10 @@ pub(super) async fn outbox(
     let frame = Frame::new(&shared, visitor, "/outbox");
     let outbox = OutboxModel::from(&shared.parts.signals.board().outbox);
     let age = outbox.oldest_age_ms.filter(|_| outbox.depth > 0);
-    let oldest = match age.map(|age| age_words(frame.language, age)) {
-        Some(Value::String(words)) => words.into_owned(),
-        _ => frame.say("nothing-unsent"),
-    };
+    let oldest = age.map_or_else(
+        || frame.say("nothing-unsent"),
+        |age| age_words(frame.language, age),
+    );
     let parked = crate::web::parked::all(&shared).await?;
     shown(&OutboxPage {
         frame,

@@ -125,7 +125,7 @@ impl Overview {
                 count: known.unknown.len(),
                 words: oldest.max().map_or_else(
                     || frame.say("nothing-unknown"),
-                    |age| language.say_with("oldest", [("age", age_words(language, age))]),
+                    |age| language.say_with("oldest", [("age", age_words(language, age).into())]),
                 ),
             },
             unsent: unsent(language, board),
@@ -181,10 +181,7 @@ fn tile(language: Language, counter: &CounterStatus, at_stand: &[Payment]) -> Ti
 /// Why a tender can't be taken, in one language.
 pub(super) fn obstacle_words(language: Language, obstacle: &Obstacle) -> String {
     let (chinese, english) = obstacle.words();
-    match language {
-        Language::Chinese => chinese,
-        Language::English => english,
-    }
+    language.of(chinese, english)
 }
 
 /// The first reason against a tender.
@@ -257,7 +254,7 @@ fn unsent(language: Language, board: &Board) -> Unsent {
         is_late,
         words: match age {
             None => language.say("nothing-unsent"),
-            Some(age) => language.say_with("oldest", [("age", age_words(language, age))]),
+            Some(age) => language.say_with("oldest", [("age", age_words(language, age).into())]),
         },
     }
 }
@@ -333,7 +330,7 @@ fn device_line(language: Language, device: &DeviceStatus, now: Timestamp) -> Dev
     };
     let last_word = device.last_word_at.map(|at| {
         let ago = age_words(language, now.since_ms(at));
-        language.say_with("ago", [("age", ago)])
+        language.say_with("ago", [("age", ago.into())])
     });
     DeviceLine {
         counter: device.counter.to_string(),
@@ -352,7 +349,7 @@ fn device_line(language: Language, device: &DeviceStatus, now: Timestamp) -> Dev
 }
 
 /// An age in its largest whole unit.
-pub(super) fn age_words(language: Language, ms: u64) -> Value<'static> {
+pub(super) fn age_words(language: Language, ms: u64) -> String {
     let seconds = ms / 1_000;
     let (id, count) = match seconds {
         0..=119 => ("seconds", seconds),
@@ -361,5 +358,5 @@ pub(super) fn age_words(language: Language, ms: u64) -> Value<'static> {
         _ => ("days", seconds / 86_400),
     };
     let count = [("count", Value::from(count))];
-    Value::from(language.say_with(id, count))
+    language.say_with(id, count)
 }

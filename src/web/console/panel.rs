@@ -14,7 +14,7 @@ use store_actors::{
     language::{Language, Value},
 };
 
-use super::{of_words, overview};
+use super::{overview, payments_page::tone};
 use crate::web::{model::PaymentModel, shop::Shop};
 
 /// Who looks at the screen.
@@ -25,13 +25,6 @@ pub(super) enum Face {
 }
 
 impl Face {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Face::Cashier => "cashier",
-            Face::Customer => "customer",
-        }
-    }
-
     pub(super) const fn is_cashier(self) -> bool {
         matches!(self, Face::Cashier)
     }
@@ -156,21 +149,21 @@ fn shown(view: View<'_>, payment: &Payment, holds_stand: bool) -> Shown {
     let state = payment.state;
     let is_waiting = matches!(state, State::Opened | State::Collecting);
     let takes_code = matches!(payment.tender, Tender::CustomerCode | Tender::Any);
-    let (tone, sound) = match state {
-        State::Approved | State::Confirmed => ("good", Some("success")),
-        State::Declined | State::RefusedLater => ("bad", Some("failure")),
-        State::Unknown | State::Reversing | State::Reversed => ("warning", Some("attention")),
-        State::ApprovedOffline => ("warning", Some("attention")),
-        State::Cancelled => ("idle", None),
-        _ => ("busy", None),
+    let sound = match state {
+        State::Approved | State::Confirmed => Some("success"),
+        State::Declined | State::RefusedLater => Some("failure"),
+        State::Unknown | State::Reversing | State::Reversed | State::ApprovedOffline => {
+            Some("attention")
+        }
+        _ => None,
     };
     let money = Value::from(payment.money.to_string());
     Shown {
         id: model.id,
         state: state.as_str(),
-        tone,
+        tone: tone(state),
         amount: payment.money.to_string(),
-        words: of_words(&model.words, language),
+        words: language.of(model.words.zh, model.words.en),
         advice: advice(state).map(|id| language.say(id)),
         qr: model.qr.map(|qr| qr.svg),
         opened_at: payment.opened_at.unix_ms(),

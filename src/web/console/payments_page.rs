@@ -28,13 +28,6 @@ struct PaymentsPage {
     list: List,
 }
 
-#[derive(Template)]
-#[template(path = "payments_list.html", config = "src/web/console/askama.toml")]
-struct ListPart {
-    frame: Frame,
-    list: List,
-}
-
 /// What the visitor looks for; an empty field is none.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,8 +47,6 @@ struct List {
     states: Vec<Choice>,
     counters: Vec<Choice>,
     rows: Vec<Row>,
-    /// The same list again, for the feed.
-    path: String,
     next: Option<String>,
     day_before: String,
 }
@@ -97,16 +88,6 @@ pub(super) async fn page(
     let frame = Frame::new(&shared, visitor, "/payments");
     let list = look(&shared, &frame, search).await?;
     shown(&PaymentsPage { frame, list })
-}
-
-pub(super) async fn list(
-    shared: Data<Shared>,
-    visitor: Visitor,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    let frame = Frame::new(&shared, visitor, "/payments");
-    let list = look(&shared, &frame, input::query(&request)?).await?;
-    shown(&ListPart { frame, list })
 }
 
 async fn look(shared: &Shared, frame: &Frame, search: Search) -> Result<List, Problem> {
@@ -155,11 +136,10 @@ async fn look(shared: &Shared, frame: &Frame, search: Search) -> Result<List, Pr
         )
     });
     Ok(List {
-        path: path("/payments/list", &day, &search),
         next,
         day_before: path(
             "/payments",
-            &day.previous(),
+            &day.plus(-1),
             &Search {
                 before: String::new(),
                 ..search.clone()

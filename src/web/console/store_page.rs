@@ -21,26 +21,10 @@ struct StorePage {
     overview: Overview,
 }
 
-#[derive(Template)]
-#[template(path = "store_overview.html", config = "src/web/console/askama.toml")]
-struct OverviewPart {
-    frame: Frame,
-    overview: Overview,
-}
-
 pub(super) async fn page(shared: Data<Shared>, visitor: Visitor) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(&shared, visitor, "/");
     let overview = look(&shared, &frame).await?;
     shown(&StorePage { frame, overview })
-}
-
-pub(super) async fn overview(
-    shared: Data<Shared>,
-    visitor: Visitor,
-) -> Result<HttpResponse, Problem> {
-    let frame = Frame::new(&shared, visitor, "/");
-    let overview = look(&shared, &frame).await?;
-    shown(&OverviewPart { frame, overview })
 }
 
 async fn look(shared: &Data<Shared>, frame: &Frame) -> Result<Overview, Problem> {

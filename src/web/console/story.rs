@@ -12,7 +12,6 @@ use store_actors::{
 
 use super::{
     frame::{Frame, Visitor},
-    of_words,
     payments_page::{state_name, tone},
     shown,
 };
@@ -21,13 +20,6 @@ use crate::web::{Shared, input, model::PaymentModel, problem::Problem};
 #[derive(Template)]
 #[template(path = "payment.html", config = "src/web/console/askama.toml")]
 struct StoryPage {
-    frame: Frame,
-    story: Story,
-}
-
-#[derive(Template)]
-#[template(path = "payment_story.html", config = "src/web/console/askama.toml")]
-struct StoryPart {
     frame: Frame,
     story: Story,
 }
@@ -60,15 +52,6 @@ pub(super) async fn page(
     shown(&StoryPage { frame, story })
 }
 
-pub(super) async fn steps(
-    shared: Data<Shared>,
-    visitor: Visitor,
-    id: Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let (frame, story) = look(&shared, visitor, &id).await?;
-    shown(&StoryPart { frame, story })
-}
-
 async fn look(
     shared: &Data<Shared>,
     visitor: Visitor,
@@ -81,7 +64,9 @@ async fn look(
         amount: payment.money.to_string(),
         tone: tone(payment.state),
         state: state_name(&frame, payment.state),
-        words: of_words(&model.words, frame.language),
+        words: frame
+            .language
+            .of(model.words.zh.clone(), model.words.en.clone()),
         steps: told(
             &frame,
             &payment,

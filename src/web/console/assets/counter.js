@@ -1,7 +1,7 @@
 // The cashier's hands: begins, cancels and refunds payments, gives the store a picture of the customer's code, and
 // lets the outcome be heard. What is shown comes from the store, see live.js.
 
-import { refresh, refreshAll } from "./live.js";
+import { query, refresh } from "./live.js";
 
 const panel = document.getElementById("panel");
 const refusal = document.getElementById("refusal");
@@ -40,7 +40,7 @@ async function ask(path, body, options = {}) {
     refuse(null);
     return false;
   } finally {
-    refreshAll();
+    refresh();
   }
 }
 
@@ -81,7 +81,8 @@ document.addEventListener("click", (event) => {
   if (cancel) ask(`/v1/payments/${cancel.dataset.cancel}/cancel`);
   if (next) {
     kept.setItem("seen", next.dataset.next);
-    refresh(panel);
+    query.set("seen", next.dataset.next);
+    refresh();
   }
 });
 
@@ -93,7 +94,7 @@ document.addEventListener("change", (event) => {
 // ---- what is shown
 
 if (panel) {
-  panel.query = () => ({ seen: kept.getItem("seen") });
+  if (kept.getItem("seen")) query.set("seen", kept.getItem("seen"));
   panel.addEventListener("shown", shown);
   setInterval(count, 500);
   shown();

@@ -1,78 +1,76 @@
 // Keeps the parts of a page that change by themselves as they are in the store. The feed of events only says that
-// something happened; what it means is fetched from the store, which makes the page. So a page that was away for a
-// while, or whose store was started anew, is right again with the first fetch.
+// something happened; what it means is on the page, which is fetched again. So a page that was away for a while, or
+// whose store was started anew, is right again with the first fetch.
 
-/** No part is fetched more often than this, milliseconds. */
+/** The page is not fetched more often than this, milliseconds. */
 const REST_MS = 200;
 /** Ages and countdowns move without an event. */
 const LOOK_MS = 10_000;
 
-const parts = new Map();
+/** The page's query: what the visitor has said so far. */
+export const query = new URLSearchParams(location.search);
 
-export function refresh(element) {
-  const part = parts.get(element) ?? { busy: false, again: false, shown: element.innerHTML };
-  parts.set(element, part);
-  if (part.busy) {
-    part.again = true;
-    return;
+/** What stands in each part, by its id, as the store made it. */
+const shown = new Map();
+let isBusy = false;
+let isDue = false;
+
+export async function refresh() {
+  isDue = true;
+  if (isBusy) return;
+  isBusy = true;
+  while (isDue) {
+    isDue = false;
+    await look();
+    await new Promise((rested) => setTimeout(rested, REST_MS));
   }
-  part.busy = true;
-  fetchPart(element, part).finally(() => setTimeout(() => {
-    part.busy = false;
-    if (part.again) {
-      part.again = false;
-      refresh(element);
-    }
-  }, REST_MS));
+  isBusy = false;
 }
 
-async function fetchPart(element, part) {
-  const url = new URL(element.dataset.live, location.href);
-  for (const [name, value] of Object.entries(element.query?.() ?? {})) {
-    if (value) url.searchParams.set(name, value);
-  }
-  let html;
+async function look() {
   try {
-    const answer = await fetch(url, { headers: { accept: "text/html" }, redirect: "manual" });
+    const answer = await fetch(`${location.pathname}?${query}`, { headers: { accept: "text/html" }, redirect: "manual" });
     if (answer.type === "opaqueredirect" || answer.status === 401) return location.reload();
     if (!answer.ok) return lost(true);
-    html = await answer.text();
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    page.querySelectorAll("[data-live]").forEach(show);
+    lost(false);
   } catch {
-    return lost(true);
+    lost(true);
   }
-  lost(false);
-  const wanted = element.dataset.part;
-  if (wanted) {
-    html = new DOMParser().parseFromString(html, "text/html").querySelector(wanted)?.outerHTML ?? html;
-  }
-  if (html === part.shown) return;
-  part.shown = html;
+}
+
+function show(fresh) {
+  const part = document.getElementById(fresh.id);
+  const html = fresh.innerHTML;
+  if (!part || html === shown.get(part.id)) return;
   // what is being typed is not taken away
-  const typed = element.contains(document.activeElement) && document.activeElement.closest("form");
-  const fresh = document.createElement("template");
-  fresh.innerHTML = html;
-  if (typed && fresh.content.querySelector("form")) return;
-  element.replaceChildren(fresh.content);
-  element.dispatchEvent(new CustomEvent("shown", { bubbles: true }));
+  const isTyped = part.contains(document.activeElement) && document.activeElement.closest("form");
+  if (isTyped && fresh.querySelector("form")) return;
+  shown.set(part.id, html);
+  part.replaceChildren(...fresh.childNodes);
+  part.dispatchEvent(new CustomEvent("shown", { bubbles: true }));
 }
 
 function lost(isLost) {
   document.getElementById("lost").hidden = !isLost;
 }
 
-export function refreshAll() {
-  document.querySelectorAll("[data-live]").forEach(refresh);
+const parts = document.querySelectorAll("[data-live]");
+for (const part of parts) {
+  shown.set(part.id, part.innerHTML);
+  // what the page shows, where its address leaves that open: today's list stays that day's
+  new URLSearchParams(part.dataset.live).forEach((value, name) => query.set(name, value));
 }
-
-if (document.querySelector("[data-live]")) {
+if (parts.length > 0) {
   const feed = new EventSource("/v1/events");
   const kinds = ["payment", "device", "acquirer", "offline", "outbox", "journal_stopped", "started", "stopped"];
-  for (const kind of kinds) feed.addEventListener(kind, refreshAll);
-  feed.addEventListener("open", refreshAll);
+  for (const kind of kinds) feed.addEventListener(kind, refresh);
+  feed.addEventListener("open", refresh);
   feed.addEventListener("error", () => {
     lost(true);
     // a feed that was refused does not come back by itself
     if (feed.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5_000);
   });
-  setInterval(refreshAll, LOOK_MS);
+  setInterval(refresh, LOOK_MS);
 }

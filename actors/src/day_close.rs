@@ -182,10 +182,10 @@ mod tests {
             tender::Tender,
             timestamp::Timestamp,
         },
-        journal::{JournalDeps, memory::MemoryDisk},
+        journal::memory::MemoryDisk,
         signal::Signals,
         supervisor::{ChildSpec, Supervisor, SupervisorDeps},
-        testing::{SeededEntropy, TestClock, until},
+        testing::{SeededEntropy, TestClock, journal_on, until},
     };
 
     struct Stamp;
@@ -226,21 +226,14 @@ mod tests {
     async fn each_day_is_closed_once_and_the_head_office_counts_the_same() {
         tokio::time::pause();
         let disk = MemoryDisk::default();
-        let clock = Arc::new(TestClock::default());
+        let clock: Arc<dyn WallClock> = Arc::new(TestClock::default());
         let signals = Signals::default();
         let supervision = Supervisor::start(SupervisorDeps {
             signals: signals.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
         });
-        let journal_deps = JournalDeps {
-            disk: Arc::new(disk.clone()),
-            clock: clock.clone(),
-            signals,
-        };
-        let journal = supervision.child(ChildSpec::new("journal"), move || {
-            Journal::new(journal_deps.clone())
-        });
+        let journal = journal_on(&disk, &supervision, &clock, &signals);
         let today = Day::of(clock.now(), 480);
         let begun = clock.now();
         for number in 1..=5 {

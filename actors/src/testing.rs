@@ -26,7 +26,10 @@ use crate::{
         tender::{Scheme, Tender},
         timestamp::Timestamp,
     },
+    journal::{Journal, JournalDeps, memory::MemoryDisk},
     ports::{Acquirer, AcquirerProfile, CardVault, Charge, Entropy, Reply, VaultFailed, WallClock},
+    signal::Signals,
+    supervisor::{ChildSpec, Handle, Supervision},
     wire::emv::CardRead,
 };
 
@@ -49,6 +52,23 @@ impl WallClock for TestClock {
         let elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Timestamp::from_unix_ms(1_800_000_000_000).plus_ms(elapsed_ms)
     }
+}
+
+/// A supervised journal on this disk.
+pub fn journal_on(
+    disk: &MemoryDisk,
+    supervision: &Supervision,
+    clock: &Arc<dyn WallClock>,
+    signals: &Signals,
+) -> Handle<Journal> {
+    let deps = JournalDeps {
+        disk: Arc::new(disk.clone()),
+        clock: Arc::clone(clock),
+        signals: signals.clone(),
+    };
+    supervision.child(ChildSpec::new("journal"), move || {
+        Journal::new(deps.clone())
+    })
 }
 
 /// The same bytes for the same seed (xorshift64*).

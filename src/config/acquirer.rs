@@ -17,16 +17,6 @@ use store_actors::domain::{
 use super::{Acquirer, Driver, offline::amount, sections::words};
 use crate::strict_toml::Section;
 
-pub(super) const SCHEMES: [Scheme; 7] = [
-    Scheme::Alipay,
-    Scheme::WechatPay,
-    Scheme::UnionPay,
-    Scheme::EmvcoCpm,
-    Scheme::Visa,
-    Scheme::Mastercard,
-    Scheme::OtherCard,
-];
-
 /// For an acquirer that doesn't say: the same as the built-in file's.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -123,7 +113,7 @@ fn http_host(text: &str) -> Option<String> {
 
 /// A list of schemes, each at most once and at least one.
 pub(super) fn schemes(section: &mut Section<'_>, key: &str) -> Vec<Scheme> {
-    listed(section, key, &SCHEMES, Scheme::as_str)
+    listed(section, key, &Scheme::ALL, Scheme::as_str)
 }
 
 /// A list of words, each at most once and at least one.

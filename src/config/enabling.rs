@@ -1,6 +1,9 @@
 //! What this store may not take, though an acquirer would.
 
-use store_actors::domain::{enabling::Enabling, tender::Tender};
+use store_actors::domain::{
+    enabling::Enabling,
+    tender::{Scheme, Tender},
+};
 
 use super::{acquirer, sections::words};
 use crate::strict_toml::Section;
@@ -11,7 +14,7 @@ pub(super) fn enabling(root: &mut Section<'_>) -> Enabling {
         acquirer::any_of(section, key, &Tender::CONCRETE, Tender::as_str)
     });
     let off_schemes = section.optional("off_schemes", |section, key| {
-        acquirer::any_of(section, key, &acquirer::SCHEMES, |scheme| scheme.as_str())
+        acquirer::any_of(section, key, &Scheme::ALL, |scheme| scheme.as_str())
     });
     Enabling {
         off_tenders: off_tenders.unwrap_or_default(),

@@ -24,7 +24,7 @@ use crate::{
         record::Body,
         refund::{RefundRefused, RefundState},
     },
-    journal::{Append, Journal, JournalDeps, memory::MemoryDisk},
+    journal::{Append, Journal, memory::MemoryDisk},
     offline::{Counters, Forwarder, ForwarderDeps, Lender, LenderDeps},
     ports::{Acquirer, JournalFailed},
     signal::Signal,
@@ -33,7 +33,9 @@ use crate::{
         requests::{CancelPayment, GetCounters, OpenPayment, RefundPayment},
     },
     supervisor::{ChildSpec, Supervision, Supervisor, SupervisorDeps},
-    testing::{MemoryVault, ScriptedAcquirer, SeededEntropy, TestClock, Told, approved, until},
+    testing::{
+        MemoryVault, ScriptedAcquirer, SeededEntropy, TestClock, Told, approved, journal_on, until,
+    },
 };
 
 const BOUND: Duration = Duration::from_secs(30);
@@ -122,14 +124,7 @@ fn shop_taking(
         assert_eq!(intent.map(is_on_disk), Some(true), "PAY-2");
     });
     let acquirer = Arc::new(acquirer);
-    let journal_deps = JournalDeps {
-        disk: Arc::new(disk.clone()),
-        clock: clock.clone(),
-        signals: signals.clone(),
-    };
-    let journal = supervision.child(ChildSpec::new("journal"), move || {
-        Journal::new(journal_deps.clone())
-    });
+    let journal = journal_on(&disk, &supervision, &clock, &signals);
     let route = |acquirer: Arc<ScriptedAcquirer>| {
         let desk_deps = AcquirerDeps::new(acquirer.clone(), signals.clone(), clock.clone());
         let status = desk_deps.status.subscribe();

@@ -53,11 +53,6 @@ impl Day {
         Self::parse(&format!("{}-01", self.month())).unwrap_or(self)
     }
 
-    #[must_use]
-    pub const fn previous(self) -> Self {
-        Self(self.0 - 1)
-    }
-
     /// When it begins.
     pub const fn begins_at(self, offset_minutes: i32) -> Timestamp {
         Timestamp::from_unix_ms(self.0 * DAY_MS - offset_minutes as i64 * 60_000)

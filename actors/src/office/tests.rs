@@ -14,12 +14,12 @@ use crate::{
         },
         payment::{Payment, State},
     },
-    journal::{JournalDeps, memory::MemoryDisk},
+    journal::memory::MemoryDisk,
     office::requests::TakeBill,
     ports::BooksDisk as _,
     signal::Signals,
     supervisor::{ChildSpec, Supervision, Supervisor, SupervisorDeps},
-    testing::{SeededEntropy, TestClock},
+    testing::{SeededEntropy, TestClock, journal_on},
 };
 
 struct Desk {
@@ -35,21 +35,14 @@ impl Desk {
     fn open() -> Self {
         tokio::time::pause();
         let disk = MemoryDisk::default();
-        let clock = Arc::new(TestClock::default());
+        let clock: Arc<dyn WallClock> = Arc::new(TestClock::default());
         let signals = Signals::default();
         let supervision = Supervisor::start(SupervisorDeps {
             signals: signals.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
         });
-        let journal_deps = JournalDeps {
-            disk: Arc::new(disk.clone()),
-            clock: clock.clone(),
-            signals,
-        };
-        let journal = supervision.child(ChildSpec::new("journal"), move || {
-            Journal::new(journal_deps.clone())
-        });
+        let journal = journal_on(&disk, &supervision, &clock, &signals);
         let deps = OfficeDeps {
             disk: Arc::new(disk.clone()),
             journal: journal.clone(),

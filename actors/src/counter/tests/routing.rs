@@ -24,6 +24,13 @@ async fn two(limit: Option<&str>) -> Two {
     Two { shop, second }
 }
 
+fn alipay_at_01() -> Scan {
+    Scan {
+        counter: "01".parse().unwrap(),
+        text: Secret::new(ALIPAY.into()),
+    }
+}
+
 #[actix::test]
 async fn a_charge_that_never_left_goes_to_the_next_acquirer() {
     tokio::time::pause();
@@ -115,11 +122,7 @@ async fn above_every_limit_the_cashier_is_told_so() {
     let shop = shop_with(MemoryDisk::default(), Lending::Nobody, only, None);
     shop.ready().await;
     let id = shop.open().await;
-    let presented = Scan {
-        counter: "01".parse().unwrap(),
-        text: Secret::new(ALIPAY.into()),
-    };
-    let refused = shop.store.ask(presented, BOUND).await.unwrap();
+    let refused = shop.store.ask(alipay_at_01(), BOUND).await.unwrap();
     assert!(
         matches!(refused, Err(Refused::Code(CodeRefused::AboveLimit))),
         "{refused:?}"
@@ -171,11 +174,7 @@ async fn what_is_off_for_the_store_is_refused_in_words_whatever_its_acquirers_ta
     assert!(obstacle.words().1.ends_with("ask Ms Li"), "{obstacle:?}");
     // the cashier, at the scan; a code of another kind still pays
     let id = shop.open().await;
-    let presented = Scan {
-        counter: "01".parse().unwrap(),
-        text: Secret::new(ALIPAY.into()),
-    };
-    let refused = shop.store.ask(presented, BOUND).await.unwrap();
+    let refused = shop.store.ask(alipay_at_01(), BOUND).await.unwrap();
     assert!(
         matches!(refused, Err(Refused::Code(CodeRefused::NotEnabled))),
         "{refused:?}"

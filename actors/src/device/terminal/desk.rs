@@ -145,7 +145,7 @@ impl Desk {
     }
 
     fn show(&mut self, payment: PaymentId, notice: Notice, now: Instant) {
-        if !screen::is_last_word(&notice) {
+        if !notice.is_last_word() {
             // a payment has begun: nobody types an amount now
             self.offer = None;
         }

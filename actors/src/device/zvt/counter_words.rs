@@ -17,15 +17,7 @@ impl Handler<Command> for ZvtTerminal {
         let CommandKind::Show(notice) = command.kind else {
             return;
         };
-        let is_last = matches!(
-            notice,
-            Notice::Approved { .. }
-                | Notice::Declined { .. }
-                | Notice::Cancelled { .. }
-                | Notice::Reversed
-                | Notice::Refunded { .. }
-                | Notice::OutOfService
-        );
+        let is_last = notice.is_last_word() || matches!(notice, Notice::OutOfService);
         let is_idle = self.dialog.is_none() && self.waiting.is_empty();
         if is_last && is_idle && self.registered && !self.blind {
             // the second line is the one in letters that such a terminal has

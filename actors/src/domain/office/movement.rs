@@ -53,7 +53,25 @@ fn confirmed_at(payment: &Payment) -> Timestamp {
     at.unwrap_or(payment.opened_at)
 }
 
+/// Payments and refunds, counted and added up apart.
+pub(super) struct Turnover<'a> {
+    pub payments: &'a mut u64,
+    pub gross: &'a mut Decimal,
+    pub refunds: &'a mut u64,
+    pub refunded: &'a mut Decimal,
+}
+
 impl Movement {
+    /// Adds it to the side on which it counts.
+    pub(super) fn count_in(&self, turnover: Turnover<'_>) {
+        let (count, sum) = match self.refund {
+            None => (turnover.payments, turnover.gross),
+            Some(_) => (turnover.refunds, turnover.refunded),
+        };
+        *count += 1;
+        *sum = sum.saturating_add(self.money.amount());
+    }
+
     /// What moved with this payment, as it now is.
     pub fn all_of(payment: &Payment, offset_minutes: i32) -> Vec<Self> {
         let is_done = |state| state == RefundState::Refunded;

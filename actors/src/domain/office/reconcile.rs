@@ -182,18 +182,8 @@ impl<'a> Work<'a> {
             return self.tell(Class::Fee, order, part, Some(ours), Some(theirs), line);
         }
         if self.day_of(line.at) != own.day {
-            let found = Found {
-                explained: true,
-                ..self.found(
-                    Class::DayCutOff,
-                    order,
-                    part,
-                    Some(ours),
-                    Some(theirs),
-                    line,
-                )
-            };
-            return self.done.differences.push(found);
+            let (ours, theirs) = (Some(ours), Some(theirs));
+            return self.tell(Class::DayCutOff, order, part, ours, theirs, line);
         }
         self.done.matched.push((order.to_owned(), part));
     }
@@ -257,6 +247,7 @@ impl<'a> Work<'a> {
         });
     }
 
+    /// A difference that has a line of the bill. If it is of the day alone, both sides have it.
     fn tell(
         &mut self,
         class: Class,
@@ -266,20 +257,7 @@ impl<'a> Work<'a> {
         theirs: Option<Decimal>,
         line: &BillLine,
     ) {
-        let found = self.found(class, order, part, ours, theirs, line);
-        self.done.differences.push(found);
-    }
-
-    fn found(
-        &self,
-        class: Class,
-        order: &str,
-        part: Option<String>,
-        ours: Option<Decimal>,
-        theirs: Option<Decimal>,
-        line: &BillLine,
-    ) -> Found {
-        Found {
+        self.done.differences.push(Found {
             day: self.day_of(line.at),
             class,
             order: order.chars().take(64).collect(),
@@ -287,8 +265,8 @@ impl<'a> Work<'a> {
             ours,
             theirs,
             line: u64::try_from(line.line).ok(),
-            explained: false,
-        }
+            explained: class == Class::DayCutOff,
+        });
     }
 
     fn day_of(&self, at: Timestamp) -> Day {

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::movement::Movement;
+use super::movement::{Movement, Turnover};
 use crate::domain::{
     ids::CounterId,
     money::{Money, MoneyRefused},
@@ -273,14 +273,12 @@ impl Shift {
 
 impl ReportLine {
     pub(super) fn count(&mut self, movement: &Movement) {
-        let amount = movement.money.amount();
-        if movement.refund.is_some() {
-            self.refunds += 1;
-            self.refunded = self.refunded.saturating_add(amount);
-        } else {
-            self.payments += 1;
-            self.gross = self.gross.saturating_add(amount);
-        }
+        movement.count_in(Turnover {
+            payments: &mut self.payments,
+            gross: &mut self.gross,
+            refunds: &mut self.refunds,
+            refunded: &mut self.refunded,
+        });
     }
 }
 

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 
 use super::{
     fee::{FeeTable, Priced, Pricer, Rounded, Volumes},
-    movement::Movement,
+    movement::{Movement, Turnover},
 };
 use crate::domain::{
     day::Day,
@@ -82,14 +82,12 @@ pub struct Sums {
 
 impl Sums {
     pub fn count(&mut self, movement: &Movement, priced: Option<Priced>, table: &FeeTable) {
-        let amount = movement.money.amount();
-        if movement.refund.is_some() {
-            self.refunds += 1;
-            self.refunded = self.refunded.saturating_add(amount);
-        } else {
-            self.payments += 1;
-            self.gross = self.gross.saturating_add(amount);
-        }
+        movement.count_in(Turnover {
+            payments: &mut self.payments,
+            gross: &mut self.gross,
+            refunds: &mut self.refunds,
+            refunded: &mut self.refunded,
+        });
         let Some(Priced { rule, fee }) = priced else {
             self.unpriced += 1;
             return;

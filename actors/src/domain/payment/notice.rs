@@ -69,6 +69,18 @@ pub enum Sound {
 }
 
 impl Notice {
+    /// Whether nothing more will be said of the payment.
+    pub const fn is_last_word(&self) -> bool {
+        matches!(
+            self,
+            Notice::Approved { .. }
+                | Notice::Declined { .. }
+                | Notice::Cancelled { .. }
+                | Notice::Reversed
+                | Notice::Refunded { .. }
+        )
+    }
+
     pub fn sound(&self) -> Option<Sound> {
         match self {
             Notice::Approved { .. } => Some(Sound::Success),

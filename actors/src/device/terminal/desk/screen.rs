@@ -135,7 +135,7 @@ impl Screen {
     pub(super) fn lost(&mut self, now: Instant) {
         self.on_screen = None;
         if let Some(words) = &mut self.words
-            && (words.shown != Shown::Confirmed || !is_last_word(&words.notice))
+            && (words.shown != Shown::Confirmed || !words.notice.is_last_word())
         {
             words.shown = Shown::Due(now);
             words.attempts = 0;
@@ -150,7 +150,7 @@ impl Screen {
         let words = self
             .words
             .as_ref()
-            .filter(|words| !is_last_word(&words.notice))?;
+            .filter(|words| !words.notice.is_last_word())?;
         let on_screen = self.on_screen == Some(words.payment);
         let named = match service {
             Some(service) => words.service.as_ref() == Some(service),
@@ -158,16 +158,4 @@ impl Screen {
         };
         named.then_some(words.payment)
     }
-}
-
-/// Whether nothing more will be said of the payment.
-pub(super) fn is_last_word(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        Notice::Approved { .. }
-            | Notice::Declined { .. }
-            | Notice::Cancelled { .. }
-            | Notice::Reversed
-            | Notice::Refunded { .. }
-    )
 }

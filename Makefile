@@ -6,7 +6,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 NEED := libpcsclite-dev pkg-config gcc libc6-dev pcscd vsmartcard-vpcd util-linux iproute2 \
 	$(if $(filter 1,$(PROMETHEUS)),prometheus)
 NEED_TEST := $(NEED) e2fsprogs mount git mosquitto mosquitto-clients postgresql prometheus zbar-tools openssl procps tshark \
-	chromium chromium-driver fonts-wqy-zenhei
+	chromium chromium-driver fonts-wqy-zenhei poppler-utils poppler-data qpdf
 NEED_POWER := $(NEED) e2fsprogs mount util-linux
 CUTS := 40
 KILLS := 200

@@ -3,10 +3,14 @@
 //! 0: done. 1: failed, with the reason on standard error. 2: the command line itself is wrong.
 //! Standard output carries only what was asked for, so that it can be piped.
 
+pub mod bill;
 pub mod check_config;
 pub mod doctor;
 pub mod export;
+mod own_api;
 pub mod payments;
+pub mod people;
+pub mod qr;
 pub mod run;
 pub mod verify;
 
@@ -24,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   store-controller check-config --config store.toml
   store-controller doctor --config store.toml
   store-controller payments --state unknown --json
+  store-controller token add --name 'till 01' --scope pay --counter 01
   store-controller export --from 1000 --limit 50
   store-controller verify";
 
@@ -50,6 +55,17 @@ enum Command {
     /// Ask the running controller for payments, newest first.
     #[command(after_help = payments::EXAMPLES)]
     Payments(payments::Arguments),
+    /// Fetch an acquirer's bill of a day.
+    #[command(after_help = bill::EXAMPLES)]
+    Bill(bill::Arguments),
+    /// Make, list and revoke tokens of tills and other programs.
+    #[command(after_help = people::TOKEN_EXAMPLES)]
+    Token(people::TokenArguments),
+    /// Print a link that makes a manager, once: for a store whose managers can't sign in any more.
+    SetupLink,
+    /// Issue a counter's printed QRs and draw the sheet; the controller must be running.
+    #[command(after_help = qr::EXAMPLES)]
+    Qr(qr::Arguments),
     /// Write the journal's records as JSON Lines or CSV while no controller runs.
     #[command(after_help = export::EXAMPLES)]
     Export(export::Arguments),
@@ -78,6 +94,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::CheckConfig => check_config::run(config, out),
         Command::Doctor => doctor::run(config, out),
         Command::Payments(arguments) => payments::run(config, &arguments, out),
+        Command::Bill(arguments) => bill::run(config, &arguments, out),
+        Command::Token(arguments) => people::token(config, arguments, out),
+        Command::SetupLink => people::setup_link(config, out),
+        Command::Qr(arguments) => qr::run(config, &arguments, out),
         Command::Export(arguments) => export::run(config, &arguments, out),
         Command::Verify(arguments) => verify::run(config, &arguments, out),
     };

@@ -11,7 +11,10 @@ mod enabling;
 pub mod fees;
 mod office;
 mod offline;
+mod people;
+mod routing;
 mod sections;
+mod sticker;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -24,15 +27,17 @@ use std::{
 };
 
 use store_actors::{
-    device::zvt::Receipts,
+    device::zvt::{EndOfDay, Receipts},
     domain::{
         enabling::Enabling,
         ids::{AcquirerId, ChainId, CounterId, StoreId},
         link::LinkRules,
         money::{Currency, Money},
         payment::AcquirerClock,
+        slip::Letterhead,
         tender::{Scheme, Tender},
     },
+    language::Languages,
     wire::{frame::Suffix, scanner::Family},
 };
 
@@ -46,9 +51,12 @@ pub use acquirer::{
 };
 pub use office::Office;
 pub use offline::Offline;
+pub use people::People;
+pub use routing::Routing;
 
 use crate::{
-    adapters::{mqtt::broker::Broker, serial::SerialSettings},
+    adapters::{mqtt::broker::Broker, serial::SerialSettings, tls::CertificateFiles},
+    stickers::StickerForm,
     strict_toml::{self, Faults, FileRefused, Section},
 };
 
@@ -69,8 +77,13 @@ pub struct Config {
     pub counters: Vec<Counter>,
     pub offline: Offline,
     pub office: Office,
+    pub routing: Routing,
+    pub notifications: Notifications,
     pub enabling: Enabling,
+    pub people: People,
     pub log: Log,
+    /// The collector of traces.
+    pub otlp_url: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +95,20 @@ pub struct Store {
     pub country: Country,
     /// The store's clock against UTC.
     pub utc_offset_minutes: i32,
+    /// What devices and slips speak.
+    pub languages: Languages,
+    /// Screens say success aloud.
+    pub speech: bool,
+}
+
+impl Store {
+    pub fn letterhead(&self) -> Letterhead {
+        Letterhead {
+            store: self.name.clone(),
+            languages: self.languages,
+            utc_offset_minutes: self.utc_offset_minutes,
+        }
+    }
 }
 
 /// A country of ISO 3166.
@@ -99,6 +126,24 @@ pub struct Api {
     pub event_readers_max: usize,
     pub event_reader_timeout: Duration,
     pub picture_max_bytes: usize,
+    /// `None`: plain HTTP, on a loopback address.
+    pub tls: Option<ApiTls>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiTls {
+    /// `None`: a certificate that signs itself, made at the first start.
+    pub files: Option<CertificateFiles>,
+    /// Under which the API is reached.
+    pub names: Vec<String>,
+}
+
+/// The door for what providers tell by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notifications {
+    /// `None`: nobody listens.
+    pub listen: Option<SocketAddr>,
+    pub body_max_bytes: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +177,8 @@ pub struct Acquirer {
     pub name: String,
     pub base_url: String,
     pub way: Way,
+    /// What its printed QR says; `None`: it has none.
+    pub sticker: Option<StickerForm>,
     pub tenders: Vec<Tender>,
     pub schemes: Vec<Scheme>,
     /// Of several that take the same, the lowest is asked first.
@@ -157,6 +204,7 @@ pub struct Counter {
     pub terminal_entry: bool,
     /// `None`: no PIN is ever asked for.
     pub pin_above: Option<Money>,
+    pub signature_above: Option<Money>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,8 +227,7 @@ pub struct Zvt {
     pub password: u32,
     pub receipts: Receipts,
     pub card_timeout: Duration,
-    /// Minutes after midnight; `None`: somebody else settles the day.
-    pub end_of_day: Option<u32>,
+    pub end_of_day: EndOfDay,
 }
 
 /// Where a device's line is.
@@ -243,17 +290,22 @@ impl Config {
 
     fn build(root: &mut Section<'_>, dir: &Path) -> Option<Self> {
         let store = sections::store(root);
-        let api = sections::api(root);
+        let api = sections::api(root, dir);
         let journal = sections::journal(root, dir);
         let uplink = sections::uplink(root, dir);
         // amounts need a currency: after a fault in it any will do to find the other faults
         let currency = store.as_ref().map_or(Currency::Cny, |store| store.currency);
-        let acquirers = acquirer::all(root, currency, dir);
+        let country = store.as_ref().map_or("CN", |store| store.country.alpha2);
+        let acquirers = acquirer::all(root, currency, country, dir);
         let counters = counter::all(root, currency);
         let offline = offline::read(root, currency, dir, &journal.dir);
         let office = office::read(root, dir);
+        let routing = routing::read(root, &office);
+        let notifications = sections::notifications(root);
         let enabling = enabling::enabling(root);
+        let people = people::read(root, dir, &journal.dir, api.as_ref());
         let log = sections::log(root);
+        let otlp_url = sections::telemetry(root);
         Some(Self {
             store: store?,
             api: api?,
@@ -263,8 +315,12 @@ impl Config {
             counters: counters?,
             offline,
             office,
+            routing,
+            notifications,
             enabling,
+            people,
             log: log?,
+            otlp_url,
         })
     }
 }

@@ -50,6 +50,17 @@ pub(crate) fn point(name: &str) {
 #[cfg(not(debug_assertions))]
 pub(crate) const fn point(_: &str) {}
 
+/// One side of a step in an acquirer's procedure, which has the acquirer in its name:
+/// `micropay-unsent@wechat-v2`.
+#[cfg(debug_assertions)]
+pub(crate) fn step(step: &str, side: &str, acquirer: &str) {
+    let name = format!("{step}-{side}@{acquirer}");
+    fail::fail_point!(&name, |_| die(&name));
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) const fn step(_: &str, _: &str, _: &str) {}
+
 /// Says where, past all buffers, and is gone before the next instruction.
 #[cfg(debug_assertions)]
 fn die(name: &str) -> ! {

@@ -12,7 +12,8 @@ pub(crate) struct Listen {
 }
 
 impl Listen {
-    pub(crate) fn read(section: &mut Section<'_>, example: &str) -> Self {
+    /// `why`: what makes a public address a decision.
+    pub(crate) fn read(section: &mut Section<'_>, example: &str, why: &str) -> Self {
         let allowed = format!("ADDRESS:PORT, e.g. {example}");
         let address: Option<SocketAddr> =
             section.parsed("listen", &allowed, |text| text.parse().ok());
@@ -20,8 +21,8 @@ impl Listen {
         if let Some(public) = address.filter(|address| !address.ip().is_loopback() && !allow_public)
         {
             let message = format!(
-                "{public} can be reached from other machines and the API has no log-in; \
-                 if that is meant, say allow_public = true"
+                "{public} can be reached from other machines, {why}; if that is meant, say \
+                 allow_public = true"
             );
             section.fault("listen", message);
         }

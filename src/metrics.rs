@@ -41,18 +41,24 @@ pub struct Metrics {
     device_quarantined: IntGaugeVec,
     acquirer_up: IntGaugeVec,
     clock_ahead_seconds: IntGaugeVec,
+    batches: IntCounterVec,
+    batch_waits: IntGaugeVec,
     offline_minor_units: IntGaugeVec,
     offline_payments: IntGaugeVec,
     offline_oldest: IntGauge,
     outbox_depth: IntGauge,
     outbox_oldest_seconds: IntGauge,
     outbox_rebuilds: IntGauge,
+    outbox_minor_units: IntGaugeVec,
     outbox_parked: IntGauge,
     disk_free: IntGauge,
     disk_nearly_full: IntGauge,
     journal_unapplied: IntGauge,
     journal_found: IntGaugeVec,
     ignored: IntCounterVec,
+    notifications: IntCounterVec,
+    stickers_seen: IntCounterVec,
+    sticker_alarm: IntGaugeVec,
     violations: IntCounterVec,
     signals_lost: IntCounter,
     signals: Signals,
@@ -122,6 +128,16 @@ impl Metrics {
                 "By how many seconds the store's clock is ahead of the acquirer's.",
                 &["acquirer"],
             )?,
+            batches: make.counters(
+                "store_batches_settled_total",
+                "Batches settled with an acquirer, by whether it counted the same.",
+                &["acquirer", "balanced"],
+            )?,
+            batch_waits: make.gauges(
+                "store_batch_waits",
+                "1: the last try to settle the acquirer's batch came to nothing.",
+                &["acquirer"],
+            )?,
             offline_minor_units: make.gauges(
                 "store_offline_minor_units",
                 "Cards accepted without the acquirer and not yet charged (used), and what may be (total), in minor units.",
@@ -141,6 +157,11 @@ impl Metrics {
                 "store_outbox_oldest_seconds",
                 "Age of the oldest record that the head office has not receipted; 0 when there is none.",
             )?,
+            outbox_minor_units: make.gauges(
+                "store_outbox_minor_units",
+                "Amounts of payments and refunds in records that the head office has not receipted, in minor units.",
+                &["what", "currency"],
+            )?,
             disk_free: make.gauge("store_disk_free_bytes", "Bytes free for the journal.")?,
             disk_nearly_full: make.gauge("store_disk_nearly_full", "1: too little room, no new payments are taken.")?,
             journal_unapplied: make.gauge(
@@ -155,6 +176,21 @@ impl Metrics {
             outbox_parked: make.gauge("store_outbox_parked", "Records in whose place a stub went to the head office.")?,
             outbox_rebuilds: make.gauge("store_outbox_rebuilds", "How often the link was thrown away and made anew.")?,
             ignored: make.counters("store_device_ignored_total", "Scans and cards no payment waited for.", &["device"])?,
+            notifications: make.counters(
+                "store_notifications_total",
+                "What providers told by themselves, by what came of it.",
+                &["acquirer", "outcome"],
+            )?,
+            stickers_seen: make.counters(
+                "store_stickers_seen_total",
+                "Looks at a counter's printed QR, by what was seen: own, misplaced, swapped, nothing.",
+                &["counter", "seen"],
+            )?,
+            sticker_alarm: make.gauges(
+                "store_sticker_alarm",
+                "1: the printed QR that was seen last at the counter is not the one that the store issued.",
+                &["counter"],
+            )?,
             violations: make.counters("store_invariant_violations_total", "Broken rules: defects.", &["rule"])?,
             signals_lost: make.counter("store_signals_lost_total", "Signals that came too fast to be counted.")?,
             registry,
@@ -239,10 +275,31 @@ impl Metrics {
             Signal::Ignored { device, .. } => {
                 self.ignored.with_label_values(&[device.as_str()]).inc()
             }
+            Signal::StickerSeen { counter, seen } => {
+                self.stickers_seen
+                    .with_label_values(&[counter.as_str(), seen.as_str()])
+                    .inc();
+            }
+            Signal::Notified(notified) => {
+                self.notifications
+                    .with_label_values(&[notified.acquirer.as_str(), notified.outcome])
+                    .inc();
+            }
             Signal::InvariantBroken(violation) => {
                 self.violations
                     .with_label_values(&[violation.rule.name()])
                     .inc();
+            }
+            Signal::BatchSettled(settled) => {
+                let acquirer = settled.acquirer.as_str();
+                let balanced = if settled.balanced { "yes" } else { "no" };
+                self.batches.with_label_values(&[acquirer, balanced]).inc();
+            }
+            Signal::BatchWaits { acquirer, why } => {
+                let waits = i64::from(why.is_some());
+                self.batch_waits
+                    .with_label_values(&[acquirer.as_str()])
+                    .set(waits);
             }
             Signal::SlipReceived { .. }
             | Signal::JournalStopped { .. }
@@ -281,6 +338,11 @@ impl Metrics {
                     .set(ahead_s);
             }
         }
+        for (counter, seen) in &board.stickers {
+            self.sticker_alarm
+                .with_label_values(&[counter.as_str()])
+                .set(i64::from(seen.is_alarm()));
+        }
         if let Some(offline) = &board.offline {
             for (what, share) in [("used", offline.used), ("total", offline.total)] {
                 let units = self.offline_minor_units.with_label_values(&[what]);
@@ -296,6 +358,13 @@ impl Metrics {
             .set(signed(board.outbox.oldest_age_ms.unwrap_or(0) / 1_000));
         self.outbox_rebuilds.set(signed(board.outbox.rebuilds));
         self.outbox_parked.set(signed(board.outbox.parked));
+        for line in board.outbox.money.iter().flatten() {
+            let currency = line.currency.alpha();
+            for (what, units) in [("payments", line.payments), ("refunds", line.refunds)] {
+                let gauge = self.outbox_minor_units.with_label_values(&[what, currency]);
+                gauge.set(signed(units));
+            }
+        }
         self.disk_free
             .set(signed(board.disk.free_bytes.unwrap_or(0)));
         self.disk_nearly_full.set(i64::from(!board.disk.has_room));
@@ -343,12 +412,14 @@ mod tests {
             reference: None,
             fingerprint: None,
             number: 0,
+            opened_by: None,
         };
         let mut payment = Payment::open(opening, Timestamp::from_unix_ms(0));
         payment.submitted_at = Some(Timestamp::from_unix_ms(0));
         payment.changed_at = Timestamp::from_unix_ms(1_500);
         payment.acquirer = Some("bank".parse().unwrap());
         payment.state = state;
+        payment.ended_at = state.is_final().then_some(payment.changed_at);
         payment
     }
 

@@ -9,6 +9,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use rust_decimal::Decimal;
@@ -25,6 +26,9 @@ use store_actors::{
     ports::{JournalDisk, JournalFailed},
 };
 use tokio::task::spawn_blocking;
+
+/// Between two days that are added up ahead: payments go first.
+const WARM_PAUSE: Duration = Duration::from_millis(100);
 
 /// Days whose sums are kept.
 const DAYS_MAX: usize = 800;
@@ -107,6 +111,20 @@ impl Ledger {
             }
         }
         Ok(days)
+    }
+
+    /// Adds up last month and this one before anybody asks, day by day, so that the first to open a
+    /// statement does not wait for it.
+    pub async fn warm(&self, today: Day) {
+        let first = today.month_begin().plus(-1).month_begin();
+        for nth in 0..=today.days_since(first) {
+            let day = first.plus(nth);
+            if let Err(failed) = self.days(day, day).await {
+                tracing::warn!(%day, %failed, "a day can't be added up ahead");
+                return;
+            }
+            tokio::time::sleep(WARM_PAUSE).await;
+        }
     }
 
     async fn day(&self, day: Day, before: AllVolumes) -> Result<Kept, JournalFailed> {

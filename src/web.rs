@@ -3,46 +3,59 @@
 //!
 //! It translates and decides nothing: requests become questions to the store, refusals become RFC
 //! 9457 problems. It knows the store by its questions, the journal by reading it, the rest by its
-//! signals. There is no log-in: it listens on loopback unless the configuration says otherwise.
-//! Deliberately not here: TLS (a proxy's business) and any state.
+//! signals. Each route stands behind a guard (`guard`) that knows who asks and what they may, and
+//! behind TLS where other machines can reach it. Deliberately not here: any state.
 
+mod caller;
+mod completions;
 mod console;
 mod counters;
 mod devices;
 mod events;
+mod guard;
 mod health;
+mod history;
 mod input;
+mod lookup;
 pub mod model;
 mod office;
 mod openapi;
 mod outbox_api;
 mod parked;
 mod payments;
+mod people;
 mod pictures;
 pub mod problem;
 mod refunds;
+mod request_id;
+mod routes;
 mod same_site;
 pub mod shop;
+mod signature;
+mod spreadsheet;
+pub mod stickers;
 mod store_api;
 mod unknown;
 
 use std::{any::Any, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{
     App, HttpResponse, HttpServer, ResponseError as _,
     dev::{Server, ServerHandle},
     middleware::from_fn,
+    rt::net::TcpStream,
     web::{self, Data, ServiceConfig},
 };
 use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use store_actors::{
-    ports::{JournalDisk, JournalFailed, Reply, WallClock},
+    ports::{Entropy, JournalDisk, JournalFailed, Reply, WallClock},
     signal::Signals,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use office::OfficeApi;
+pub use office::{OfficeApi, SettlingApi};
 pub use openapi::description;
 pub use outbox_api::OutboxApi;
 pub use store_api::StoreApi;
@@ -51,10 +64,15 @@ use crate::{
     adapters::{
         journal::Total,
         picture::{PictureLimits, PictureReader},
+        tls::Tls,
     },
     config::Api,
+    people::People,
+    stickers::Stickers,
 };
+use history::History;
 use problem::{Kind, Problem};
+use routes::{Path, Served, Verb};
 use shop::Shop;
 
 /// Threads that answer requests.
@@ -77,12 +95,19 @@ pub struct Parts {
     pub store: StoreApi,
     pub outbox: OutboxApi,
     pub office: OfficeApi,
+    pub settling: SettlingApi,
     pub disk: Arc<dyn JournalDisk>,
     pub signals: Signals,
     pub clock: Arc<dyn WallClock>,
     pub metrics: MetricsPage,
     pub totals: Totals,
     pub shop: Shop,
+    pub stickers: Arc<Stickers>,
+    pub entropy: Arc<dyn Entropy>,
+    /// `None`: nobody signs in, and everybody may everything.
+    pub people: Option<Arc<People>>,
+    /// `None`: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl fmt::Debug for Parts {
@@ -97,6 +122,8 @@ struct Shared {
     parts: Parts,
     pictures: PictureReader,
     picture_max_bytes: usize,
+    /// The last day, for the charts.
+    history: Arc<History>,
     /// A place for each reader of events.
     readers: Arc<Semaphore>,
     /// Ends the feeds of events, which would never end by themselves.
@@ -143,17 +170,33 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
         ..PictureLimits::default()
     };
     let closing = CancellationToken::new();
+    let history = Arc::new(History::default());
+    history.begin(parts.clock.now());
+    let (noting, over) = (Arc::clone(&history), closing.clone());
+    let (signals, clock) = (parts.signals.clone(), Arc::clone(&parts.clock));
+    actix_web::rt::spawn(async move {
+        let noted = noting.run(&signals, || clock.now());
+        over.run_until_cancelled(noted).await
+    });
     let shared = Data::new(Shared {
         parts,
+        history,
         pictures: PictureReader::new(limits),
         picture_max_bytes: api.picture_max_bytes,
         readers: Arc::new(Semaphore::new(api.event_readers_max)),
         closing: closing.clone(),
     });
+    let (filled, over) = (shared.clone(), closing.clone());
+    actix_web::rt::spawn(async move {
+        let find = async |filter| filled.parts.disk.find(filter).await;
+        over.run_until_cancelled(filled.history.fill(find)).await
+    });
+    let tls = shared.parts.tls.clone();
     let reader_timeout_ms = u32::try_from(api.event_reader_timeout.as_millis()).unwrap_or(u32::MAX);
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(same_site::guard))
+            .wrap(from_fn(request_id::name))
             .app_data(shared.clone())
             .configure(routes)
     })
@@ -163,8 +206,11 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
     .disable_signals()
     // a client that has gone is seen at once, also by a feed that has nothing to say
     .h1_allow_half_closed(false)
-    .on_connect(move |connection, _| prepare(connection, reader_timeout_ms))
-    .bind(api.listen)?;
+    .on_connect(move |connection, _| prepare(connection, reader_timeout_ms));
+    let server = match tls {
+        Some(tls) => server.bind_rustls_0_23(api.listen, tls.config.clone())?,
+        None => server.bind(api.listen)?,
+    };
     let addresses = server.addrs();
     let run = server.run();
     Ok(Bound {
@@ -181,7 +227,9 @@ pub fn serve(api: &Api, parts: Parts) -> io::Result<Bound> {
 /// reader, and what is kept for it is bounded by the socket's buffer. And has it send at once: an
 /// event would otherwise wait up to 40 ms for the reader's acknowledgement of the one before.
 fn prepare(connection: &dyn Any, timeout_ms: u32) {
-    let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else {
+    let secured = connection.downcast_ref::<TlsStream<TcpStream>>();
+    let plain = || connection.downcast_ref::<TcpStream>();
+    let Some(stream) = secured.map(|secured| secured.get_ref().0).or_else(plain) else {
         return;
     };
     if let Err(cause) = setsockopt(stream, TcpUserTimeout, &timeout_ms) {
@@ -193,13 +241,23 @@ fn prepare(connection: &dyn Any, timeout_ms: u32) {
 }
 
 fn routes(config: &mut ServiceConfig) {
-    let get = web::get;
-    let post = web::post;
-    let mut path = |path: &str, routes: Vec<actix_web::Route>| {
-        let resource = routes
-            .into_iter()
-            .fold(web::resource(path), actix_web::Resource::route);
-        config.service(resource.default_service(web::to(wrong_method)));
+    for path in paths() {
+        path.register(config);
+    }
+    config.default_service(web::to(wrong_path));
+}
+
+/// Method and pattern of every route, the console's included.
+pub fn served() -> Vec<(&'static str, &'static str)> {
+    paths().iter().flat_map(Path::names).collect()
+}
+
+fn paths() -> Vec<Path> {
+    let get = || Verb::Get;
+    let post = || Verb::Post;
+    let mut paths = console::paths();
+    let mut path = |pattern: &'static str, routes: Vec<Served>| {
+        paths.push(Path::new(pattern, routes));
     };
     path(
         "/v1/payments",
@@ -211,8 +269,20 @@ fn routes(config: &mut ServiceConfig) {
         vec![post().to(payments::cancel)],
     );
     path(
+        "/v1/payments/{id}/completion",
+        vec![post().to(completions::create)],
+    );
+    path(
         "/v1/payments/{id}/refunds",
         vec![post().to(refunds::create)],
+    );
+    path(
+        "/v1/payments/{id}/signature",
+        vec![post().to(signature::create)],
+    );
+    path(
+        "/v1/payments/{id}/signature.svg",
+        vec![get().to(signature::show)],
     );
     path("/v1/payments/{id}/qr.svg", vec![get().to(pictures::qr_svg)]);
     path("/v1/payments/{id}/qr.png", vec![get().to(pictures::qr_png)]);
@@ -223,7 +293,16 @@ fn routes(config: &mut ServiceConfig) {
         "/v1/counters/{id}/scan-image",
         vec![post().to(pictures::scan_image)],
     );
+    path(
+        "/v1/counters/{id}/stickers",
+        vec![get().to(stickers::list), post().to(stickers::issue)],
+    );
+    path(
+        "/v1/counters/{id}/sticker-image",
+        vec![post().to(stickers::see)],
+    );
     path("/v1/devices", vec![get().to(devices::list)]);
+    path("/v1/devices/{id}/test", vec![post().to(devices::test)]);
     path("/v1/offline", vec![get().to(devices::offline)]);
     path("/v1/outbox", vec![get().to(devices::outbox)]);
     path("/v1/outbox/parked", vec![get().to(parked::list)]);
@@ -239,6 +318,7 @@ fn routes(config: &mut ServiceConfig) {
         "/v1/office/comparison",
         vec![get().to(office::statement::compare)],
     );
+    path("/v1/office/fees", vec![get().to(office::statement::fees)]);
     path(
         "/v1/office/shifts",
         vec![
@@ -268,6 +348,14 @@ fn routes(config: &mut ServiceConfig) {
         vec![post().to(office::days::close)],
     );
     path(
+        "/v1/office/settlements",
+        vec![get().to(office::settlements::list)],
+    );
+    path(
+        "/v1/acquirers/{id}/settlement",
+        vec![post().to(office::settlements::settle)],
+    );
+    path(
         "/v1/office/differences",
         vec![get().to(office::differences::list)],
     );
@@ -280,8 +368,26 @@ fn routes(config: &mut ServiceConfig) {
     path("/readyz", vec![get().to(health::ready)]);
     path("/metrics", vec![get().to(health::metrics)]);
     path("/openapi.json", vec![get().to(openapi::document)]);
-    console::routes(config);
-    config.default_service(web::to(wrong_path));
+    path("/v1/approvals", vec![post().to(people::approvals::give)]);
+    path(
+        "/v1/people",
+        vec![get().to(people::list), post().to(people::add)],
+    );
+    path("/v1/people/{name}", vec![post().to(people::change)]);
+    path("/v1/people/{name}/remove", vec![post().to(people::remove)]);
+    path(
+        "/v1/tokens",
+        vec![
+            get().to(people::tokens::list),
+            post().to(people::tokens::make),
+        ],
+    );
+    path(
+        "/v1/tokens/{id}/revoke",
+        vec![post().to(people::tokens::revoke)],
+    );
+    path("/v1/audit", vec![get().to(people::audit::list)]);
+    paths
 }
 
 async fn wrong_path(request: actix_web::HttpRequest) -> HttpResponse {

@@ -4,7 +4,9 @@
 //! devices is taken here.
 
 mod acquirers;
+mod door;
 mod office;
+mod people;
 mod terminal;
 
 use std::{io, sync::Arc};
@@ -12,7 +14,7 @@ use std::{io, sync::Arc};
 use store_actors::{
     counter::CounterSettings,
     device::{line::LineSettings, nfc::NfcSettings, scanner::ScannerSettings},
-    domain::ids::IdRefused,
+    domain::{card_list::CardList, ids::IdRefused, office::fee::FeeTable, routing::Preference},
     outbox::OutboxSettings,
     ports::{Entropy, JournalDisk, LineOpener, Uplink, WallClock},
     signal::Signals,
@@ -31,14 +33,21 @@ use crate::{
         serial::SerialLine,
         signing::{SigningRefused, StoreKey},
         tcp::TcpLine,
+        tls::TlsRefused,
         vault::{Vault, VaultRefused},
     },
-    config::{self, Config, Line},
+    config::{
+        self, Config, Line,
+        fees::{self, Fees},
+    },
+    people::book::BookFailed,
     strict_toml::FileRefused,
 };
 
-pub(crate) use acquirers::{open_acquirer, way_to};
-pub(crate) use office::open_office;
+pub(crate) use acquirers::{open_acquirer, open_bill_source, way_to};
+pub(crate) use door::{open_door, stickers};
+pub(crate) use office::{fetch_bills, open_office};
+pub(crate) use people::{open_people, open_tls};
 
 /// Why the store does not open. Each is for the person at the shell to mend.
 #[derive(Debug, Error)]
@@ -61,6 +70,12 @@ pub enum WiringFailed {
     Vault(#[from] VaultRefused),
     #[error("the table of fees")]
     Fees(#[from] FileRefused),
+    #[error("the door for notifications")]
+    Door(#[source] io::Error),
+    #[error("the book of people")]
+    People(#[from] BookFailed),
+    #[error("TLS of the API")]
+    Tls(#[from] TlsRefused),
     #[error("a name is refused")]
     Name(#[from] IdRefused),
 }
@@ -81,6 +96,8 @@ const LINGER_MS: u64 = 1_500;
 pub struct OpenStore {
     pub running: Running,
     pub journal: Arc<Journal>,
+    /// What the acquirers take.
+    pub fees: Arc<FeeTable>,
 }
 
 /// Opens the journal, then everything else. Must run inside the actix system.
@@ -95,6 +112,10 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
         await_receipts: config.uplink.is_some(),
         ..JournalConfig::new(&config.journal.dir)
     })?);
+    let file = config.office.fees_file.as_deref();
+    let Fees { table, cards } = file.map(fees::load).transpose()?.unwrap_or_default();
+    let (fees, cards) = (Arc::new(table), Arc::new(cards));
+    let prefer = preference(config, &fees, &journal);
     let acquirer = |acquirer| open_acquirer(config, acquirer, &clock, &entropy);
     let acquirers = config
         .acquirers
@@ -104,7 +125,7 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
     let counters = config
         .counters
         .iter()
-        .map(|counter| counter_plan(config, counter));
+        .map(|counter| counter_plan(config, counter, (&prefer, &cards)));
     let running = plan::start(StorePlan {
         counters: counters.collect::<Result<_, _>>()?,
         acquirers,
@@ -128,7 +149,11 @@ pub fn open(config: &Config, signals: Signals) -> Result<OpenStore, WiringFailed
             limits: config.offline.limits.clone(),
         },
     })?;
-    Ok(OpenStore { running, journal })
+    Ok(OpenStore {
+        running,
+        journal,
+        fees,
+    })
 }
 
 impl OpenStore {
@@ -161,21 +186,42 @@ fn uplink(
         batch_records: BATCH_RECORDS,
         batch_bytes: BATCH_BYTES,
         window_records: WINDOW_RECORDS,
+        currencies: vec![config.store.currency],
         ..OutboxSettings::default()
     };
     let link = MqttUplink::start(mqtt, store, Arc::clone(entropy));
     Some((Arc::new(link), settings))
 }
 
-fn counter_plan(config: &Config, counter: &config::Counter) -> Result<CounterPlan, WiringFailed> {
+/// By the table of fees, where the store prefers the cheapest.
+fn preference(config: &Config, fees: &Arc<FeeTable>, journal: &Journal) -> Preference {
+    if !config.routing.prefers_least_cost {
+        return Preference::Priority;
+    }
+    Preference::LeastCost {
+        table: Arc::clone(fees),
+        // days end where the journal has ended them from its first run on
+        offset_minutes: journal.day_offset_minutes(),
+    }
+}
+
+fn counter_plan(
+    config: &Config,
+    counter: &config::Counter,
+    (prefer, cards): (&Preference, &Arc<CardList>),
+) -> Result<CounterPlan, WiringFailed> {
     let settings = CounterSettings {
         currency: config.store.currency,
         collect_timeout_ms: u64::try_from(counter.collect_timeout.as_millis()).unwrap_or(u64::MAX),
         terminal_entry: counter.terminal_entry,
         pin_above: counter.pin_above,
+        signature_above: counter.signature_above,
         print_slips: counter.terminal.is_some(),
+        letterhead: config.store.letterhead(),
         linger_ms: LINGER_MS,
         enabling: config.enabling.clone(),
+        prefer: prefer.clone(),
+        cards: Arc::clone(cards),
     };
     let terminal = match &counter.terminal {
         None => None,

@@ -23,6 +23,7 @@ use crate::{
         link::{Link, Sample, Trouble},
         money::Money,
         payment::{Answer, NoAnswer, Operation, answer::RefundVerdict},
+        sticker::Claim,
         timestamp::Timestamp,
     },
     ports::{Acquirer, Charge, WallClock},
@@ -265,12 +266,26 @@ pub struct AskQuery(pub PaymentId);
 
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Answer")]
-pub struct AskReverse(pub PaymentId);
+pub struct AskReverse {
+    pub order: PaymentId,
+    /// Its QR was shown: nobody was charged.
+    pub was_shown: bool,
+}
 
-#[derive(Clone, Copy, Debug, Message)]
+/// As `AskQuery`, of a transaction that began at the provider.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Answer")]
+pub struct AskLookUp {
+    pub payment: PaymentId,
+    pub claim: Claim,
+}
+
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<RefundVerdict, NoAnswer>")]
 pub struct AskRefund {
     pub order: PaymentId,
+    /// Of a payment that began at the provider.
+    pub claim: Option<Claim>,
     pub refund: RefundId,
     pub money: Money,
 }
@@ -298,7 +313,7 @@ impl Handler<AskForward> for AcquirerDesk {
             Operation::Charge,
             &self.background,
             |a| a.verdict.label(),
-            async move { port.charge(charge).await },
+            async move { port.forward(charge).await },
         )
     }
 }
@@ -317,16 +332,36 @@ impl Handler<AskQuery> for AcquirerDesk {
     }
 }
 
+impl Handler<AskLookUp> for AcquirerDesk {
+    type Result = ResponseActFuture<Self, Answer>;
+
+    fn handle(&mut self, ask: AskLookUp, _: &mut Context<Self>) -> Self::Result {
+        let port = Arc::clone(&self.deps.port);
+        self.ask(
+            Operation::Query,
+            &self.background,
+            |a| a.verdict.label(),
+            async move { port.look_up(ask.payment, ask.claim).await },
+        )
+    }
+}
+
 impl Handler<AskReverse> for AcquirerDesk {
     type Result = ResponseActFuture<Self, Answer>;
 
-    fn handle(&mut self, AskReverse(order): AskReverse, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, ask: AskReverse, _: &mut Context<Self>) -> Self::Result {
         let port = Arc::clone(&self.deps.port);
+        let question = async move {
+            match ask.was_shown {
+                true => port.close(ask.order).await,
+                false => port.reverse(ask.order).await,
+            }
+        };
         self.ask(
             Operation::Reverse,
             &self.background,
             |a| a.verdict.label(),
-            async move { port.reverse(order).await },
+            question,
         )
     }
 }
@@ -336,7 +371,15 @@ impl Handler<AskRefund> for AcquirerDesk {
 
     fn handle(&mut self, ask: AskRefund, _: &mut Context<Self>) -> Self::Result {
         let port = Arc::clone(&self.deps.port);
-        let question = async move { port.refund(ask.order, ask.refund, ask.money).await };
+        let question = async move {
+            match ask.claim {
+                Some(claim) => {
+                    port.refund_claim(ask.order, claim, ask.refund, ask.money)
+                        .await
+                }
+                None => port.refund(ask.order, ask.refund, ask.money).await,
+            }
+        };
         self.ask(
             Operation::Refund,
             &self.background,

@@ -7,18 +7,22 @@
 //! is answered in `requests`. After a restart, of the program or of this actor alone, `recovery`
 //! takes up every unsettled payment from the journal.
 
+pub mod claims;
 mod closing;
 mod collect;
+pub mod completion;
 mod effects;
 mod late;
 mod offline;
 mod recovery;
 pub mod requests;
 mod routing;
+mod signing;
 pub mod status;
 mod steps;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -32,12 +36,15 @@ use crate::{
     acquirer::AcquirerDesk,
     device::{TerminalHandle, nfc::NfcReader, scanner::Scanner},
     domain::{
+        card_list::CardList,
         enabling::Enabling,
         ids::{AcquirerId, CounterId, DeviceId, PaymentId, RefundId},
         money::{Currency, Money},
         offline::budget::Share,
         payment::{Event, Notice, Payment, Timer},
         readiness::{self, Presence, Stand, Taker, TenderReadiness},
+        routing::Preference,
+        slip::Letterhead,
         tender::Tender,
     },
     journal::Journal,
@@ -48,6 +55,7 @@ use crate::{
     wire::emv::CardRead,
 };
 pub use offline::OfflineDeps;
+pub use signing::Sign;
 pub use status::CounterStatus;
 
 /// How a counter behaves.
@@ -60,11 +68,18 @@ pub struct CounterSettings {
     pub terminal_entry: bool,
     /// A card pays more than this only with a PIN.
     pub pin_above: Option<Money>,
+    /// A card without a PIN pays more than this only with a signature.
+    pub signature_above: Option<Money>,
     /// Whether the terminal prints a slip for each approval.
     pub print_slips: bool,
+    pub letterhead: Letterhead,
     /// How long the last word of a payment stays on the terminal, in milliseconds.
     pub linger_ms: u64,
     pub enabling: Enabling,
+    /// Of several acquirers that take the same, which one is asked first.
+    pub prefer: Preference,
+    /// Which cards are of which kind, where they do not say so themselves.
+    pub cards: Arc<CardList>,
 }
 
 /// An acquirer as this counter knows it.
@@ -156,6 +171,9 @@ pub struct Counter {
     health: BTreeMap<DeviceKind, Health>,
     /// The number of the next payment; none before the journal was read.
     next_number: Option<u64>,
+    /// The payment whose opening is on its way to the disk, and those that wait for their number.
+    opening: Option<PaymentId>,
+    openings: VecDeque<(PaymentId, Option<Waiter>)>,
     /// Not before the journal was read for what was under way.
     recovered: bool,
     /// Where the journal stood at the last two sweeps.
@@ -166,8 +184,12 @@ pub struct Counter {
     /// What this counter was lent of the offline budget, and the payment on its way into it.
     lease: Share,
     accepting: Option<(PaymentId, Share)>,
+    /// A device that is being tried.
+    trying: Option<trial::Trying>,
     /// The last words, for a terminal that comes back.
     shown: Option<(PaymentId, Notice)>,
+    /// Words about stickers that wait until whoever pays at the stand has gone.
+    unsaid: VecDeque<(PaymentId, Notice)>,
 }
 
 impl Counter {
@@ -186,6 +208,8 @@ impl Counter {
             at_stand: None,
             health,
             next_number: None,
+            opening: None,
+            openings: VecDeque::new(),
             recovered: false,
             swept: [0; 2],
             disk_nearly_full: !board.disk.has_room,
@@ -193,7 +217,9 @@ impl Counter {
             lingering: None,
             lease: Share::default(),
             accepting: None,
+            trying: None,
             shown: None,
+            unsaid: VecDeque::new(),
         }
     }
 
@@ -259,6 +285,7 @@ impl Counter {
                 .into_iter()
                 .map(|tender| self.readiness(tender))
                 .collect(),
+            pre_authorises: self.pre_authorises(Tender::Card),
             at_stand: self.at_stand,
             unresolved: unresolved.map(|live| live.payment.id).collect(),
         }

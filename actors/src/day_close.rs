@@ -214,6 +214,7 @@ mod tests {
             reference: None,
             fingerprint: None,
             number: number.div_ceil(2),
+            opened_by: None,
         };
         let mut payment = Payment::open(opening, opened_at);
         payment.state = state;

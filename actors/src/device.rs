@@ -27,7 +27,8 @@ use crate::{
         code::Secret,
         ids::{DeviceId, PaymentId},
         money::{Currency, Money},
-        payment::{Notice, Reason},
+        payment::{Notice, Reason, Sound},
+        signature::Drawing,
     },
     ports::PinBlock,
     supervisor::{Handle, SendFailed},
@@ -65,10 +66,16 @@ pub enum CommandKind {
     Show(Notice),
     /// Ask for the PIN; answered by `Fact::PinEntered` or `Fact::PinRefused`.
     AskPin { money: Money },
-    /// Ask the customer to sign; answered by `Fact::Signed`.
+    /// Ask the customer to sign; answered by `Fact::Signed` or `Fact::SignatureRefused`.
     AskSignature { money: Money },
     /// Print a slip.
-    Print { lines: Vec<String> },
+    Print {
+        lines: Vec<String>,
+        /// Leave room for a signature with a pen.
+        room_for_pen: bool,
+    },
+    /// Let this be heard, by itself.
+    Play(Sound),
 }
 
 /// To a terminal: while the stand is free, let the cashier type an amount (or do not).
@@ -145,10 +152,9 @@ pub enum FactKind {
         payment: PaymentId,
         why: String,
     },
-    /// Strokes or image as the terminal gave them.
     Signed {
         payment: PaymentId,
-        signature: Vec<u8>,
+        drawing: Drawing,
     },
     SignatureRefused {
         payment: PaymentId,

@@ -13,6 +13,9 @@ use unic_langid::langid;
 #[cfg(test)]
 #[path = "language/tests.rs"]
 mod tests;
+mod why;
+
+pub use why::why;
 
 /// A language of the shop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,13 @@ pub enum Language {
     #[default]
     Chinese,
     English,
+}
+
+/// The languages in which devices and slips speak, in their order; never none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Languages {
+    pub first: Language,
+    pub second: Option<Language>,
 }
 
 /// What stands in a text's variable: words, or a number that decides between singular and plural.
@@ -96,6 +106,40 @@ impl Language {
             tracing::error!(id, language = self.tag(), %error, "a text lacks a variable");
         }
         Cow::into_owned(text)
+    }
+}
+
+impl Default for Languages {
+    fn default() -> Self {
+        Self {
+            first: Language::Chinese,
+            second: Some(Language::English),
+        }
+    }
+}
+
+impl Languages {
+    /// From BCP 47 tags: one or two that there are, each once.
+    pub fn from_tags<T: AsRef<str>>(tags: &[T]) -> Option<Self> {
+        let languages: Option<Vec<Language>> = tags
+            .iter()
+            .map(|tag| Language::from_tag(tag.as_ref()))
+            .collect();
+        match languages?.as_slice() {
+            [first] => Some(Self {
+                first: *first,
+                second: None,
+            }),
+            [first, second] if first != second => Some(Self {
+                first: *first,
+                second: Some(*second),
+            }),
+            _ => None,
+        }
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Language> {
+        std::iter::once(self.first).chain(self.second)
     }
 }
 

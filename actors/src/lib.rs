@@ -12,6 +12,7 @@ pub mod office;
 pub mod offline;
 pub mod outbox;
 pub mod ports;
+pub mod settlement;
 pub mod signal;
 pub mod store;
 pub mod supervisor;

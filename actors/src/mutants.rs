@@ -20,16 +20,19 @@ pub enum Mutant {
     SequenceReused,
     /// What one counter was lent of the offline budget is lent to another, too.
     LentTwice,
+    /// A charge that may have left is tried at the second acquirer.
+    SecondAfterSilence,
 }
 
 impl Mutant {
-    pub const ALL: [Mutant; 6] = [
+    pub const ALL: [Mutant; 7] = [
         Mutant::AckBeforeFsync,
         Mutant::RetryWithNewId,
         Mutant::ReceiptBeforeCommit,
         Mutant::AnswerToWrongPayment,
         Mutant::SequenceReused,
         Mutant::LentTwice,
+        Mutant::SecondAfterSilence,
     ];
 }
 

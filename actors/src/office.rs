@@ -6,6 +6,7 @@
 //! business: they decide nothing, and adding up a month must not stand in a payment's way.
 
 mod bills;
+pub mod matching;
 pub mod requests;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::{
             shift::{Shift, ShiftRefused, ShiftState},
         },
         record::Body,
+        sticker::Sticker,
         timestamp::Timestamp,
     },
     journal::{ANSWER_WITHIN, Append, Journal},
@@ -35,7 +37,8 @@ use crate::{
     supervisor::{Handle, Heartbeat},
 };
 use requests::{
-    CloseDay, CloseShift, GetShift, MoveCash, MoveDifference, OfficeRefused, OpenShift,
+    CloseDay, CloseShift, GetShift, IssueStickers, MoveCash, MoveDifference, OfficeRefused,
+    OpenShift,
 };
 
 /// Shifts and differences that are looked through at most.
@@ -306,6 +309,25 @@ impl Handler<CloseDay> for Office {
 
     fn handle(&mut self, close: CloseDay, _: &mut Context<Self>) -> Self::Result {
         self.in_turn(move |deps| deps.close_day(close))
+    }
+}
+
+impl Handler<IssueStickers> for Office {
+    type Result = ResponseFuture<Result<Vec<Sticker>, OfficeRefused>>;
+
+    fn handle(
+        &mut self,
+        IssueStickers(stickers): IssueStickers,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        self.in_turn(move |deps| async move {
+            for sticker in &stickers {
+                deps.check_counter(&sticker.counter)?;
+            }
+            let entries = stickers.iter().cloned().map(Entry::Sticker);
+            deps.write(entries.collect()).await?;
+            Ok(stickers)
+        })
     }
 }
 

@@ -9,7 +9,9 @@
 //! office's own.
 
 mod actor;
+mod counting;
 mod machine;
+mod money;
 mod offline_total;
 mod parking;
 
@@ -24,9 +26,11 @@ use actix::Message;
 
 pub use actor::Outbox;
 pub use machine::State;
+pub use money::UnsentMoney;
 pub use parking::{GetParked, ParkedRecord, SendParked, SendRefused};
 
 use crate::{
+    domain::money::Currency,
     journal::Journal,
     ports::{Entropy, JournalDisk, Uplink, WallClock},
     signal::{OutboxStatus, Signals},
@@ -88,6 +92,8 @@ pub struct OutboxSettings {
     pub status_every_ms: u64,
     /// The program's version, for the status.
     pub version: String,
+    /// Of which it is said that no money is unsent before there was any.
+    pub currencies: Vec<Currency>,
 }
 
 impl Default for OutboxSettings {
@@ -107,6 +113,7 @@ impl Default for OutboxSettings {
             tick_ms: 500,
             status_every_ms: 30_000,
             version: env!("CARGO_PKG_VERSION").into(),
+            currencies: Vec::new(),
         }
     }
 }

@@ -4,10 +4,13 @@
 //! this crate opens a file, a port or a socket. Every method's future may be dropped at any await;
 //! a caller puts its own time-out on it.
 
+mod acquirer;
+mod batches;
 mod books;
 mod terminal_book;
+mod vault;
 
-use std::{collections::BTreeMap, fmt, future::Future, io, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, future::Future, io, pin::Pin, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -17,23 +20,19 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use crate::{
-    domain::{
-        certificate::SignedCertificate,
-        code::CustomerCode,
-        ids::{AcquirerId, CounterId, PaymentId, RefundId},
-        link::LinkRules,
-        money::{Currency, Money},
-        offline::{CardToken, OfflineTotal},
-        payment::{AcquirerClock, Answer, NoAnswer, Payment, State, answer::RefundVerdict},
-        record::{Record, Tip},
-        tender::{Scheme, Tender},
-        timestamp::Timestamp,
-    },
-    wire::emv::CardRead,
+use crate::domain::{
+    certificate::SignedCertificate,
+    ids::{CounterId, PaymentId, RefundId},
+    offline::OfflineTotal,
+    payment::{Payment, State},
+    record::{Record, Tip},
+    timestamp::Timestamp,
 };
+pub use acquirer::{Acquirer, AcquirerProfile, Charge, Instrument, PinBlock};
+pub use batches::{Batches, Due, OpenBatch};
 pub use books::{BooksDisk, DayMovements};
 pub use terminal_book::{BookFailed, TerminalBook};
+pub use vault::{CardVault, VaultFailed};
 
 /// A boxed future of a port.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -278,132 +277,6 @@ pub trait JournalDisk: BooksDisk + Send + Sync {
     fn set_receipted(&self, through: u64) -> Reply<'_, Result<(), JournalFailed>>;
 
     fn receipted(&self) -> u64;
-}
-
-// ---- acquirers
-
-/// What an acquirer is and takes, as configured.
-#[derive(Clone, Debug)]
-pub struct AcquirerProfile {
-    pub id: AcquirerId,
-    /// For people, e.g. "Sandbox".
-    pub name: String,
-    pub tenders: Vec<Tender>,
-    pub schemes: Vec<Scheme>,
-    pub currencies: Vec<Currency>,
-    /// The most that one payment may be, for tenders that have such a limit.
-    pub limits: Vec<(Tender, Money)>,
-    pub clock: AcquirerClock,
-    /// How often it is probed, independent of sales.
-    pub probe_interval: Duration,
-    /// When the way to it counts as down, and as up again.
-    pub link: LinkRules,
-}
-
-impl AcquirerProfile {
-    /// Whether one payment of this tender may be so large. A limit in another currency is none.
-    pub fn is_within_limit(&self, tender: Tender, money: Money) -> bool {
-        let mut limits = self.limits.iter().filter(|(limited, _)| *limited == tender);
-        limits.all(|(_, limit)| !money.exceeds(*limit).unwrap_or(false))
-    }
-}
-
-/// What pays.
-#[derive(Clone, Debug)]
-pub enum Instrument {
-    Code(CustomerCode),
-    /// The card as read, and the PIN block if one was asked for: encrypted, passed through, never
-    /// opened.
-    Card {
-        card: Box<CardRead>,
-        pin_block: Option<PinBlock>,
-    },
-    /// No instrument: the acquirer is asked for a QR.
-    MerchantQr,
-    /// The counter's terminal asks for the card itself.
-    AtTerminal,
-}
-
-/// An encrypted PIN block, opaque here.
-#[derive(Clone)]
-pub struct PinBlock(pub Zeroizing<Vec<u8>>);
-
-impl fmt::Debug for PinBlock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PinBlock(hidden)")
-    }
-}
-
-/// One charge. The order number is the payment's id.
-#[derive(Clone, Debug)]
-pub struct Charge {
-    pub order: PaymentId,
-    pub counter: CounterId,
-    pub money: Money,
-    pub instrument: Instrument,
-    pub reference: Option<String>,
-}
-
-/// An acquirer's driver. Each method ends with the acquirer's verified word or says why there is
-/// none; it has the acquirer's own time-out inside and never repeats a charge by itself.
-pub trait Acquirer: Send + Sync {
-    fn profile(&self) -> &AcquirerProfile;
-
-    fn charge(&self, charge: Charge) -> Reply<'_, Answer>;
-
-    fn query(&self, order: PaymentId) -> Reply<'_, Answer>;
-
-    /// Undoes the order: closes it unpaid, pays it back, or makes sure that a charge still on its
-    /// way is refused. Repeatable.
-    fn reverse(&self, order: PaymentId) -> Reply<'_, Answer>;
-
-    /// Pays back `money` of the order. The same `refund` id moves money once, however often it is
-    /// repeated.
-    fn refund(
-        &self,
-        order: PaymentId,
-        refund: RefundId,
-        money: Money,
-    ) -> Reply<'_, Result<RefundVerdict, NoAnswer>>;
-
-    /// Whether the acquirer can be reached, independent of sales.
-    fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
-
-    /// Seconds by which the store's clock is ahead of the acquirer's, or behind it if below zero,
-    /// as its last answer told. Providers refuse requests from 300 on.
-    fn clock_ahead_s(&self) -> Option<i64> {
-        None
-    }
-}
-
-// ---- cards that are charged later
-
-#[derive(Debug, Error)]
-pub enum VaultFailed {
-    #[error("the vault can't be read or written: {0}")]
-    Io(String),
-    /// Torn, altered, or sealed under another key.
-    #[error("what was kept of the card can't be opened")]
-    Unreadable,
-}
-
-/// Where cards that were accepted offline are kept until they are charged: sealed, outside the
-/// journal, and destroyed afterwards. Nothing else holds a card number (SEC-1).
-pub trait CardVault: Send + Sync {
-    /// The same card gives the same token, and nobody without the vault's key can make one.
-    fn token(&self, card: &CardRead) -> CardToken;
-
-    /// Ends when the card is on stable storage.
-    fn keep(&self, payment: PaymentId, card: &CardRead) -> Reply<'_, Result<(), VaultFailed>>;
-
-    /// `None` if nothing is kept for this payment.
-    fn read(&self, payment: PaymentId) -> Reply<'_, Result<Option<CardRead>, VaultFailed>>;
-
-    /// Repeatable.
-    fn destroy(&self, payment: PaymentId) -> Reply<'_, Result<(), VaultFailed>>;
-
-    /// For which payments something is kept.
-    fn kept(&self) -> Reply<'_, Result<Vec<PaymentId>, VaultFailed>>;
 }
 
 // ---- the head office

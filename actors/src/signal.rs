@@ -13,13 +13,15 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::domain::{
-    ids::{AcquirerId, CounterId, DeviceId},
+    ids::{AcquirerId, CounterId, DeviceId, PaymentId},
     invariant::Violation,
+    office::settlement::Settlement,
     offline::{OfflineRefused, budget::OfflineStatus},
     payment::{Operation, Payment},
+    sticker::Seen,
     timestamp::Timestamp,
 };
-use crate::ports::DiskCondition;
+use crate::{outbox::UnsentMoney, ports::DiskCondition, store::requests::Taken};
 
 /// What a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -108,11 +110,46 @@ pub struct OutboxStatus {
     /// Records that the head office has not receipted.
     pub depth: u64,
     pub oldest_age_ms: Option<u64>,
+    /// What moved in those records; nothing before it was counted up after a start.
+    pub money: Option<Vec<UnsentMoney>>,
     pub rebuilds: u64,
     /// Receipts that went backwards or beyond what exists.
     pub receipts_ignored: u64,
     /// Records in whose place a stub went to the head office.
     pub parked: usize,
+}
+
+/// What came of one notification of a provider.
+#[derive(Clone, Debug, Serialize)]
+pub struct Notified {
+    pub acquirer: AcquirerId,
+    /// `Taken::word`, or why it was not taken: one of a few words.
+    pub outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentId>,
+}
+
+impl Notified {
+    pub fn of(acquirer: &AcquirerId, outcome: &'static str) -> Self {
+        Self {
+            acquirer: acquirer.clone(),
+            outcome,
+            payment: None,
+        }
+    }
+
+    pub fn with(acquirer: &AcquirerId, taken: &Taken) -> Self {
+        let payment = match taken {
+            Taken::Asked(id) | Taken::Opened(id) | Taken::Unmatched(id) | Taken::Repeated(id) => {
+                Some(*id)
+            }
+            Taken::Nothing => None,
+        };
+        Self {
+            payment,
+            ..Self::of(acquirer, taken.word())
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -154,6 +191,20 @@ pub enum Signal {
         why: String,
     },
     InvariantBroken(Violation),
+    /// An acquirer's batch is settled, and the record of it is on disk.
+    BatchSettled(Settlement),
+    /// Why it could not be settled and is tried again; `None` once it does not wait any more.
+    BatchWaits {
+        acquirer: AcquirerId,
+        why: Option<String>,
+    },
+    /// A provider has told something by itself.
+    Notified(Notified),
+    /// A camera has seen a counter's printed QR.
+    StickerSeen {
+        counter: CounterId,
+        seen: Seen,
+    },
     /// A terminal that has no printer of its own wants this printed.
     SlipReceived {
         device: DeviceId,
@@ -172,6 +223,10 @@ pub struct Board {
     pub disk: DiskCondition,
     /// Why the journal has stopped, if it has.
     pub journal_stopped: Option<String>,
+    /// Paid at stickers since the start, and nobody can tell where: the latest, and how many.
+    pub unmatched: Option<(PaymentId, u64)>,
+    /// What a camera saw last of each counter's printed QR.
+    pub stickers: BTreeMap<CounterId, Seen>,
 }
 
 impl Board {
@@ -187,6 +242,18 @@ impl Board {
             Signal::OfflineChanged(status) => self.offline = Some(status.clone()),
             Signal::DiskChanged(condition) => self.disk = *condition,
             Signal::JournalStopped { why } => self.journal_stopped = Some(why.clone()),
+            // a picture without any code takes no alarm back
+            Signal::StickerSeen { counter, seen } if *seen != Seen::Nothing => {
+                self.stickers.insert(counter.clone(), *seen);
+            }
+            Signal::Notified(Notified {
+                outcome: "unmatched",
+                payment: Some(payment),
+                ..
+            }) => {
+                let before = self.unmatched.map_or(0, |(_, count)| count);
+                self.unmatched = Some((*payment, before + 1));
+            }
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 //! `Store` makes one payment of repeated requests, finds the counter a payment belongs to, and
 //! reads the journal. It holds no payment itself. Wiring the whole together is `plan`'s business.
 
+mod notifications;
 mod open;
 pub mod plan;
 pub mod requests;
@@ -18,7 +19,7 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use crate::{
-    counter::{Counter, CounterStatus, requests as counter},
+    counter::{Counter, CounterStatus, Sign, requests as counter, trial},
     domain::{
         ids::{AcquirerId, CounterId, PaymentId},
         payment::{AcquirerClock, Fingerprint, Payment, machine::Times},
@@ -29,7 +30,7 @@ use crate::{
 };
 use requests::{
     CancelPayment, FindPayments, GetCounters, GetPayment, GetRefund, GetUnknown, RefundOpened,
-    RefundPayment, Refused, Scan,
+    RefundPayment, Refused, Scan, SignPayment, TryDevice,
 };
 
 /// How long a counter may take to get a step onto the disk.
@@ -188,6 +189,7 @@ impl Handler<RefundPayment> for Store {
                 money: refund.money,
                 reason: refund.reason,
                 fingerprint: refund.fingerprint,
+                by_whom: refund.by_whom,
             };
             let counter = holders.of(&payment.counter)?;
             let (payment, refund) = counter
@@ -214,6 +216,24 @@ impl Handler<CancelPayment> for Store {
             holders
                 .of(&payment.counter)?
                 .ask(counter::Cancel(id), COUNTER_TIMEOUT)
+                .await
+                .map_err(no_answer)?
+        })
+    }
+}
+
+impl Handler<SignPayment> for Store {
+    type Result = ResponseFuture<Result<Payment, Refused>>;
+
+    fn handle(&mut self, sign: SignPayment, _: &mut Context<Self>) -> Self::Result {
+        let SignPayment { payment, drawing } = sign;
+        let holders = self.holders();
+        let disk = Arc::clone(&self.deps.disk);
+        Box::pin(async move {
+            let known = get(disk, payment).await?;
+            holders
+                .of(&known.counter)?
+                .ask(Sign { payment, drawing }, COUNTER_TIMEOUT)
                 .await
                 .map_err(no_answer)?
         })
@@ -287,6 +307,20 @@ impl Handler<Scan> for Store {
                 .ask(counter::Present(scan.text), COUNTER_TIMEOUT)
                 .await
                 .map_err(no_answer)?
+        })
+    }
+}
+
+impl Handler<TryDevice> for Store {
+    type Result = ResponseFuture<Result<trial::Tried, Refused>>;
+
+    fn handle(&mut self, ask: TryDevice, _: &mut Context<Self>) -> Self::Result {
+        let counter = self.counter(&ask.counter);
+        let (device, trial) = (ask.device, ask.trial);
+        Box::pin(async move {
+            let ask = trial::TryDevice { device, trial };
+            let tried = counter?.ask(ask, COUNTER_TIMEOUT).await;
+            Ok(tried.map_err(no_answer)??)
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Ports in memory, for tests: a clock that follows tokio's, chance from a seed, an acquirer that
 //! does as it is told.
 
+mod batches;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
@@ -23,6 +25,7 @@ use crate::{
         payment::{
             AcquirerClock, Answer, Answered, NoAnswer, Operation, Verdict, answer::RefundVerdict,
         },
+        sticker::Claim,
         tender::{Scheme, Tender},
         timestamp::Timestamp,
     },
@@ -32,6 +35,7 @@ use crate::{
     supervisor::{ChildSpec, Handle, Supervision},
     wire::emv::CardRead,
 };
+pub use batches::BatchingAcquirer;
 
 /// Wall-clock time that moves with tokio's clock: pausing the one pauses the other.
 #[derive(Debug)]
@@ -182,6 +186,7 @@ impl Default for ScriptedAcquirer {
                 Scheme::Visa,
             ],
             currencies: vec![Currency::Cny],
+            pre_authorises: true,
             limits: Vec::new(),
             clock: AcquirerClock::USUAL,
             probe_interval: Duration::from_secs(5),
@@ -296,6 +301,7 @@ pub fn approved(money: Money) -> Verdict {
     Verdict::Approved {
         acquirer_ref: "A1".into(),
         money,
+        signature: false,
     }
 }
 
@@ -315,6 +321,10 @@ impl Acquirer for ScriptedAcquirer {
 
     fn query(&self, order: PaymentId) -> Reply<'_, Answer> {
         Box::pin(self.answer(Operation::Query, order, Verdict::NotFound))
+    }
+
+    fn look_up(&self, payment: PaymentId, _: Claim) -> Reply<'_, Answer> {
+        self.query(payment)
     }
 
     fn reverse(&self, order: PaymentId) -> Reply<'_, Answer> {

@@ -2,9 +2,11 @@
 //! port.
 
 pub mod alipay;
+pub mod bill_source;
 pub mod cardhost;
 mod errors;
 pub mod key;
+pub mod notifier;
 mod pairs;
 pub mod pointed;
 pub mod rsa;

@@ -156,17 +156,14 @@ impl Journal {
 
         let shared = Arc::new(opened.shared);
         let (sender, jobs) = mpsc::sync_channel(JOBS_MAX);
-        let (applying, groups) = mpsc::channel();
         let writer = Writer {
             shared: shared.clone(),
             guard,
             jobs,
-            applier: applying,
             min_free_bytes: config.min_free_bytes,
         };
         let applier = Applier {
             shared: shared.clone(),
-            groups,
             retention: Retention {
                 keep: config.guard_retention,
                 await_receipts: config.await_receipts,

@@ -5,7 +5,9 @@
 //! number, size and time. What the text of a code means is not decided here.
 
 pub mod decode;
+mod glyphs;
 pub mod render;
+pub mod sheet;
 
 pub use decode::{PictureError, PictureLimits, PictureReader};
 pub use render::{Correction, QrStyle, RenderError, png, svg};

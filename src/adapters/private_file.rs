@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// The file can't be read or written.
-pub(super) fn read_or_make(
+pub(crate) fn read_or_make(
     file: &Path,
     make: impl FnOnce() -> Option<Zeroizing<Vec<u8>>>,
 ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
@@ -36,7 +36,7 @@ pub(super) fn read_or_make(
 ///
 /// # Errors
 /// It can't be written; what was there before is there still.
-pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = file.with_extension("new");
     let mut options = OpenOptions::new();
     let mut out = options
@@ -52,4 +52,15 @@ pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+/// Makes a folder that only its owner may look into, where it is not there yet.
+///
+/// # Errors
+/// It can't be made.
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
 }

@@ -14,6 +14,7 @@ use store_actors::{
 };
 
 use super::fact_file::FactFile;
+use crate::crash;
 
 /// A terminal's refunds are of the same month; its reversals of the same day.
 const KEEP_MS: i64 = 31 * 86_400_000;
@@ -38,6 +39,24 @@ impl FileBook {
     }
 }
 
+/// In the names of crash points.
+const fn step_of(fact: &TerminalFact) -> &'static str {
+    match fact {
+        TerminalFact::Last { .. } => "last",
+        TerminalFact::Charged { .. } => "charged",
+        TerminalFact::Answered { .. } => "answered",
+        TerminalFact::Signs { .. } => "signs",
+        TerminalFact::Undoing { .. } => "undoing",
+        TerminalFact::NotUndone { .. } => "not-undone",
+        TerminalFact::Buried { .. } => "buried",
+        TerminalFact::Refunding { .. } => "refunding",
+        TerminalFact::Refunded { .. } => "refunded",
+        TerminalFact::Ending { .. } => "ending",
+        TerminalFact::NotEnded => "not-ended",
+        TerminalFact::Ended(_) => "ended",
+    }
+}
+
 impl TerminalBook for FileBook {
     fn facts(&self) -> Vec<TerminalFact> {
         self.facts.clone()
@@ -49,7 +68,11 @@ impl TerminalBook for FileBook {
             // off the store's thread: the disk may take its time
             let written = tokio::task::spawn_blocking(move || {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.add(&fact)
+                let step = step_of(&fact);
+                crash::step(step, "unwritten", "zvt");
+                let written = file.add(&fact);
+                crash::step(step, "written", "zvt");
+                written
             });
             match written.await {
                 Ok(written) => written.map_err(|cause| BookFailed(cause.to_string())),

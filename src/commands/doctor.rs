@@ -105,7 +105,11 @@ async fn examine(config: &Config) -> Vec<Finding> {
     );
     add(
         format!("API {}", config.api.listen),
-        Box::pin(listening::check(config.api.clone(), holder.cloned())),
+        Box::pin(listening::check(
+            config.api.clone(),
+            config.notifications.listen,
+            holder.cloned(),
+        )),
     );
     for (what, line) in config.counters.iter().flat_map(device_lines) {
         add(

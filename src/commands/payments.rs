@@ -2,21 +2,15 @@
 
 mod table;
 
-use std::{
-    error::Error,
-    io::Write,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
-    time::Duration,
-};
+use std::{io::Write, path::Path};
 
 use clap::Args;
-use reqwest::{Client, Url, redirect};
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 use store_actors::domain::{ids::CounterId, payment::State, timestamp::Timestamp};
 
-use super::Failed;
+use super::{Failed, own_api::OwnApi};
 use crate::config::Config;
 
 pub(super) const EXAMPLES: &str =
@@ -31,10 +25,6 @@ Examples:
 
 /// The most that the API gives at once.
 const PAGE: usize = 500;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longer than the store itself takes to say that it can't answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -78,26 +68,17 @@ struct Page {
     next_cursor: Option<String>,
 }
 
-/// What the API says when it refuses (RFC 9457).
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    title: String,
-    detail: String,
-}
-
 pub(super) fn run(
     file: Option<&Path>,
     arguments: &Arguments,
     out: &mut dyn Write,
 ) -> Result<(), Failed> {
     let config = Config::load(file)?;
-    // the HTTP client wants one, even for an address without TLS
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let payments = runtime.block_on(fetch(reachable(config.api.listen), arguments))?;
+    let api = OwnApi::of(&config)?;
+    let payments = runtime.block_on(fetch(&api, arguments))?;
     if !arguments.json {
         return Ok(table::write(&payments, out)?);
     }
@@ -107,30 +88,13 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Where to ask a program that listens on `listen`.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip: IpAddr = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
-async fn fetch(api: SocketAddr, arguments: &Arguments) -> Result<Vec<Value>, Failed> {
-    let client = Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(ANSWER_TIMEOUT)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .tls_certs_only([])
-        .build()?;
+async fn fetch(api: &OwnApi, arguments: &Arguments) -> Result<Vec<Value>, Failed> {
     let limit = usize::try_from(arguments.limit)?;
     let mut payments = Vec::new();
     let mut cursor = None;
     while payments.len() < limit {
         let wanted = (limit - payments.len()).min(PAGE);
-        let page = one_page(&client, api, arguments, wanted, cursor.as_deref()).await?;
+        let page = one_page(api, arguments, wanted, cursor.as_deref()).await?;
         let is_last = page.payments.is_empty() || page.next_cursor.is_none();
         payments.extend(page.payments);
         if is_last {
@@ -143,13 +107,12 @@ async fn fetch(api: SocketAddr, arguments: &Arguments) -> Result<Vec<Value>, Fai
 }
 
 async fn one_page(
-    client: &Client,
-    api: SocketAddr,
+    api: &OwnApi,
     arguments: &Arguments,
     limit: usize,
     cursor: Option<&str>,
 ) -> Result<Page, Failed> {
-    let mut url: Url = format!("http://{api}/v1/payments").parse()?;
+    let mut url: Url = api.url("/v1/payments").parse()?;
     let filters = [
         (
             "state",
@@ -167,54 +130,5 @@ async fn one_page(
         .iter()
         .filter_map(|(key, value)| Some((key, value.as_ref()?)));
     url.query_pairs_mut().extend_pairs(given);
-    let answer = client
-        .get(url)
-        .send()
-        .await
-        .map_err(|error| no_answer(api, &error))?;
-    let status = answer.status();
-    let body = answer
-        .bytes()
-        .await
-        .map_err(|error| no_answer(api, &error))?;
-    if !status.is_success() {
-        let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
-        let words = format!("{} {}", problem.title, problem.detail);
-        return Err(format!("the controller refused: HTTP {status}: {}", words.trim()).into());
-    }
-    serde_json::from_slice(&body).map_err(|cause| {
-        format!("what answers on {api} is not this controller's API: {cause}").into()
-    })
-}
-
-fn no_answer(api: SocketAddr, error: &reqwest::Error) -> Failed {
-    let mut deepest: &dyn Error = error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
-    }
-    if error.is_connect() {
-        format!(
-            "no controller answers on {api} ({deepest}): start it with `store-controller run`, or \
-             name its configuration by --config"
-        )
-        .into()
-    } else {
-        format!("the controller on {api} gave no whole answer ({deepest}): see its log").into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_of_every_interface_is_asked_on_this_machine() {
-        for (listen, asked) in [
-            ("0.0.0.0:8600", "127.0.0.1:8600"),
-            ("[::]:8600", "[::1]:8600"),
-            ("10.0.0.5:80", "10.0.0.5:80"),
-        ] {
-            assert_eq!(reachable(listen.parse().unwrap()).to_string(), asked);
-        }
-    }
+    api.ask(api.client.get(url)).await
 }

@@ -1,17 +1,28 @@
 //! `run`: the store, from its configuration to its end.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use store_actors::{ports::JournalDisk, signal::Signals};
 
 use super::Failed;
 use crate::{
-    adapters::{clock::SystemClock, journal},
+    adapters::{
+        clock::{OsEntropy, SystemClock},
+        journal,
+        otlp::Otlp,
+    },
     config::Config,
     crash, logging,
     metrics::Metrics,
+    people::People,
     shutdown::StopSignals,
-    web::{self, OutboxApi, StoreApi, shop::Shop},
+    web::{self, OutboxApi, SettlingApi, StoreApi, shop::Shop},
     wiring,
 };
 
@@ -37,8 +48,19 @@ async fn serve(config: Config) -> Result<(), Failed> {
     let counting = Arc::clone(&metrics);
     actix::spawn(async move { counting.run().await });
     let store = wiring::open(&config, signals.clone())?;
+    if let Some(url) = &config.otlp_url {
+        let (chain, store) = (
+            config.store.chain.to_string(),
+            config.store.store.to_string(),
+        );
+        actix::spawn(Otlp::new(url, &chain, &store)?.run(signals.clone()));
+    }
     metrics.journal_opened(store.journal.recovery());
-    let office = wiring::open_office(&config, &store)?;
+    let office = wiring::open_office(&config, &store);
+    wiring::fetch_bills(&config, &store)?;
+    let door = wiring::open_door(&config, &store, signals.clone())?;
+    let people = wiring::open_people(&config, &store)?;
+    let tls = wiring::open_tls(&config)?;
     let journal = Arc::clone(&store.journal);
     match store.journal.unsettled().await {
         Ok(unsettled) => metrics.take_up(&unsettled),
@@ -50,6 +72,7 @@ async fn serve(config: Config) -> Result<(), Failed> {
             store: StoreApi::of(&store.running.store),
             outbox: OutboxApi::of(store.running.outbox.as_ref()),
             office,
+            settling: SettlingApi::of(Some(&store.running.settling)),
             disk: Arc::clone(&store.journal) as Arc<dyn JournalDisk>,
             signals,
             clock: Arc::new(SystemClock),
@@ -59,18 +82,60 @@ async fn serve(config: Config) -> Result<(), Failed> {
                 Box::pin(async move { journal.totals(&day).await })
             }),
             shop: shop(&config),
+            stickers: Arc::new(wiring::stickers(&config)),
+            entropy: Arc::new(OsEntropy),
+            people: people.clone(),
+            tls: tls.clone(),
         },
     )?;
     let serving = actix::spawn(bound.run);
     let listen = &bound.addresses;
     tracing::info!(store = %config.store.store, counters = config.counters.len(), ?listen, "the store is open");
+    if let Some(tls) = &tls {
+        say(format_args!(
+            "The certificate's SHA-256 is {}",
+            tls.fingerprint
+        ));
+    }
+    let door = door.map(|door| {
+        tracing::info!(listen = ?door.addresses, "the door for notifications is open");
+        (door.handle, actix::spawn(door.run))
+    });
+    if let (Some(people), Some(address)) = (people, listen.first()) {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        tell_setup_link(&people, &format!("{scheme}://{address}")).await?;
+        actix::spawn(async move { people.keep_up().await });
+    }
     let asked_by = stop.wait().await;
     tracing::info!(asked_by, "closing");
+    if let Some((handle, run)) = door {
+        handle.stop(true).await;
+        let _ = run.await;
+    }
     bound.stopper.stop().await;
     store.close().await;
     // what it served is done; how it ended is of no use any more
     let _ = serving.await;
     Ok(())
+}
+
+/// Where nobody may sign in yet, somebody who sees this program's output makes the first manager.
+async fn tell_setup_link(people: &People, base: &str) -> Result<(), Failed> {
+    people.write_local_token().await?;
+    if let Some(code) = people.setup_code().await? {
+        let link = format!("{base}/setup?code={code}");
+        tracing::warn!(
+            link,
+            "nobody can sign in yet: open this link, once, to make the first manager"
+        );
+        say(format_args!("To make the first manager, open {link}"));
+    }
+    Ok(())
+}
+
+/// Also where the log goes elsewhere; nobody may be listening.
+fn say(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{what}");
 }
 
 /// What pages know of the shop.
@@ -79,9 +144,9 @@ fn shop(config: &Config) -> Shop {
     let counters = config.counters.iter();
     let acquirers = config.acquirers.iter();
     Shop {
-        name: config.store.name.clone(),
         currency: config.store.currency,
-        utc_offset_minutes: config.store.utc_offset_minutes,
+        letterhead: config.store.letterhead(),
+        speech: config.store.speech,
         collect_timeout_ms: counters
             .map(|counter| (counter.id.clone(), ms(counter.collect_timeout)))
             .collect(),

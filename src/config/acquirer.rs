@@ -14,7 +14,7 @@ use store_actors::domain::{
     tender::{Scheme, Tender},
 };
 
-use super::{Acquirer, Driver, offline::amount, sections::words};
+use super::{Acquirer, Driver, offline::amount, sections::words, sticker};
 use crate::strict_toml::Section;
 
 /// For an acquirer that doesn't say: the same as the built-in file's.
@@ -23,7 +23,12 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// For an acquirer that doesn't say.
 const PRIORITY: u64 = 50;
 
-pub(super) fn all(root: &mut Section<'_>, currency: Currency, dir: &Path) -> Vec<Acquirer> {
+pub(super) fn all(
+    root: &mut Section<'_>,
+    currency: Currency,
+    country: &str,
+    dir: &Path,
+) -> Vec<Acquirer> {
     let mut tables = root.section("acquirers");
     let ids = tables.keys();
     if ids.is_empty() {
@@ -31,14 +36,19 @@ pub(super) fn all(root: &mut Section<'_>, currency: Currency, dir: &Path) -> Vec
     }
     let mut all: Vec<_> = ids
         .into_iter()
-        .filter_map(|id| one(&mut tables, &id, currency, dir))
+        .filter_map(|id| one(&mut tables, &id, (currency, country), dir))
         .collect();
     // stable: by name among equals
     all.sort_by_key(|acquirer| acquirer.priority);
     all
 }
 
-fn one(tables: &mut Section<'_>, key: &str, currency: Currency, dir: &Path) -> Option<Acquirer> {
+fn one(
+    tables: &mut Section<'_>,
+    key: &str,
+    (currency, country): (Currency, &str),
+    dir: &Path,
+) -> Option<Acquirer> {
     let id = key.parse().ok();
     if id.is_none() {
         tables.fault(key, "a name has 1 to 32 characters of A-Z a-z 0-9 . _ -");
@@ -59,6 +69,7 @@ fn one(tables: &mut Section<'_>, key: &str, currency: Currency, dir: &Path) -> O
     {
         section.fault("base_url", "tcp:// is for card hosts, and nothing else is");
     }
+    let sticker = sticker::sticker(&mut section, currency, country);
     let tenders = listed(&mut section, "tenders", &Tender::CONCRETE, Tender::as_str);
     let schemes = schemes(&mut section, "schemes");
     let priority = section
@@ -81,6 +92,7 @@ fn one(tables: &mut Section<'_>, key: &str, currency: Currency, dir: &Path) -> O
         name,
         base_url: base_url?,
         way,
+        sticker,
         tenders,
         schemes,
         priority,

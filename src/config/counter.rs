@@ -78,6 +78,7 @@ struct Defaults {
     collect_timeout: Duration,
     terminal_entry: bool,
     pin_above: Option<Money>,
+    signature_above: Option<Money>,
     terminal: Link,
     scanner: Link,
     scanning: Scanning,
@@ -117,7 +118,8 @@ fn defaults(section: &mut Section<'_>, currency: Currency) -> Defaults {
     Defaults {
         collect_timeout: collect_timeout(section, "collect_timeout_ms"),
         terminal_entry: section.bool("terminal_entry"),
-        pin_above: pin_above(section, "pin_above", currency),
+        pin_above: above(section, "pin_above", currency),
+        signature_above: above(section, "signature_above", currency),
         terminal: link(&mut terminal, None),
         scanner: link(&mut scanner, None),
         scanning: scanning(&mut scanner, None),
@@ -179,9 +181,9 @@ fn one(
     }
     let collect_timeout = section.optional("collect_timeout_ms", collect_timeout);
     let terminal_entry = section.optional("terminal_entry", Section::bool);
-    let pin = section.optional("pin_above", |section, key| {
-        pin_above(section, key, currency)
-    });
+    let amount = |section: &mut Section<'_>, key: &str| above(section, key, currency);
+    let pin = section.optional("pin_above", amount);
+    let signature = section.optional("signature_above", amount);
     Some(Counter {
         id: id?,
         terminal,
@@ -190,6 +192,7 @@ fn one(
         collect_timeout: collect_timeout.unwrap_or(defaults.collect_timeout),
         terminal_entry: terminal_entry.unwrap_or(defaults.terminal_entry),
         pin_above: pin.unwrap_or(defaults.pin_above),
+        signature_above: signature.unwrap_or(defaults.signature_above),
     })
 }
 
@@ -197,7 +200,7 @@ fn collect_timeout(section: &mut Section<'_>, key: &str) -> Duration {
     section.duration_ms(key, 1_000..=3_600_000)
 }
 
-fn pin_above(section: &mut Section<'_>, key: &str, currency: Currency) -> Option<Money> {
+fn above(section: &mut Section<'_>, key: &str, currency: Currency) -> Option<Money> {
     let allowed = format!("an amount in {currency}, or \"never\"");
     let amount = |text: &str| match text {
         "never" => Some(None),

@@ -1,13 +1,14 @@
 //! The file of acquirers' rates: `[[fee]]` tables, of which the first that fits a payment is its
-//! rate. `config/fees.toml` is a complete example.
+//! rate, and the store's list of debit and credit cards. `config/fees.toml` is a complete example.
 
 use std::path::Path;
 
 use rust_decimal::Decimal;
 use store_actors::domain::{
+    card_list::{CardList, NotListed},
     day::Day,
     office::fee::{FeeRule, FeeTable, Rounded, Rounding, Tier},
-    tender::{Scheme, Tender},
+    tender::{Funding, Scheme, Tender},
 };
 
 use super::acquirer::{listed, schemes};
@@ -18,11 +19,18 @@ use crate::strict_toml::{self, Faults, FileRefused, Section};
 const AMOUNT: &str = "an amount such as \"0.10\"";
 const PERCENT: &str = "a rate in percent from \"0\" to \"100\", e.g. \"0.60\"";
 
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fees {
+    pub table: FeeTable,
+    pub cards: CardList,
+}
+
 /// Reads the file.
 ///
 /// # Errors
 /// It can't be read, or all of its faults.
-pub fn load(file: &Path) -> Result<FeeTable, FileRefused> {
+pub fn load(file: &Path) -> Result<Fees, FileRefused> {
     strict_toml::load(Some(file), parse)
 }
 
@@ -30,14 +38,36 @@ pub fn load(file: &Path) -> Result<FeeTable, FileRefused> {
 ///
 /// # Errors
 /// All faults of the text.
-pub fn parse(file: &str, text: &str, _: &Path) -> Result<FeeTable, Faults> {
+pub fn parse(file: &str, text: &str, _: &Path) -> Result<Fees, Faults> {
     strict_toml::read(file, text, "", |root| {
+        let cards = root.optional("cards", |root, key| cards(&mut root.section(key)));
         let rules = root.sections("fee").into_iter().map(rule);
         // all of them are read before one that is refused ends it
         let rules: Vec<Option<FeeRule>> = rules.collect();
         let rules = rules.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(FeeTable { rules })
+        Some(Fees {
+            table: FeeTable { rules },
+            cards: cards.unwrap_or_default(),
+        })
     })
+}
+
+fn cards(section: &mut Section<'_>) -> CardList {
+    let mut list = CardList::default();
+    for funding in Funding::ALL {
+        let key = funding.as_str();
+        let given = section.optional(key, Section::list).unwrap_or_default();
+        for digits in &given {
+            match list.add(digits, funding) {
+                Ok(()) => {}
+                Err(NotListed::Digits) => {
+                    section.fault(key, format!("{digits:?}: {}", NotListed::Digits))
+                }
+                Err(why @ NotListed::Twice) => section.fault(key, format!("{digits:?} {why}")),
+            }
+        }
+    }
+    list
 }
 
 fn rule(mut section: Section<'_>) -> Option<FeeRule> {
@@ -48,6 +78,9 @@ fn rule(mut section: Section<'_>) -> Option<FeeRule> {
         listed(section, key, &Tender::CONCRETE, Tender::as_str)
     });
     let schemes: Option<Vec<Scheme>> = section.optional("schemes", schemes);
+    let fundings = section.optional("card_kinds", |section, key| {
+        listed(section, key, &Funding::ALL, Funding::as_str)
+    });
     let mut day = |key| {
         let read = section.optional(key, |section, key| {
             section.parsed(key, "a day such as \"2026-01-31\"", Day::parse)
@@ -104,6 +137,7 @@ fn rule(mut section: Section<'_>) -> Option<FeeRule> {
         acquirer: acquirer?,
         tenders: tenders.unwrap_or_default(),
         schemes: schemes.unwrap_or_default(),
+        fundings: fundings.unwrap_or_default(),
         from,
         until,
         rate: rate?,
@@ -162,8 +196,12 @@ mod tests {
 
     #[test]
     fn the_example_is_read() {
-        let table = parse("fees.toml", EXAMPLE, Path::new("")).unwrap();
-        assert_eq!(table.rules.len(), 4);
+        let Fees { table, cards } = parse("fees.toml", EXAMPLE, Path::new("")).unwrap();
+        assert_eq!(table.rules.len(), 5);
+        let debit = |rule: &&FeeRule| rule.fundings == [Funding::Debit];
+        assert_eq!(table.rules.iter().filter(debit).count(), 1);
+        assert_eq!(cards.of("62258801"), Some(Funding::Debit));
+        assert_eq!(cards.of("62260912"), Some(Funding::Credit));
         let tiered = table
             .rules
             .iter()
@@ -172,6 +210,24 @@ mod tests {
         assert_eq!(tiered.rate, Decimal::new(60, 4));
         assert_eq!(tiered.tiers[1].rate, Decimal::new(50, 4));
         assert!(!tiered.given_back);
+    }
+
+    #[test]
+    fn faults_of_the_list_of_cards_are_told() {
+        let text = "fee = []\n[cards]\ndebit = [\"622588\", \"62\"]\ncredit = [\"622588\", \"6222x1\"]\nprepaid = []\n";
+        let found = faults(text);
+        for part in [
+            "cards.debit: \"62\": a card's first digits are 4 to 8",
+            "cards.credit: \"622588\" is listed twice",
+            "cards.credit: \"6222x1\": a card's first digits",
+            "cards.prepaid: unknown key",
+        ] {
+            assert!(
+                found.iter().any(|one| one.starts_with(part)),
+                "{part}: {found:?}"
+            );
+        }
+        assert_eq!(found.len(), 4, "{found:?}");
     }
 
     #[test]

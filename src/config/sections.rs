@@ -6,10 +6,17 @@ use std::{
     time::Duration,
 };
 
-use store_actors::domain::money::Currency;
+use store_actors::{
+    domain::money::Currency,
+    language::{Language, Languages},
+};
 
-use super::{Api, Country, Journal, Log, LogFormat, Store, Uplink};
-use crate::{adapters::mqtt::broker::Broker, listen::Listen, strict_toml::Section};
+use super::{Api, ApiTls, Country, Journal, Log, LogFormat, Notifications, Store, Uplink};
+use crate::{
+    adapters::{mqtt::broker::Broker, tls::CertificateFiles},
+    listen::Listen,
+    strict_toml::Section,
+};
 
 /// The countries of the currencies that `domain/money` knows.
 const COUNTRIES: &[(&str, u16)] = &[
@@ -40,6 +47,7 @@ pub(super) fn store(root: &mut Section<'_>) -> Option<Store> {
     let store = section.parsed("store", name_of_32, |text| text.parse().ok());
     let name = words(&mut section, "name");
     let utc_offset_minutes = section.i64_in("utc_offset_minutes", -720..=840);
+    let languages = languages(&mut section);
     let currencies: Vec<_> = Currency::ALL
         .iter()
         .map(|currency| currency.alpha())
@@ -60,6 +68,17 @@ pub(super) fn store(root: &mut Section<'_>) -> Option<Store> {
         currency: currency?,
         country: country?,
         utc_offset_minutes: i32::try_from(utc_offset_minutes).unwrap_or(0),
+        languages,
+        speech: section.bool("speech"),
+    })
+}
+
+fn languages(section: &mut Section<'_>) -> Languages {
+    let tags = section.list("languages");
+    Languages::from_tags(&tags).unwrap_or_else(|| {
+        let known = Language::ALL.map(Language::tag).join(", ");
+        section.fault("languages", format!("one or two, each once, of {known}"));
+        Languages::default()
     })
 }
 
@@ -74,16 +93,59 @@ pub(super) fn words(section: &mut Section<'_>, key: &str) -> String {
         .unwrap_or_default()
 }
 
-pub(super) fn api(root: &mut Section<'_>) -> Option<Api> {
+pub(super) fn api(root: &mut Section<'_>, dir: &Path) -> Option<Api> {
     let mut section = root.section("api");
-    let listen = Listen::read(&mut section, "127.0.0.1:8600");
+    let why = "whoever is there sees the sign-in";
+    let listen = Listen::read(&mut section, "127.0.0.1:8600", why);
+    let tls = tls(section.section("tls"), dir);
+    let is_public = listen
+        .address
+        .is_some_and(|address| !address.ip().is_loopback());
     Some(Api {
         allow_public: listen.allow_public,
         event_readers_max: section.usize_in("event_readers_max", 1..=1_000),
         event_reader_timeout: section.duration_ms("event_reader_timeout_ms", 1_000..=600_000),
         picture_max_bytes: section.usize_in("picture_max_mib", 1..=64) * 1024 * 1024,
+        tls: tls.map_or_else(|tls| is_public.then_some(tls), Some),
         listen: listen.address?,
     })
+}
+
+/// What TLS is spoken with; `Err` where it is not asked for.
+fn tls(mut section: Section<'_>, dir: &Path) -> Result<ApiTls, ApiTls> {
+    let is_enabled = section.bool("enabled");
+    let mut given = |key| section.optional(key, |section, key| file(section, key, dir));
+    let files = match (given("certificate_file"), given("key_file")) {
+        (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key }),
+        (None, None) => None,
+        _ => {
+            section.fault("key_file", "certificate_file and key_file: both or none");
+            None
+        }
+    };
+    let is_name = |text: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+        (!text.is_empty() && text.bytes().all(fits)).then(|| text.to_owned())
+    };
+    let names = section.optional("names", |section, key| {
+        section.parsed_list(key, "names or addresses", is_name)
+    });
+    let names = names.unwrap_or_default();
+    let tls = ApiTls { files, names };
+    if is_enabled { Ok(tls) } else { Err(tls) }
+}
+
+pub(super) fn notifications(root: &mut Section<'_>) -> Notifications {
+    let mut section = root.section("notifications");
+    let listen = section.optional("listen", |section, key| {
+        section.parsed(key, "ADDRESS:PORT, e.g. 0.0.0.0:8620", |text| {
+            text.parse().ok()
+        })
+    });
+    Notifications {
+        listen: listen.flatten(),
+        body_max_bytes: section.usize_in("body_max_kib", 1..=1_024) * 1_024,
+    }
 }
 
 pub(super) fn journal(root: &mut Section<'_>, dir: &Path) -> Journal {
@@ -96,6 +158,17 @@ pub(super) fn journal(root: &mut Section<'_>, dir: &Path) -> Journal {
         ),
         guard_segment_bytes: section.u64_in("guard_segment_mib", 1..=1_024) * 1024 * 1024,
     }
+}
+
+/// `23:45`, as minutes after midnight.
+pub(super) fn time_of_day(text: &str) -> Option<u32> {
+    let (hours, minutes) = text.split_once(':')?;
+    let part = |digits: &str, below: u32| -> Option<u32> {
+        let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number: u32 = is_number.then(|| digits.parse().ok())??;
+        (number < below).then_some(number)
+    };
+    Some(part(hours, 24)? * 60 + part(minutes, 60)?)
 }
 
 /// A path relative to the configuration's directory.
@@ -115,6 +188,20 @@ pub(super) fn uplink(root: &mut Section<'_>, dir: &Path) -> Option<Uplink> {
         bytes_per_s: NonZeroU64::new(section.u64_in("bandwidth_kib_s", 0..=1_048_576) * 1_024),
     };
     enabled.then_some(uplink)
+}
+
+/// Where traces go.
+pub(super) fn telemetry(root: &mut Section<'_>) -> Option<String> {
+    let mut section = root.section("telemetry");
+    let allowed = "http:// or https:// with a host, without a path";
+    let url = |text: &str| {
+        let url: reqwest::Url = text.parse().ok()?;
+        let is_bare = url.path() == "/" && url.query().is_none() && url.has_host();
+        (is_bare && matches!(url.scheme(), "http" | "https")).then(|| text.to_owned())
+    };
+    section
+        .optional("otlp_url", |section, key| section.parsed(key, allowed, url))
+        .flatten()
 }
 
 pub(super) fn log(root: &mut Section<'_>) -> Option<Log> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use store_actors::device::zvt::Receipts;
+use store_actors::device::zvt::{EndOfDay, Receipts};
 
-use super::{Protocol, Zvt};
+use super::{Protocol, Zvt, sections::time_of_day};
 use crate::strict_toml::Section;
 
 const PROTOCOLS: &[(&str, bool)] = &[("nexo", false), ("zvt", true)];
@@ -29,13 +29,13 @@ fn zvt(table: &mut Section<'_>) -> Zvt {
         table.duration_ms(key, 10_000..=90_000)
     });
     let end_of_day = table.optional("end_of_day", |table, key| {
-        table.parsed(key, "a time as \"23:45\", or \"never\"", time)
+        table.parsed(key, "a time as \"23:45\", \"with_day\" or \"never\"", time)
     });
     Zvt {
         password: password.flatten().unwrap_or(0),
         receipts: receipts.flatten().unwrap_or(Receipts::Terminal),
         card_timeout: card_timeout.unwrap_or(CARD_TIMEOUT),
-        end_of_day: end_of_day.flatten().flatten(),
+        end_of_day: end_of_day.flatten().unwrap_or_default(),
     }
 }
 
@@ -44,16 +44,11 @@ fn password(text: &str) -> Option<u32> {
     fits.then(|| text.parse().ok()).flatten()
 }
 
-#[expect(clippy::option_option, reason = "not a time, or no time")]
-fn time(text: &str) -> Option<Option<u32>> {
-    if text == "never" {
-        return Some(None);
+fn time(text: &str) -> Option<EndOfDay> {
+    match text {
+        "never" => return Some(EndOfDay::Never),
+        "with_day" => return Some(EndOfDay::WithDay),
+        _ => {}
     }
-    let (hours, minutes) = text.split_once(':')?;
-    let part = |digits: &str, below: u32| -> Option<u32> {
-        let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let number: u32 = is_number.then(|| digits.parse().ok())??;
-        (number < below).then_some(number)
-    };
-    Some(Some(part(hours, 24)? * 60 + part(minutes, 60)?))
+    time_of_day(text).map(EndOfDay::At)
 }

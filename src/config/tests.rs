@@ -68,6 +68,19 @@ fn every_commented_example_is_read_and_takes_effect() {
             password_file
         })
     );
+    let door = config.notifications.listen.unwrap();
+    assert_eq!(door.to_string(), "0.0.0.0:8620");
+    let api = config.api.tls.unwrap();
+    let files = api.files.unwrap();
+    assert_eq!(
+        (files.certificate, files.key, api.names),
+        (
+            "/etc/store/store.pem".into(),
+            "/etc/store/store-key.pem".into(),
+            vec!["store-0001.example".to_owned()]
+        )
+    );
+    assert_eq!(config.people.dir, Path::new("/etc/store/people"));
     let counter = &config.counters[0];
     assert_eq!(
         counter.nfc.as_ref().unwrap().reader,
@@ -239,11 +252,16 @@ fn a_public_address_needs_to_be_allowed() {
     ] {
         let text = format!("[api]\nlisten = \"{listen}\"\n");
         assert_eq!(parse(&text).is_err(), is_public, "{listen}");
-        assert!(
-            parse(&format!("{text}allow_public = true\n")).is_ok(),
-            "{listen}"
-        );
+        let allowed = format!("{text}allow_public = true\n");
+        // where other machines can reach it, TLS is spoken and everybody signs in
+        let config = parse(&allowed).unwrap();
+        assert_eq!(config.api.tls.is_some(), is_public, "{listen}");
+        assert!(config.people.sign_in);
+        let off = parse(&format!("{allowed}[people]\nsign_in = \"off\"\n"));
+        assert_eq!(off.is_err(), is_public, "{listen}");
     }
+    let half = "[api.tls]\nenabled = true\nkey_file = \"k\"\n";
+    assert!(faults(half).contains("both or none"));
 }
 
 #[test]
@@ -286,6 +304,32 @@ fn the_examples_of_acquirers_are_in_order() {
     };
     assert_eq!(merchant.signer, "中国银联股份有限公司");
     assert!(merchant.voids);
+    let stickers = |config: &Config| {
+        let all = config.acquirers.iter();
+        all.map(|one| one.sticker.clone()).collect::<Vec<_>>()
+    };
+    let [alipay, none, union_pay, ..] = &stickers(&config)[..] else {
+        panic!("{config:?}");
+    };
+    assert!(matches!(alipay, Some(StickerForm::Text(text)) if text.ends_with("{label}")));
+    assert_eq!(*none, None);
+    let Some(StickerForm::Emv(form)) = union_pay else {
+        panic!("{union_pay:?}");
+    };
+    assert_eq!((form.account_id, form.country.as_str()), (15, "CN"));
+    for (from, to, why) in [
+        ("account_id = 15", "account_id = 26", "account_guid"),
+        ("\"5411\"", "\"541\"", "four digits"),
+        (
+            "city = \"SHANGHAI\"",
+            "city = \"SHANGHAI, NANJING ROAD\"",
+            "no code can be made",
+        ),
+        ("form = \"emvco\"", "form = \"emv\"", "form"),
+    ] {
+        let said = faults(&text.replace(from, to));
+        assert!(said.contains(why), "{said}");
+    }
     let tls = text.replace("tcp://10.0.0.1:5000", "https://10.0.0.1");
     let refused = parse(&tls).unwrap_err().to_string();
     assert!(refused.contains("tcp:// is for card hosts"), "{refused}");
@@ -386,7 +430,14 @@ fn a_terminal_that_authorises_by_itself_has_settings_of_its_own() {
     else {
         panic!()
     };
-    assert_eq!((zvt.password, zvt.end_of_day), (12_345, Some(23 * 60 + 45)));
+    assert_eq!(
+        (zvt.password, zvt.end_of_day),
+        (12_345, EndOfDay::At(23 * 60 + 45))
+    );
+    let Protocol::Zvt(zvt) = terminal(", end_of_day = \"with_day\"").protocol else {
+        panic!()
+    };
+    assert_eq!(zvt.end_of_day, EndOfDay::WithDay);
     assert_eq!(zvt.receipts, Receipts::Terminal);
     let Line::Serial { settings, .. } = terminal("").line else {
         panic!()
@@ -438,4 +489,17 @@ fn a_store_can_have_ways_of_paying_off_and_an_acquirer_a_way_of_its_own() {
         assert!(said.contains(fault), "{said}");
     }
     assert_eq!(parse("").unwrap().enabling, Default::default());
+}
+
+#[test]
+fn the_cheapest_is_known_by_a_table_of_fees_alone() {
+    assert!(!Config::load(None).unwrap().routing.prefers_least_cost);
+    let least = "[routing]\nprefer = \"least-cost\"\n";
+    let told = faults(least);
+    assert!(
+        told.contains("routing.prefer") && told.contains("fees_file"),
+        "{told}"
+    );
+    let config = parse(&format!("{least}[office]\nfees_file = \"fees.toml\"\n")).unwrap();
+    assert!(config.routing.prefers_least_cost);
 }

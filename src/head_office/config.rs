@@ -71,7 +71,8 @@ impl Config {
 
     fn build(root: &mut Section<'_>, dir: &Path) -> Option<Self> {
         let chain = name(&mut root.section("head_office"), "chain");
-        let listen = Listen::read(&mut root.section("api"), "127.0.0.1:8700").address;
+        let why = "and the API has no log-in";
+        let listen = Listen::read(&mut root.section("api"), "127.0.0.1:8700", why).address;
         let mut section = root.section("broker");
         let broker = Broker::read(&mut section, dir);
         let group = name::<ChainId>(&mut section, "group");

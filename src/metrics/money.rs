@@ -204,10 +204,10 @@ impl Money {
         self.at_counters
             .with_label_values(&[payment.counter.as_str(), state])
             .inc();
-        if let Some(submitted_at) = payment.submitted_at {
+        if let Some(took_ms) = payment.outcome_after_ms() {
             self.outcome_seconds
                 .with_label_values(&[tender, acquirer])
-                .observe(seconds(payment.changed_at.since_ms(submitted_at)));
+                .observe(seconds(took_ms));
         }
     }
 

@@ -33,7 +33,9 @@ use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
 use super::{
-    Shared, input,
+    Shared,
+    guard::Pass,
+    input,
     model::{AcquirerModel, DeviceModel, OfflineModel, OutboxModel, PaymentModel},
     problem::{Document, Kind, Problem},
 };
@@ -57,7 +59,8 @@ pub(super) struct FeedQuery {
 /// Events with an id come from the journal, in order and without gaps: `payment` (a payment or one
 /// of its refunds moved; data as of `GET /v1/payments/{id}`), `started`, `stopped`, `supervision`.
 /// Events without an id are the latest word: `device`, `acquirer`, `offline`, `outbox`,
-/// `journal_stopped`,
+/// `notification` (a provider told something by itself), `sticker` (a camera saw a counter's
+/// printed QR), `journal_stopped`,
 /// `ignored` (something was scanned or tapped that no payment waited for). Without Last-Event-ID
 /// the feed begins now. A comment comes every 15 s.
 #[utoipa::path(
@@ -90,6 +93,7 @@ pub(super) async fn feed(
         // an id from beyond the end is from another journal: begin now
         sent: after.filter(|after| *after <= tip).unwrap_or(tip),
         closing: shared.closing.clone(),
+        pass: Pass::of(&shared, &request),
         _place: place,
     };
     Ok(HttpResponse::Ok()
@@ -120,6 +124,8 @@ struct Feed {
     /// Sequence number of the last event sent, or passed over.
     sent: u64,
     closing: CancellationToken,
+    /// Looked at with each heartbeat: who is signed out reads no further.
+    pass: Option<Pass>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -154,6 +160,9 @@ impl Feed {
                     () = self.closing.cancelled() => return,
                     // also the remedy for a record that no signal speaks of
                     _ = heartbeat.tick() => {
+                        if !self.may_read().await {
+                            return;
+                        }
                         events.push_back(Bytes::from_static(b": still here\n\n"));
                         behind = self.disk.tip().seq > self.sent;
                     }
@@ -171,6 +180,13 @@ impl Feed {
                     yield Ok(event);
                 }
             }
+        }
+    }
+
+    async fn may_read(&self) -> bool {
+        match &self.pass {
+            Some(pass) => pass.holds().await,
+            None => true,
         }
     }
 
@@ -254,9 +270,20 @@ fn latest_word(signal: &Signal) -> Option<Bytes> {
         Signal::Ignored { device, why } => {
             event(None, "ignored", &json!({ "device": device, "why": why }))
         }
+        Signal::StickerSeen { counter, seen } => event(
+            None,
+            "sticker",
+            &json!({ "counter": counter, "seen": seen }),
+        ),
+        Signal::Notified(notified) => event(None, "notification", notified),
         Signal::SlipReceived { device, lines } => {
             event(None, "slip", &json!({ "device": device, "lines": lines }))
         }
+        Signal::BatchWaits { acquirer, why } => event(
+            None,
+            "batch",
+            &json!({ "acquirer": acquirer, "waits": why }),
+        ),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! What comes in: bodies, queries, ids and keys, each bounded and refused with its reason.
 
-use std::{str::FromStr, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use actix_web::{HttpRequest, http::header, web};
 use bytes::{Bytes, BytesMut};
@@ -12,7 +12,7 @@ use store_actors::domain::{
     payment::Fingerprint,
 };
 
-use super::problem::{Kind, Problem};
+use super::problem::{Kind, Problem, Words, of_money};
 
 /// Largest JSON body.
 const JSON_BYTES_MAX: usize = 16 * 1024;
@@ -81,8 +81,49 @@ pub(super) async fn json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<T, Problem> {
-    let body = body(request, payload, &["application/json"], JSON_BYTES_MAX).await?;
+    json_up_to(request, payload, JSON_BYTES_MAX).await
+}
+
+/// A body in JSON that may be larger than usual.
+pub(super) async fn json_up_to<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let body = body(request, payload, &["application/json"], bytes_max).await?;
     serde_json::from_slice(&body).map_err(|cause| invalid(format!("the body: {cause}")))
+}
+
+/// The fields of a form.
+pub(super) struct Form(BTreeMap<String, String>);
+
+impl Form {
+    /// Empty where it is not there.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+}
+
+/// What a page's form sends.
+pub(super) async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Form, Problem> {
+    let media_types = ["application/x-www-form-urlencoded"];
+    let body = body(request, payload, &media_types, JSON_BYTES_MAX).await?;
+    Ok(Form(form_urlencoded::parse(&body).into_owned().collect()))
+}
+
+/// What a page's form sends, as a type of its own: unknown fields are refused, but for what the
+/// page proves itself with.
+pub(super) async fn form_as<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    let Form(fields) = form(request, payload).await?;
+    let mut own = form_urlencoded::Serializer::new(String::new());
+    own.extend_pairs(fields.iter().filter(|(name, _)| *name != "csrf"));
+    let fields = web::Query::<T>::from_query(&own.finish());
+    fields
+        .map(web::Query::into_inner)
+        .map_err(|cause| invalid(format!("the form: {cause}")))
 }
 
 /// A query string. Unknown parameters are refused by the types themselves.
@@ -120,10 +161,9 @@ pub(super) fn words(
 pub(super) fn money(amount: &str, currency: Currency) -> Result<Money, Problem> {
     let money = Money::parse(amount, currency).map_err(refused_money)?;
     if money.is_zero() {
-        return Err(Problem::new(
-            Kind::InvalidAmount,
-            "the amount must be more than zero",
-        ));
+        let detail = "the amount must be more than zero";
+        let words = Words::of(|language| language.say("problem-amount-zero"));
+        return Err(Problem::new(Kind::InvalidAmount, detail).told(words, None));
     }
     Ok(money)
 }
@@ -137,7 +177,11 @@ fn refused_money(refused: MoneyRefused) -> Problem {
         MoneyRefused::UnknownCurrency(_) => Kind::ForeignCurrency,
         _ => Kind::InvalidAmount,
     };
-    Problem::new(kind, refused.to_string())
+    let problem = Problem::new(kind, refused.to_string());
+    match of_money(&refused) {
+        Some(words) => problem.told(words, None),
+        None => problem,
+    }
 }
 
 /// The request's Idempotency-Key with the hash of what the request means: how the body is laid out

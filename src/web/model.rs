@@ -9,10 +9,12 @@ pub mod office;
 mod offline;
 mod parked;
 mod payment;
+pub mod people;
 mod unknown;
 
 pub use devices::{
-    AcquirerModel, CounterModel, CountersModel, DeviceModel, DevicesModel, OutboxModel, TenderModel,
+    AcquirerModel, CounterModel, CountersModel, DeviceModel, DeviceTriedModel, DevicesModel,
+    OutboxModel, TenderModel, TrialKind, TryDeviceModel,
 };
 pub use offline::OfflineModel;
 pub use parked::{ParkedListModel, ParkedModel};
@@ -22,6 +24,7 @@ pub use unknown::{UnknownModel, UnresolvedModel};
 use serde::{Deserialize, Serialize};
 use store_actors::domain::{
     payment::{Origin, State},
+    people::{Role, Scope},
     refund::RefundState,
     tender::Tender,
 };
@@ -55,17 +58,24 @@ mirrors! {
     /// Where a payment stands. `approved`, `declined`, `cancelled`, `reversed`, `confirmed` and
     /// `refused_later` are final. `approved_offline`: a card was accepted without the acquirer,
     /// within the store's limits; it is charged later, and becomes `confirmed` or, at the store's
-    /// loss, `refused_later`.
+    /// loss, `refused_later`. `authorised`: a card's money is held and has not moved; it is taken
+    /// by a completion, and then `completed`, or let go of. Nothing of it happens by itself.
     /// `unknown` and `reversing`: money may have moved and the store is finding out. Another
     /// payment with the same `reference` may begin: if both turn out paid, this one is paid back.
     StateKind as State mirrors State {
         Opened, Collecting, Submitted, Verifying, Unknown, Reversing, Approved, Declined, Cancelled, Reversed,
-        ApprovedOffline, Confirmed, RefusedLater
+        ApprovedOffline, Confirmed, RefusedLater, Authorised, Completed
     }
-    /// Where a payment was begun.
-    OriginKind as Origin mirrors Origin { Till, Terminal }
+    /// Where a payment was begun. `sticker`: the customer scanned a printed QR, and the provider
+    /// told of it.
+    OriginKind as Origin mirrors Origin { Till, Terminal, Sticker }
     /// Where a refund stands. `refunded` and `refused` are final; `unknown` is being repeated.
     RefundStateKind as RefundState mirrors RefundState { Submitted, Unknown, Refunded, Refused }
+    /// What somebody is: takes money; approves as well; manages all; looks after devices; reads
+    /// all.
+    RoleKind as Role mirrors Role { Cashier, Supervisor, Manager, Operator, Auditor }
+    /// What a program's token is good for.
+    ScopeKind as Scope mirrors Scope { Pay, Refund, Read, Office, Metrics }
 }
 
 /// A payment to begin.
@@ -88,6 +98,22 @@ pub struct NewPayment {
     /// are paid apart need references of their own.
     #[serde(default)]
     pub reference: Option<String>,
+    /// The card's money is only held (pre-authorisation): the payment ends `authorised`, and what
+    /// it holds is taken by `POST /v1/payments/{id}/completion` or let go of by `…/cancel`. With
+    /// tender `card` alone.
+    #[serde(default)]
+    pub pre_authorise: bool,
+}
+
+/// How much of what is held shall be taken.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewCompletion)]
+pub struct NewCompletion {
+    /// Decimal, more than zero; without it all that is held.
+    #[serde(default)]
+    #[schema(example = "80.00")]
+    pub amount: Option<String>,
 }
 
 /// A refund to begin.

@@ -5,9 +5,14 @@ use actix_web::{
     web::{Data, Path},
 };
 
+use store_actors::domain::people::deed::What;
+
 use super::{
-    Shared, input,
+    Shared,
+    caller::Caller,
+    input,
     model::{ParkedListModel, ParkedModel},
+    people,
     problem::{Document, Problem},
 };
 
@@ -48,7 +53,12 @@ pub(super) async fn all(shared: &Shared) -> Result<Vec<ParkedModel>, Problem> {
         (status = 503, description = "link-down: try again later; journal-stopped, no-answer", body = Document, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn send(shared: Data<Shared>, seq: Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn send(
+    shared: Data<Shared>,
+    caller: Caller,
+    seq: Path<String>,
+) -> Result<HttpResponse, Problem> {
     (shared.parts.outbox.send)(input::parsed("seq", &seq)?).await?;
+    people::note(&shared, &caller, What::RecordSent, &seq, |_| {}).await;
     Ok(HttpResponse::Accepted().finish())
 }

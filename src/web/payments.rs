@@ -10,6 +10,7 @@ use store_actors::{
     domain::{
         ids::PaymentId,
         payment::{Origin, Payment},
+        people::deed::What,
         tender::Tender,
         timestamp::Timestamp,
     },
@@ -19,8 +20,11 @@ use store_actors::{
 use utoipa::IntoParams;
 
 use super::{
-    Shared, input,
+    Shared,
+    caller::Caller,
+    input,
     model::{NewPayment, PaymentModel, PaymentsModel, StateKind, office::CostsModel},
+    people,
     problem::{Document, Problem},
 };
 use crate::crash;
@@ -43,7 +47,7 @@ const PAGE_MAX: usize = 500;
         (status = 200, description = "Begun by an earlier request with this key", body = PaymentModel),
         (status = 400, description = "invalid-request, idempotency-key-missing", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "no-such-counter: the configuration has no counter of this id", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "not-ready: the counter is there and can't take this now; `obstacles` says why. paid-already: a payment for this reference that had no outcome turned out paid just now. too-many-tries: too many payments for this reference have no outcome", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "not-ready: the counter is there and can't take this now; `obstacles` says why. no-pre-authorisation: nobody holds a card's money here, or another tender was asked for. paid-already: a payment for this reference that had no outcome turned out paid just now. too-many-tries: too many payments for this reference have no outcome", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "body-too-large", body = Document, content_type = "application/problem+json"),
         (status = 415, description = "unsupported-media-type", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "invalid-amount, foreign-currency, key-reused", body = Document, content_type = "application/problem+json"),
@@ -52,16 +56,18 @@ const PAGE_MAX: usize = 500;
 )]
 pub(super) async fn create(
     shared: Data<Shared>,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let new: NewPayment = input::json(&request, payload).await?;
     let counter = input::parsed("counter", &new.counter)?;
+    caller.check_counter(&counter)?;
     let money = input::money(&new.amount, input::currency(&new.currency)?)?;
     let tender = Tender::from(new.tender);
     let reference = input::words("reference", new.reference, REFERENCE_CHARACTERS_MAX)?;
     let (amount, currency) = (money.amount().to_string(), money.currency());
-    let meaning = [
+    let mut meaning = vec![
         Some("payment"),
         Some(&new.counter),
         Some(&amount),
@@ -69,6 +75,9 @@ pub(super) async fn create(
         Some(tender.as_str()),
         reference.as_deref(),
     ];
+    if new.pre_authorise {
+        meaning.push(Some("pre-authorise"));
+    }
     let fingerprint = Some(input::fingerprint(&request, &meaning)?);
     let open = OpenPayment {
         counter,
@@ -77,18 +86,24 @@ pub(super) async fn create(
         origin: Origin::Till,
         reference,
         fingerprint,
+        by: caller.name().map(str::to_owned),
+        pre_authorise: new.pre_authorise,
     };
-    let Opened { payment, repeated } = (shared.parts.store.open)(open).await?;
+    let opened = (shared.parts.store.open)(open).await?;
     crash::point("till-unanswered");
-    let model = PaymentModel::from(&payment);
-    Ok(if repeated {
-        HttpResponse::Ok().json(model)
-    } else {
-        let location = format!("/v1/payments/{}", payment.id);
-        HttpResponse::Created()
-            .insert_header(("location", location))
-            .json(model)
-    })
+    Ok(begun(&opened))
+}
+
+/// The answer to a request that begins a payment.
+pub(super) fn begun(Opened { payment, repeated }: &Opened) -> HttpResponse {
+    let model = PaymentModel::from(payment);
+    if *repeated {
+        return HttpResponse::Ok().json(model);
+    }
+    let location = format!("/v1/payments/{}", payment.id);
+    HttpResponse::Created()
+        .insert_header(("location", location))
+        .json(model)
 }
 
 /// One payment.
@@ -104,15 +119,22 @@ pub(super) async fn create(
 )]
 pub(super) async fn show(shared: Data<Shared>, id: Path<String>) -> Result<HttpResponse, Problem> {
     let payment = payment(&shared, &id).await?;
-    let costs = shared.parts.office.ledger.costs(&payment).await?;
-    let costs = costs.map(|costs| CostsModel {
+    Ok(HttpResponse::Ok().json(PaymentModel {
+        costs: costs(&shared, &payment).await?,
+        ..PaymentModel::from(&payment)
+    }))
+}
+
+/// What it costs, where money moved and a rate fits.
+pub(super) async fn costs(
+    shared: &Shared,
+    payment: &Payment,
+) -> Result<Option<CostsModel>, Problem> {
+    let costs = shared.parts.office.ledger.costs(payment).await?;
+    Ok(costs.map(|costs| CostsModel {
         rule: costs.rule,
         fee: costs.fee.to_string(),
         net: costs.net.to_string(),
-    });
-    Ok(HttpResponse::Ok().json(PaymentModel {
-        costs,
-        ..PaymentModel::from(&payment)
     }))
 }
 
@@ -121,7 +143,7 @@ pub(super) async fn payment(shared: &Shared, id: &str) -> Result<Payment, Proble
     Ok((shared.parts.store.get)(GetPayment(input::parsed("id", id)?)).await?)
 }
 
-/// Cancels a payment: stops collecting, or undoes what was submitted.
+/// Cancels a payment: stops collecting, undoes what was submitted, or lets go of what is held.
 ///
 /// Answers with the payment as it then is: `cancelled`, or `reversing` until the acquirer has said
 /// that it is undone.
@@ -132,15 +154,24 @@ pub(super) async fn payment(shared: &Shared, id: &str) -> Result<Payment, Proble
         (status = 200, description = "Cancelled or being undone", body = PaymentModel),
         (status = 400, description = "invalid-request", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "no-such-payment", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "not-cancellable: it is final; an approved payment is refunded instead", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "not-cancellable: it is final; an approved payment is refunded instead. not-held: what it holds is being taken", body = Document, content_type = "application/problem+json"),
         (status = 503, description = "journal-stopped, no-answer", body = Document, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn cancel(
     shared: Data<Shared>,
+    caller: Caller,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    if caller.is_bound() {
+        caller.check_counter(&payment(&shared, &id).await?.counter)?;
+    }
     let payment = (shared.parts.store.cancel)(CancelPayment(input::parsed("id", &id)?)).await?;
+    let to = payment.id.to_string();
+    people::note(&shared, &caller, What::Cancelled, &to, |deed| {
+        deed.money = Some(payment.money)
+    })
+    .await;
     Ok(HttpResponse::Ok().json(PaymentModel::from(&payment)))
 }
 

@@ -10,7 +10,9 @@ use store_actors::{
 };
 
 use super::{
-    Shared, input,
+    Shared,
+    caller::Caller,
+    input,
     model::ScannedModel,
     payments,
     problem::{Document, Kind, Problem},
@@ -99,11 +101,13 @@ fn undrawable(cause: picture::RenderError) -> Problem {
 )]
 pub(super) async fn scan_image(
     shared: Data<Shared>,
+    caller: Caller,
     id: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let counter = input::parsed("id", &id)?;
+    caller.check_counter(&counter)?;
     let picture = input::body(
         &request,
         payload,

@@ -5,14 +5,22 @@ use actix_web::{
     web::{Data, Path, Payload},
 };
 use store_actors::{
-    domain::{ids::RefundId, payment::Payment},
+    domain::{
+        ids::RefundId,
+        payment::Payment,
+        people::{approval::Action, deed::What},
+        refund::ByWhom,
+    },
     store::requests::{GetRefund, RefundOpened, RefundPayment},
 };
 
 use super::{
-    Shared, input,
+    Shared,
+    caller::Caller,
+    input,
     model::{NewRefund, RefundModel},
     payments,
+    people::{self, approvals},
     problem::{Document, Kind, Problem},
 };
 
@@ -28,6 +36,7 @@ const REASON_CHARACTERS_MAX: usize = 128;
     params(
         ("id" = String, Path, description = "The payment's id"),
         ("Idempotency-Key" = String, Header, description = "1 to 128 visible characters, new for each refund"),
+        ("X-Approval" = Option<String>, Header, description = "What POST /v1/approvals gave, for who may not refund alone"),
     ),
     request_body = NewRefund,
     responses(
@@ -44,12 +53,14 @@ const REASON_CHARACTERS_MAX: usize = 128;
 )]
 pub(super) async fn create(
     shared: Data<Shared>,
+    caller: Caller,
     id: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let new: NewRefund = input::json(&request, payload).await?;
     let payment = payments::payment(&shared, &id).await?;
+    caller.check_counter(&payment.counter)?;
     let currency = payment.money.currency();
     if let Some(code) = &new.currency
         && input::currency(code)? != currency
@@ -57,25 +68,40 @@ pub(super) async fn create(
         let detail = format!("the payment was made in {currency}");
         return Err(Problem::new(Kind::ForeignCurrency, detail));
     }
-    let money = match &new.amount {
-        Some(amount) => input::money(amount, currency)?,
-        None => payment.money,
-    };
+    let money = approvals::of_payment(&payment, new.amount.as_deref())?;
     let reason = input::words("reason", new.reason, REASON_CHARACTERS_MAX)?;
     let (of, amount) = (payment.id.to_string(), money.amount().to_string());
     let meaning = [Some("refund"), Some(&of), Some(&amount), reason.as_deref()];
-    let fingerprint = Some(input::fingerprint(&request, &meaning)?);
+    let fingerprint = input::fingerprint(&request, &meaning)?;
+    let action = Action::Refund {
+        payment: payment.id,
+        money,
+    };
+    let approved_by = approvals::approved_by(&shared, &caller, &request, action, &fingerprint.key)?;
+    let fingerprint = Some(fingerprint);
     let refund = RefundPayment {
         payment: payment.id,
         money,
         reason,
         fingerprint,
+        by_whom: ByWhom {
+            by: caller.name().map(str::to_owned),
+            approved_by: approved_by.clone(),
+        },
     };
     let RefundOpened {
         payment,
         refund,
         repeated,
     } = (shared.parts.store.refund)(refund).await?;
+    if !repeated {
+        let to = payment.id.to_string();
+        let note = people::note(&shared, &caller, What::Refunded, &to, |deed| {
+            deed.money = Some(money);
+            deed.approved_by = approved_by;
+        });
+        note.await;
+    }
     let model = model(&payment, refund)?;
     Ok(if repeated {
         HttpResponse::Ok().json(model)

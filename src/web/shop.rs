@@ -6,17 +6,18 @@ use store_actors::domain::{
     ids::{AcquirerId, CounterId},
     money::Currency,
     payment::{Payment, State},
+    slip::Letterhead,
     timestamp::Timestamp,
 };
 
 /// The shop, as configured.
 #[derive(Clone, Debug)]
 pub struct Shop {
-    /// For people.
-    pub name: String,
     pub currency: Currency,
-    /// The business day's offset from UTC.
-    pub utc_offset_minutes: i32,
+    /// What stands on slips; the business day's offset from UTC, too.
+    pub letterhead: Letterhead,
+    /// Screens say success aloud.
+    pub speech: bool,
     /// How long each counter waits for something to be presented.
     pub collect_timeout_ms: BTreeMap<CounterId, u64>,
     /// How long each acquirer's QR can be paid.

@@ -8,11 +8,12 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, Message};
 use store_actors::{
-    counter::CounterStatus,
+    counter::{CounterStatus, trial::Tried},
     domain::{ids::PaymentId, payment::Payment, unresolved::Unresolved},
     store::requests::{
-        CancelPayment, FindPayments, GetCounters, GetPayment, GetRefund, GetUnknown, OpenPayment,
-        Opened, RefundOpened, RefundPayment, Refused, Scan,
+        CancelPayment, CompletePayment, FindPayments, GetCounters, GetPayment, GetRefund,
+        GetUnknown, OpenPayment, Opened, RefundOpened, RefundPayment, Refused, Scan, SignPayment,
+        TryDevice,
     },
     supervisor::Handle,
 };
@@ -31,9 +32,12 @@ pub struct StoreApi {
     pub(super) get: Ask<GetPayment, Payment>,
     pub(super) find: Ask<FindPayments, Vec<Payment>>,
     pub(super) cancel: Ask<CancelPayment, Payment>,
+    pub(super) complete: Ask<CompletePayment, Opened>,
     pub(super) refund: Ask<RefundPayment, RefundOpened>,
+    pub(super) sign: Ask<SignPayment, Payment>,
     pub(super) get_refund: Ask<GetRefund, Payment>,
     pub(super) scan: Ask<Scan, PaymentId>,
+    pub(super) try_device: Ask<TryDevice, Tried>,
     pub(super) unknown: Ask<GetUnknown, Vec<Unresolved>>,
     pub(super) counters: Ask<GetCounters, Vec<CounterStatus>>,
 }
@@ -47,9 +51,12 @@ impl StoreApi {
             + Handler<GetPayment>
             + Handler<FindPayments>
             + Handler<CancelPayment>
+            + Handler<CompletePayment>
             + Handler<RefundPayment>
+            + Handler<SignPayment>
             + Handler<GetRefund>
             + Handler<Scan>
+            + Handler<TryDevice>
             + Handler<GetUnknown>
             + Handler<GetCounters>,
     {
@@ -58,9 +65,12 @@ impl StoreApi {
             get: asking(store, |answer| answer),
             find: asking(store, |answer| answer),
             cancel: asking(store, |answer| answer),
+            complete: asking(store, |answer| answer),
             refund: asking(store, |answer| answer),
+            sign: asking(store, |answer| answer),
             get_refund: asking(store, |answer| answer),
             scan: asking(store, |answer| answer),
+            try_device: asking(store, |answer| answer),
             unknown: asking(store, |answer| answer),
             counters: asking(store, Ok),
         }

@@ -14,8 +14,10 @@ use crate::{
     adapters::acquirers::{
         DriverRefused, ProxyServer, Way,
         alipay::{Alipay, AlipayConfig, Trust},
+        bill_source::BillSource,
         cardhost::{CardHost, CardHostConfig},
         key::KeySource,
+        notifier::Notifier,
         pointed::Pointed,
         sandbox::{Sandbox, SandboxConfig},
         unionpay::{UnionPay, UnionPayConfig},
@@ -39,13 +41,68 @@ pub(crate) fn open_acquirer(
         clock,
         entropy,
     };
-    match &acquirer.driver {
-        Driver::Sandbox(account) => opening.sandbox(account),
-        Driver::Alipay(account) => opening.alipay(account),
-        Driver::Wechat(account) => opening.wechat(account),
-        Driver::CardHost(account) => opening.card_host(account),
-        Driver::UnionPay(account) => opening.union_pay(account),
-    }
+    Ok(match &acquirer.driver {
+        Driver::Sandbox(account) => Arc::new(Pointed::new(opening.sandbox(account)?, "sandbox")),
+        Driver::Alipay(account) => Arc::new(Pointed::new(opening.alipay(account)?, "alipay")),
+        Driver::Wechat(account) => {
+            let name = match account.interface {
+                WechatInterface::V2 { .. } => "wechat-v2",
+                WechatInterface::V3 { .. } => "wechat-v3",
+            };
+            Arc::new(Pointed::new(opening.wechat(account)?, name))
+        }
+        Driver::CardHost(account) => opening.card_host(account)?,
+        Driver::UnionPay(account) => {
+            Arc::new(Pointed::new(opening.union_pay(account)?, "unionpay-qr"))
+        }
+    })
+}
+
+/// A driver of its own for the door: it asks nothing, and drivers remember nothing. `None`: this
+/// provider tells nothing by itself.
+pub(super) fn open_notifier(
+    config: &Config,
+    acquirer: &config::Acquirer,
+    clock: &Arc<dyn WallClock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Option<Arc<dyn Notifier>>, WiringFailed> {
+    let opening = Opening {
+        config,
+        acquirer,
+        clock,
+        entropy,
+    };
+    Ok(match &acquirer.driver {
+        Driver::Alipay(account) => Some(Arc::new(opening.alipay(account)?)),
+        Driver::Wechat(account) => Some(Arc::new(opening.wechat(account)?)),
+        Driver::UnionPay(account) => Some(Arc::new(opening.union_pay(account)?)),
+        Driver::Sandbox(_) | Driver::CardHost(_) => None,
+    })
+}
+
+/// A driver of its own for fetching bills. `None`: this provider hands out none.
+pub(crate) fn open_bill_source(
+    config: &Config,
+    acquirer: &config::Acquirer,
+    clock: &Arc<dyn WallClock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Option<Arc<dyn BillSource>>, WiringFailed> {
+    // nobody waits for a bill
+    let patient = config::Acquirer {
+        speed: 1,
+        ..acquirer.clone()
+    };
+    let opening = Opening {
+        config,
+        acquirer: &patient,
+        clock,
+        entropy,
+    };
+    Ok(match &acquirer.driver {
+        Driver::Alipay(account) => Some(Arc::new(opening.alipay(account)?)),
+        Driver::Wechat(account) => Some(Arc::new(opening.wechat(account)?)),
+        Driver::UnionPay(_) | Driver::Sandbox(_) | Driver::CardHost(_) => None,
+    })
 }
 
 /// How its host is reached.
@@ -81,21 +138,24 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    fn sandbox(&self, account: &SandboxAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+    fn sandbox(&self, account: &SandboxAccount) -> Result<Sandbox, WiringFailed> {
         let sandbox = SandboxConfig {
             url: self.acquirer.base_url.clone(),
             merchant: account.merchant.clone(),
             key: self.key(&account.key_file)?,
             store: self.config.store.store.clone(),
             way: self.way()?,
-            profile: self.profile(),
+            profile: AcquirerProfile {
+                pre_authorises: true,
+                ..self.profile()
+            },
         };
         let (clock, entropy) = (Arc::clone(self.clock), Arc::clone(self.entropy));
         let driver = Sandbox::new(sandbox, clock, entropy);
         self.opened(driver)
     }
 
-    fn alipay(&self, account: &AlipayAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+    fn alipay(&self, account: &AlipayAccount) -> Result<Alipay, WiringFailed> {
         let trust = match &account.trust {
             AlipayTrust::PublicKey(file) => Trust::PublicKey(self.key(file)?),
             AlipayTrust::Certificates { app, alipay, root } => Trust::Certificates {
@@ -111,6 +171,7 @@ impl Opening<'_> {
             trust,
             store: self.config.store.store.clone(),
             subject: self.config.store.name.clone(),
+            notify_url: account.notify_url.clone(),
             way: self.way()?,
             profile: self.profile(),
         };
@@ -148,17 +209,25 @@ impl Opening<'_> {
             book: account.book.clone(),
             book_key: account.book_key_file.clone(),
             keep_days: account.keep_days,
-            profile: self.profile(),
+            settlement: account.settlement,
+            offline_as: account.offline_as,
+            profile: AcquirerProfile {
+                pre_authorises: account.pre_authorisation,
+                ..self.profile()
+            },
         };
         let driver = CardHost::new(card_host, Arc::clone(self.clock));
         let refused = |source| WiringFailed::CardHost {
             id: self.acquirer.id.to_string(),
             source,
         };
-        Ok(Arc::new(Pointed(driver.map_err(refused)?)))
+        Ok(Arc::new(Pointed::new(
+            driver.map_err(refused)?,
+            "card-host",
+        )))
     }
 
-    fn union_pay(&self, account: &UnionPayAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+    fn union_pay(&self, account: &UnionPayAccount) -> Result<UnionPay, WiringFailed> {
         let text = |file: &Path| -> Result<String, WiringFailed> {
             Ok(self.key(file)?.expose_secret().to_owned())
         };
@@ -179,7 +248,7 @@ impl Opening<'_> {
         self.opened(UnionPay::new(union_pay, Arc::clone(self.clock)))
     }
 
-    fn wechat(&self, account: &WechatAccount) -> Result<Arc<dyn Acquirer>, WiringFailed> {
+    fn wechat(&self, account: &WechatAccount) -> Result<Wechat, WiringFailed> {
         let wechat = WechatConfig {
             url: self.acquirer.base_url.clone(),
             appid: account.appid.clone(),
@@ -239,6 +308,7 @@ impl Opening<'_> {
             tenders: acquirer.tenders.clone(),
             schemes: acquirer.schemes.clone(),
             currencies: vec![self.config.store.currency],
+            pre_authorises: false,
             limits: acquirer.limits.clone(),
             clock: acquirer.clock.sped_up(acquirer.speed),
             probe_interval: acquirer.probe_interval,
@@ -250,14 +320,10 @@ impl Opening<'_> {
         key_of(self.acquirer, file)
     }
 
-    fn opened<D: Acquirer + 'static>(
-        &self,
-        driver: Result<D, DriverRefused>,
-    ) -> Result<Arc<dyn Acquirer>, WiringFailed> {
-        let driver = driver.map_err(|source| WiringFailed::Acquirer {
+    fn opened<D>(&self, driver: Result<D, DriverRefused>) -> Result<D, WiringFailed> {
+        driver.map_err(|source| WiringFailed::Acquirer {
             id: self.acquirer.id.to_string(),
             source,
-        })?;
-        Ok(Arc::new(Pointed(driver)))
+        })
     }
 }

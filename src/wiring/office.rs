@@ -3,18 +3,23 @@
 use std::{sync::Arc, time::Duration};
 
 use store_actors::{
-    office::{Office, OfficeDeps, OfficeSettings, requests::OfficeRefused},
-    ports::JournalDisk,
+    office::{
+        Office, OfficeDeps, OfficeSettings,
+        matching::{Matching, MatchingDeps},
+        requests::OfficeRefused,
+    },
+    ports::{Entropy, JournalDisk, WallClock},
     supervisor::ChildSpec,
 };
 
-use super::{OpenStore, WiringFailed};
+use super::{OpenStore, WiringFailed, open_bill_source};
 use crate::{
     adapters::{
+        bill_fetcher::{BillFetcher, Sources},
         bills::{self, BillsFolder},
-        clock::SystemClock,
+        clock::{OsEntropy, SystemClock},
     },
-    config::{Config, fees},
+    config::Config,
     office::Ledger,
     web::OfficeApi,
 };
@@ -22,16 +27,15 @@ use crate::{
 /// How often the folder is looked into.
 const BILLS_INTERVAL: Duration = Duration::from_secs(15);
 
+/// From the start to when the ledger adds up the latest months: what was under way goes first.
+const WARM_AFTER: Duration = Duration::from_secs(10);
+
 /// Comparing a bill of a large day takes a while.
 const BILL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Opens the office of an open store.
-///
-/// # Errors
-/// The table of fees can't be read.
-pub(crate) fn open_office(config: &Config, store: &OpenStore) -> Result<OfficeApi, WiringFailed> {
-    let file = config.office.fees_file.as_deref();
-    let fees = Arc::new(file.map(fees::load).transpose()?.unwrap_or_default());
+pub(crate) fn open_office(config: &Config, store: &OpenStore) -> OfficeApi {
+    let fees = Arc::clone(&store.fees);
     let disk = Arc::clone(&store.journal) as Arc<dyn JournalDisk>;
     // days end where the journal has ended them from its first run on
     let offset_minutes = store.journal.day_offset_minutes();
@@ -52,6 +56,19 @@ pub(crate) fn open_office(config: &Config, store: &OpenStore) -> Result<OfficeAp
         .running
         .supervision
         .child(spec, move || Office::new(deps.clone()));
+    if let Some(after_ms) = config.office.match_after_ms {
+        let deps = MatchingDeps {
+            disk: Arc::clone(&disk),
+            office: office.clone(),
+            acquirers: store.running.acquirers.clone(),
+            clock: Arc::new(SystemClock),
+            offset_minutes,
+            after_ms,
+        };
+        let spec = ChildSpec::new("matching");
+        let supervision = &store.running.supervision;
+        supervision.child(spec, move || Matching::new(deps.clone()));
+    }
     if let Some(dir) = &config.office.bills_dir {
         let acquirers = config.acquirers.iter().map(|one| one.id.clone()).collect();
         let folder = BillsFolder::new(dir.clone(), acquirers, offset_minutes);
@@ -78,5 +95,38 @@ pub(crate) fn open_office(config: &Config, store: &OpenStore) -> Result<OfficeAp
         }));
     }
     let ledger = Arc::new(Ledger::new(disk, fees, offset_minutes));
-    Ok(OfficeApi::new(office, ledger, config.store.currency))
+    let ahead = Arc::clone(&ledger);
+    actix::spawn(async move {
+        tokio::time::sleep(WARM_AFTER).await;
+        ahead.warm(ahead.day_of(SystemClock.now())).await;
+    });
+    OfficeApi::new(office, ledger, config.store.currency)
+}
+
+/// Begins to fetch bills, if the configuration has it so.
+///
+/// # Errors
+/// An acquirer's keys can't be read.
+pub(crate) fn fetch_bills(config: &Config, store: &OpenStore) -> Result<(), WiringFailed> {
+    let office = &config.office;
+    let (Some(dir), Some(at_minute)) = (&office.bills_dir, office.fetch_bills_at) else {
+        return Ok(());
+    };
+    let clock: Arc<dyn WallClock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let mut sources = Sources::new();
+    for acquirer in &config.acquirers {
+        if let Some(source) = open_bill_source(config, acquirer, &clock, &entropy)? {
+            sources.push((acquirer.id.clone(), source));
+        }
+    }
+    let fetcher = BillFetcher {
+        dir: dir.clone(),
+        sources,
+        at_minute,
+        offset_minutes: store.journal.day_offset_minutes(),
+        clock,
+    };
+    actix::spawn(fetcher.run());
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use store_actors::{
-    device::zvt::ZvtSettings,
+    device::{terminal::TerminalSettings, zvt::ZvtSettings},
     domain::{
         link::LinkRules,
         payment::AcquirerClock,
@@ -15,7 +15,7 @@ use store_actors::{
 
 use super::WiringFailed;
 use crate::{
-    adapters::{clock::SystemClock, terminal_book::FileBook},
+    adapters::{acquirers::pointed::Pointed, clock::SystemClock, terminal_book::FileBook},
     config::{self, Config, Line, Protocol, Zvt},
 };
 
@@ -47,7 +47,10 @@ pub(super) fn plan(
     terminal: &config::Terminal,
 ) -> Result<TerminalPlan, WiringFailed> {
     let Protocol::Zvt(zvt) = &terminal.protocol else {
-        return Ok(TerminalPlan::Nexo(Box::default()));
+        return Ok(TerminalPlan::Nexo(Box::new(TerminalSettings {
+            languages: config.store.languages,
+            ..TerminalSettings::default()
+        })));
     };
     let name = format!("{}-terminal", counter.id);
     let path = config.journal.dir.join(format!("{name}.book"));
@@ -70,12 +73,14 @@ pub(super) fn plan(
                 Scheme::OtherCard,
             ],
             currencies: vec![config.store.currency],
+            pre_authorises: false,
             limits: Vec::new(),
             clock: CLOCK,
             probe_interval: std::time::Duration::from_millis(500),
             link: LINK,
         }),
         book: Arc::new(book.map_err(failed)?),
+        around: |terminal| Arc::new(Pointed::new(terminal, "zvt")),
     })
 }
 

@@ -87,7 +87,7 @@ fn measure(payments: usize) -> Vec<Row> {
         let journal = fill(payments, dir.path(), &database).await;
         let last = Day::of(at(payments - 1), 0);
         let first = last.plus(1 - MONTH_DAYS);
-        let table: FeeTable = fees::parse("", RATES, Path::new("")).unwrap();
+        let table: FeeTable = fees::parse("", RATES, Path::new("")).unwrap().table;
         let table = Arc::new(table);
         let ledger = Ledger::new(Arc::clone(&journal), Arc::clone(&table), 0);
         let (cold, moved) = timed(&ledger, first, last).await;

@@ -1,22 +1,29 @@
 //! The small parts, by Criterion: what a record, a step of a payment, a message of a terminal, a
 //! scan, a card's data and a QR code cost in processor time. They are measured against their own
-//! last run, not beside a peer: none of them is what a customer waits for.
+//! last run, not beside a peer: none of them is what a customer waits for. One of them, the card
+//! host's codec, has a peer for scale: pyiso8583, decoding the same message in the same run.
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a bench that can't go on ends"
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench that can't go on ends, prints what it measured, and measures real time"
 )]
 
 #[path = "payments.rs"]
 #[allow(dead_code, reason = "shared with the other benches")]
 mod payments;
+#[path = "report.rs"]
+mod report;
 
-use std::hint::black_box;
+use std::{hint::black_box, path::Path, process::Command, time::Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use payments::{Lives, Noon, approved, opened, presented, times};
+use report::{Row, publish};
 use store_actors::{
     domain::{
         money::{Currency, Money},
@@ -121,17 +128,59 @@ fn wire(c: &mut Criterion) {
 
 /// A purchase with chip, track and PIN block, of the codec's golden bytes.
 fn card_host(c: &mut Criterion) {
-    let digits = include_str!("../../actors/src/wire/iso8583/golden/purchase.hex").trim();
-    let message: Vec<u8> = (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect();
+    let message = purchase();
     c.bench_function("iso8583/decode", |b| {
         b.iter(|| iso8583::Decoded::decode(black_box(&message)).unwrap());
     });
     let decoded = iso8583::Decoded::decode(&message).unwrap();
     let built = iso8583::Message::try_from(&decoded).unwrap();
     c.bench_function("iso8583/encode", |b| b.iter(|| black_box(&built).encode()));
+}
+
+/// How many messages a second the peer decodes; it prints that last.
+fn pyiso8583() -> f64 {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    let golden = "actors/src/wire/iso8583/golden";
+    let ran = Command::new(peers.join(".venv/bin/python"))
+        .arg(peers.join("iso8583/check.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden))
+        .arg("--bench")
+        .output()
+        .expect("`make peers` installs pyiso8583");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let figure = said.lines().last().and_then(|line| line.split(' ').next());
+    let figure = figure.and_then(|figure| figure.parse().ok());
+    figure.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&ran.stderr)))
+}
+
+/// Beside another codec, both on one core: the median of five tries of a fifth of a second.
+fn codecs() {
+    let message = purchase();
+    let once = || {
+        let (mut count, began) = (0_u32, Instant::now());
+        while began.elapsed().as_millis() < 200 {
+            for _ in 0..1_000 {
+                black_box(iso8583::Decoded::decode(black_box(&message)).unwrap());
+            }
+            count += 1_000;
+        }
+        f64::from(count) / began.elapsed().as_secs_f64()
+    };
+    let mut tries: Vec<f64> = (0..5).map(|_| once()).collect();
+    tries.sort_by(f64::total_cmp);
+    publish(&[Row::new(
+        "an ISO 8583 purchase decoded",
+        tries[2],
+        "messages/s",
+        "pyiso8583 in the same run",
+        pyiso8583(),
+    )]);
+}
+
+fn purchase() -> Vec<u8> {
+    let digits = include_str!("../../actors/src/wire/iso8583/golden/purchase.hex").trim();
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    (0..digits.len()).step_by(2).map(byte).collect()
 }
 
 fn qr(c: &mut Criterion) {
@@ -164,4 +213,9 @@ fn qr(c: &mut Criterion) {
 }
 
 criterion_group!(parts, records, lives, wire, card_host, qr);
-criterion_main!(parts);
+
+fn main() {
+    parts();
+    Criterion::default().configure_from_args().final_summary();
+    codecs();
+}

@@ -123,6 +123,7 @@ pub fn opened() -> Payment {
         reference: None,
         fingerprint: None,
         number: 1,
+        opened_by: None,
     };
     Payment::open(opening, Noon.now())
 }
@@ -144,6 +145,7 @@ pub fn approved(order: PaymentId) -> Event {
             verdict: Verdict::Approved {
                 acquirer_ref,
                 money,
+                signature: false,
             },
         }),
     }

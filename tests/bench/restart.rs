@@ -7,7 +7,10 @@
 //! journal's adapter, and the real controller until it says that it is ready. The peer holds the
 //! same payments and records in SQLite, opens them, counts, and reads the latest.
 //!
-//! `cargo bench --bench restart -- 1000000` measures this size only, `-- memory` only the memory.
+//! With that history each page of the console is asked for (`restart/pages.rs`).
+//!
+//! `cargo bench --bench restart -- 1000000` measures this size only, `-- memory` only the memory,
+//! `-- pages` only the pages, with a million payments.
 //! Filling a million takes minutes: `RESTART_BENCH_KEEP=dir` keeps what was filled for the next
 //! run.
 
@@ -28,6 +31,8 @@ mod fill;
 mod footprint;
 #[path = "restart/memory.rs"]
 mod memory;
+#[path = "restart/pages.rs"]
+mod pages;
 #[path = "payments.rs"]
 #[allow(dead_code, reason = "shared with the other benches")]
 mod payments;
@@ -51,6 +56,8 @@ use shop::Shop;
 use store_controller::adapters::journal::{Journal, JournalConfig};
 
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
+/// Payments of the store whose pages are asked for.
+const PAGES_SIZE: usize = 1_000_000;
 const SMOKE_SIZE: usize = 300;
 /// In the environment: where the filled journals are kept for the next run.
 const KEEP: &str = "RESTART_BENCH_KEEP";
@@ -67,6 +74,7 @@ fn main() {
     if !args.iter().any(|arg| arg == "--bench") {
         // as `cargo test --benches` starts it: only to see that it works
         restarts(SMOKE_SIZE);
+        pages_of(SMOKE_SIZE, Some(2));
         memory::rows(&[2], 1);
         return;
     }
@@ -80,6 +88,9 @@ fn main() {
             publish(&restarts(size));
         }
     }
+    if is_wanted("pages") {
+        publish(&pages_of(PAGES_SIZE, None));
+    }
     if is_wanted("memory") {
         publish(&memory::rows(&[8, 100, 1_000], memory::SETTLE_PAUSES));
     }
@@ -91,23 +102,53 @@ struct Left {
     how: &'static str,
 }
 
-fn restarts(payments: usize) -> Vec<Row> {
-    let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let kept = std::env::var_os(KEEP).map(|dir| Path::new(&dir).join(payments.to_string()));
-    let dir = kept.unwrap_or_else(|| temporary.path().to_owned());
-    let place = |name: &str| dir.join(name);
-    let database = place("sqlite");
-    if !place("filled").exists() {
-        fs::create_dir_all(&dir).unwrap();
-        let began = Instant::now();
-        std::thread::scope(|scope| {
-            scope.spawn(|| sqlite::fill(payments, &database));
-            fill::fill(payments, &place("cut"), &place("clean"));
-        });
-        fs::write(place("filled"), "").unwrap();
-        println!("{payments} payments: filled in {:.0?}", began.elapsed());
+/// Where the journals of so many payments lie, filled.
+struct Filled {
+    dir: PathBuf,
+    _temporary: tempfile::TempDir,
+}
+
+impl Filled {
+    fn of(payments: usize) -> Self {
+        let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let kept = std::env::var_os(KEEP).map(|dir| Path::new(&dir).join(payments.to_string()));
+        let dir = kept.unwrap_or_else(|| temporary.path().to_owned());
+        let filled = Self {
+            dir,
+            _temporary: temporary,
+        };
+        let place = |name: &str| filled.place(name);
+        if !place("filled").exists() {
+            fs::create_dir_all(&filled.dir).unwrap();
+            let began = Instant::now();
+            std::thread::scope(|scope| {
+                scope.spawn(|| sqlite::fill(payments, &place("sqlite")));
+                fill::fill(payments, &place("cut"), &place("clean"));
+            });
+            fs::write(place("filled"), "").unwrap();
+            println!("{payments} payments: filled in {:.0?}", began.elapsed());
+        }
+        filled
     }
 
+    fn place(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+fn pages_of(payments: usize, times: Option<usize>) -> Vec<Row> {
+    let filled = Filled::of(payments);
+    let work = filled.place("work");
+    copy(&filled.place("clean"), &work);
+    let rows = pages::rows(&work, payments, &Shop::open(1), times);
+    fs::remove_dir_all(work).unwrap();
+    rows
+}
+
+fn restarts(payments: usize) -> Vec<Row> {
+    let filled = Filled::of(payments);
+    let place = |name: &str| filled.place(name);
+    let database = place("sqlite");
     let mut rows = Vec::new();
     let peer = sqlite::open_and_count(&database, payments).as_secs_f64();
     let shop = Shop::open(1);

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use fantoccini::Locator;
 use store_controller::adapters::picture;
-use store_sim::lab::{args::Args, shop::Shop};
+use store_sim::{
+    acquirer::{Operation, Rule, Verdict},
+    lab::{args::Args, shop::Shop},
+};
 
 use super::support::{chromium::Chromium, eventually};
 
@@ -23,14 +26,27 @@ struct Scene {
 
 impl Scene {
     async fn open(width: u32, height: u32, language: &str) -> Self {
+        Self::open_at(&Args::calm(2), width, height, language).await
+    }
+
+    async fn open_at(args: &Args, width: u32, height: u32, language: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let shop = Shop::open(&Args::calm(2), folder.path()).await.unwrap();
+        let shop = Shop::open(args, folder.path()).await.unwrap();
         Self {
             shop,
             browser: Chromium::open(width, height, language).await,
             folder,
         }
+    }
+
+    /// One counter with a card reader, on a tablet.
+    async fn open_with_reader(language: &str) -> Self {
+        let args = Args {
+            no_readers: false,
+            ..Args::calm(1)
+        };
+        Self::open_at(&args, 800, 1280, language).await
     }
 
     async fn go(&self, path: &str) {
@@ -95,6 +111,124 @@ async fn a_cashier_takes_money_each_way_and_gives_it_back() {
     browser.shows(".steps", "Submitted").await;
     browser.click("[data-refund] button").await;
     browser.shows(".steps", "Refunded").await;
+    scene.close().await;
+}
+
+/// Far below the store's own limit.
+#[tokio::test]
+async fn the_acquirer_asks_for_a_signature_and_the_slip_says_that_it_was_given() {
+    let scene = Scene::open_with_reader("zh-CN").await;
+    let (browser, counter) = (&scene.browser, &scene.shop.counters[0]);
+    let rule = Rule::on(Operation::Card).verdict(Verdict::Sign).times(1);
+    scene.shop.acquirer.rules().add(rule).unwrap();
+    let taken = scene
+        .shop
+        .till
+        .open("signed", "01", "5.00", "card")
+        .await
+        .unwrap();
+    let id = taken["id"].as_str().unwrap();
+    scene.go("/counter/01").await;
+    browser.shows(COLLECTING, "请刷卡").await;
+    let card = counter.card.as_ref().unwrap();
+    card.insert().await;
+    browser.shows(".good .words", "交易成功").await;
+    card.remove().await;
+    let asked = scene.shop.till.payment(id).await.unwrap();
+    assert_eq!(asked["wants_signature"], true, "{asked}");
+    assert_eq!(asked["presented"]["card_kind"], "debit", "{asked}");
+    browser.sign("[data-pad] canvas").await;
+    browser.click("[data-done]").await;
+    let slip = counter
+        .terminal
+        .until(PATIENCE, |state| state.slips.len() == 1)
+        .await
+        .unwrap();
+    assert!(slip.slips[0].lines.iter().any(|line| line == "已电子签名"));
+    // the story says who asked for it, and of which kind the card is
+    scene.go(&format!("/payments/{id}")).await;
+    browser.shows(".steps", "to be signed for").await;
+    browser.shows(".facts", "借记卡").await;
+    // and the next one is not signed for
+    scene
+        .shop
+        .till
+        .open("unsigned", "01", "5.00", "card")
+        .await
+        .unwrap();
+    scene.go("/counter/01").await;
+    browser.shows(COLLECTING, "请刷卡").await;
+    card.insert().await;
+    browser.shows(".good .words", "交易成功").await;
+    let list = scene.shop.till.get("/v1/payments?limit=1").await.unwrap();
+    assert_eq!(list["payments"][0]["wants_signature"], false);
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn money_is_held_by_a_card_and_a_part_of_it_taken_from_the_payments_page() {
+    let scene = Scene::open_with_reader("en").await;
+    let (browser, counter) = (&scene.browser, &scene.shop.counters[0]);
+    scene.go("/counter/01").await;
+    browser.type_into("#amount", "90.00").await;
+    browser.click("button[data-hold]").await;
+    browser.shows(COLLECTING, "Please present your card").await;
+    let card = counter.card.as_ref().unwrap();
+    card.insert().await;
+    browser.shows(".good .words", "Amount held").await;
+    card.remove().await;
+    browser.shows(".advice", "Nothing was charged yet").await;
+
+    // days later, on the payment's page
+    browser.click(".actions a").await;
+    let list = scene.shop.till.get("/v1/payments?limit=1").await.unwrap();
+    let held = list["payments"][0]["id"].as_str().unwrap().to_owned();
+    let of_the_bill = "document.querySelector('[data-complete] input').value = '72.50'";
+    browser.script(of_the_bill).await;
+    browser.click("[data-complete] button.primary").await;
+    browser.shows(".mark", "Taken by its completion").await;
+    browser.click(".facts a").await;
+    browser.shows(".good .words", "Approved").await;
+    browser.shows(".good .sum", "72.50").await;
+    let taken = scene.shop.till.get("/v1/payments?limit=1").await.unwrap();
+    assert_eq!(taken["payments"][0]["completes"], held);
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_customer_signs_for_a_card_on_the_screen() {
+    let scene = Scene::open_with_reader("en").await;
+    let (browser, counter) = (&scene.browser, &scene.shop.counters[0]);
+    scene.go("/counter/01").await;
+    scene.take("250.00", "card").await;
+    browser.shows(COLLECTING, "Please present your card").await;
+    let card = counter.card.as_ref().unwrap();
+    card.insert().await;
+    browser.shows(".good .words", "Approved").await;
+    card.remove().await;
+    browser.shows(".pad", "Please sign below").await;
+    browser.sign("[data-pad] canvas").await;
+    browser.click("[data-done]").await;
+    eventually("the signature is shown", || async {
+        let drawn = "return document.querySelector('.signature')?.naturalWidth > 0";
+        browser.script(drawn).await.as_bool().filter(|drawn| *drawn)
+    })
+    .await;
+    let list = scene.shop.till.get("/v1/payments?limit=1").await.unwrap();
+    let payment = &list["payments"][0];
+    assert_eq!(payment["wants_signature"], false);
+    assert!(payment["signature"]["svg"].is_string());
+    // the terminal asks no more, and its slip says how it was signed
+    let slip = counter
+        .terminal
+        .until(PATIENCE, |state| {
+            state.question.is_none() && state.slips.len() == 1
+        })
+        .await
+        .unwrap();
+    assert!(slip.slips[0].lines.iter().any(|line| line == "已电子签名"));
+    browser.click(".actions a").await;
+    browser.shows(".slip", "已电子签名").await;
     scene.close().await;
 }
 
@@ -190,6 +324,10 @@ async fn every_page_fits_a_desk_and_a_phone_in_both_languages() {
         .await
         .unwrap();
     till.open("s2", "02", "27.30", "merchant_qr").await.unwrap();
+    scene.go("/office/shifts").await;
+    browser.type_into("[name=float]", "200.00").await;
+    browser.click("form[method=post] button").await;
+    browser.shows("h1", "01/1").await;
     let story = format!("/payments/{id}");
     let pages = [
         ("store", "/"),
@@ -200,6 +338,14 @@ async fn every_page_fits_a_desk_and_a_phone_in_both_languages() {
         ("payment", &story),
         ("unknown", "/unknown"),
         ("outbox", "/outbox"),
+        ("device", "/devices/01-terminal"),
+        ("office", "/office?by=tender&then=scheme"),
+        ("office-comparison", "/office/comparison"),
+        ("office-fees", "/office/fees"),
+        ("office-shifts", "/office/shifts"),
+        ("office-shift", "/office/shifts/01"),
+        ("office-days", "/office/days"),
+        ("office-differences", "/office/differences"),
     ];
     for (language, width, height) in [("en", 1366, 900), ("zh-CN", 390, 844)] {
         scene.go(&format!("/language/{language}?back=/")).await;
@@ -210,7 +356,7 @@ async fn every_page_fits_a_desk_and_a_phone_in_both_languages() {
             assert_eq!(lang, language, "{path}");
             let fits = "return document.documentElement.scrollWidth <= window.innerWidth";
             assert_eq!(browser.script(fits).await, true, "{path} at {width}");
-            let unnamed = "return [...document.querySelectorAll('input,select,button,img,progress')].filter(e => \
+            let unnamed = "return [...document.querySelectorAll('input:not([type=hidden]),select,button,img,progress')].filter(e => \
                 !(e.labels?.length || e.ariaLabel || e.alt || e.textContent.trim())).length";
             assert_eq!(
                 browser.script(unnamed).await,
@@ -227,6 +373,13 @@ async fn every_page_fits_a_desk_and_a_phone_in_both_languages() {
     let weight = "return performance.getEntriesByType('resource').concat(\
         performance.getEntriesByType('navigation')).reduce((sum, e) => sum + e.encodedBodySize, 0)";
     scene.go("/").await;
+    let charts = "return [...document.querySelectorAll('.charts [role=img]')].filter(e => \
+        e.ariaLabel && e.querySelector('svg').getBoundingClientRect().width > 200).length";
+    assert_eq!(
+        browser.script(charts).await,
+        3,
+        "charts that are drawn and said"
+    );
     let bytes = browser.script(weight).await.as_u64().unwrap();
     assert!(
         (1..150_000).contains(&bytes),

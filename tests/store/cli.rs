@@ -104,7 +104,7 @@ async fn an_end_in_order_leaves_the_next_start_a_snapshot() {
     let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
     let file = dir.path().join("store.toml");
     let text = format!(
-        "[api]\nlisten = '127.0.0.1:{port}'\n[journal]\ndir = 'journal'\nmin_free_mib = 16\n"
+        "[api]\nlisten = '127.0.0.1:{port}'\n[people]\nsign_in = 'off'\n[journal]\ndir = 'journal'\nmin_free_mib = 16\n"
     );
     fs::write(&file, text).unwrap();
     fs::write(dir.path().join("sandbox.key"), "a key for tests only\n").unwrap();

@@ -68,7 +68,7 @@ impl Shop {
     fn config(&self, tables: &str) -> PathBuf {
         let file = self.path("store.toml");
         let text = format!(
-            "[api]\nlisten = '127.0.0.1:{}'\n[journal]\ndir = 'journal'\nmin_free_mib = 16\n{tables}",
+            "[api]\nlisten = '127.0.0.1:{}'\n[people]\nsign_in = 'off'\n[journal]\ndir = 'journal'\nmin_free_mib = 16\n{tables}",
             self.api
         );
         fs::write(&file, text).unwrap();
@@ -215,7 +215,7 @@ fn faults_of_the_configuration_are_findings_too() {
     assert_eq!(asked.status.code(), Some(1));
     let said = text(&asked.stdout);
     assert_eq!(level(said, "fail").len(), 2, "{said}");
-    assert!(said.contains("store.toml:6: jurnal: unknown key"), "{said}");
+    assert!(said.contains("store.toml:8: jurnal: unknown key"), "{said}");
     let missing = controller(&shop.path("nowhere.toml"), &["doctor"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stdout).starts_with("fail  configuration: "));
@@ -231,14 +231,11 @@ fn a_key_that_others_may_read_and_a_public_address_are_warned_of() {
         &format!("127.0.0.1:{}", shop.api),
         &format!("0.0.0.0:{}'\nallow_public = true #", shop.api),
     );
-    fs::write(&config, public).unwrap();
+    fs::write(&config, public.replace("'off'", "'required'")).unwrap();
     let asked = controller(&config, &["doctor"]);
     let warned = level(text(&asked.stdout), "warn").join("\n");
     assert!(warned.contains("chmod 600"), "{warned}");
-    assert!(
-        warned.contains("open to the network, without a log-in"),
-        "{warned}"
-    );
+    assert!(warned.contains("open to the network, over TLS"), "{warned}");
 }
 
 #[tokio::test]

@@ -61,6 +61,7 @@ fn payment(now: Timestamp, writer: u8, n: u32) -> Payment {
         reference: Some("x".repeat(usize::from(writer) * 20)),
         fingerprint: None,
         number: 0,
+        opened_by: None,
     };
     Payment::open(opening, now)
 }

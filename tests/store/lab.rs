@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 
 use serde_json::Value;
 use store_sim::lab::{
-    crashes::{POINTS, Point},
+    crashes::{POINTS, Point, SETTLEMENT},
     spoil::Spoil,
 };
 
@@ -213,6 +213,26 @@ fn dying_between_any_two_steps_of_money_and_report_loses_and_doubles_nothing() {
     dying_at(&POINTS[POINTS.len() / 2..], "8");
 }
 
+/// The store's word and the terminals' own books, among lost answers, cut lines and kills.
+#[test]
+fn terminals_that_authorise_by_themselves_hold_what_the_journal_says() {
+    let arguments = ["--zvt", "3", "--kills", "3", "--seed", "4"];
+    let report = crashes(&arguments, "4", "90").unwrap();
+    for zero in [
+        "/own_terminals/mismatched",
+        "/payments/unknown",
+        "/told/taken_back",
+    ] {
+        assert_eq!(count(&report, zero), 0, "{zero}: {report:#}");
+    }
+    assert_eq!(count(&report, "/crashes/kills"), 3);
+    assert!(
+        count(&report, "/own_terminals/payments") >= 10,
+        "{report:#}"
+    );
+    assert!(count(&report, "/own_terminals/bookings") >= 8, "{report:#}");
+}
+
 /// A point that is not in the lab's list would never be tried.
 #[test]
 fn the_lab_knows_every_crash_point_of_the_programs() {
@@ -227,7 +247,8 @@ fn the_lab_knows_every_crash_point_of_the_programs() {
         .lines()
         .map(|call| call.split('"').nth(1).unwrap())
         .collect();
-    let known: BTreeSet<&str> = POINTS.iter().map(|point| point.name).collect();
+    let known = POINTS.iter().chain(&SETTLEMENT);
+    let known: BTreeSet<&str> = known.map(|point| point.name).collect();
     assert_eq!(placed.iter().copied().collect::<BTreeSet<_>>(), known);
     assert_eq!(placed.len(), known.len(), "a name stands for one place");
 }

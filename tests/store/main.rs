@@ -25,6 +25,8 @@ mod nfc;
 #[cfg(test)]
 mod offline;
 #[cfg(test)]
+mod pdf;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod peers_alipay;
@@ -37,13 +39,23 @@ mod peers_wechat;
 #[cfg(test)]
 mod peers_zvt;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
+mod procedures;
+#[cfg(test)]
 mod real_acquirers;
+#[cfg(test)]
+mod sticker;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod trials;
 #[cfg(test)]
 mod web;
 #[cfg(test)]

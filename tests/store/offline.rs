@@ -10,8 +10,14 @@ use std::{
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use store_sim::{
+    acquirer::{Connection, Delivery, Operation, Rule},
     device::card::ChipProfile,
-    lab::{args::Args, shop::Shop, till::state},
+    lab::{
+        acquirers::{Acquirers, CARD_HOST},
+        args::Args,
+        shop::Shop,
+        till::state,
+    },
 };
 
 use crate::support::eventually;
@@ -164,5 +170,75 @@ async fn a_card_is_accepted_without_the_acquirer_and_charged_once_afterwards() {
     .await;
     let offline = shop.till.get("/v1/offline").await.unwrap();
     assert_eq!(offline["used"]["count"], 0, "{offline}");
+    shop.close().await.unwrap();
+}
+
+/// Told to the card host afterwards (0220), under one trace number however often an answer is lost;
+/// both sides then count it in the same batch.
+#[tokio::test]
+async fn a_card_accepted_without_its_host_is_told_to_it_as_an_advice() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let args = Args {
+        no_readers: false,
+        acquirers: Acquirers::Real,
+        // an even seed: `offline_as = "advice"`
+        seed: 4,
+        ..Args::calm(1)
+    };
+    let shop = Shop::open(&args, folder.path()).await.unwrap();
+    let is_offline =
+        |offline: bool| move |card: &Value| card["ready"] == true && card["offline"] == offline;
+    card_readiness(&shop, is_offline(false)).await;
+    shop.acquirer_cable.pull();
+    shop.card_host_cable.pull();
+    card_readiness(&shop, is_offline(true)).await;
+
+    let opened = shop
+        .till
+        .open("card-1", "01", "12.50", "card")
+        .await
+        .unwrap();
+    let id = opened["id"].as_str().unwrap().to_owned();
+    reaches(&shop, &id, "collecting").await;
+    let card = shop.counters[0].card.as_ref().unwrap();
+    card.insert().await;
+    reaches(&shop, &id, "approved_offline").await;
+    card.remove().await;
+    assert_eq!(shop.card_host.advices(), Vec::<u32>::new());
+    assert!(
+        shop.acquirer.ledger().order(&id).is_none(),
+        "it was cut off"
+    );
+
+    // the host books it, and its answer is lost
+    let lost = Delivery::Silence {
+        money_moved: true,
+        connection: Connection::Drop,
+    };
+    let rule = Rule::on(Operation::Card).delivery(lost).times(1);
+    shop.acquirer.rules().add(rule).unwrap();
+    shop.card_host_cable.plug();
+    let confirmed = reaches(&shop, &id, "confirmed").await;
+    assert_eq!(confirmed["acquirer"], CARD_HOST, "{confirmed}");
+    let advices = shop.card_host.advices();
+    assert_eq!(advices.len(), 2, "{advices:?}");
+    assert_eq!(advices[0], advices[1], "the same advice, once more");
+
+    let order = shop.acquirer.ledger().order(&id).unwrap();
+    assert_eq!(order.movements.len(), 1, "{order:?}");
+    assert_eq!(order.net(), Decimal::new(1250, 2));
+    assert_eq!(shop.card_host.in_open_batch(), 1);
+    let settled = shop.till.settle(CARD_HOST).await.unwrap();
+    let batch = &settled["settlement"];
+    assert_eq!(batch["balanced"], true, "{batch}");
+    assert_eq!(
+        batch["debits"],
+        json!({ "count": 1, "amount": "12.50" }),
+        "{batch}"
+    );
+    assert_eq!(shop.card_host.in_open_batch(), 0);
+    shop.acquirer.ledger().audit().unwrap();
+    assert_nowhere(&ChipProfile::unionpay_credit().pan, folder.path());
     shop.close().await.unwrap();
 }

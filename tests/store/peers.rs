@@ -8,11 +8,16 @@ use store_actors::{
     domain::{
         ids::AcquirerId,
         invariant::{Rule, Violation},
-        money::Currency,
+        money::{Currency, Money},
+        office::settlement::{Settlement, Side},
         offline::budget::{OfflineStatus, Share},
         payment::{Operation, State},
+        sticker::Seen,
     },
-    signal::{AcquirerStatus, DeviceKind, DeviceStatus, Health, OutboxStatus, Signal, Signals},
+    outbox::UnsentMoney,
+    signal::{
+        AcquirerStatus, DeviceKind, DeviceStatus, Health, Notified, OutboxStatus, Signal, Signals,
+    },
 };
 use store_controller::{adapters::journal::Recovery, metrics::Metrics};
 
@@ -84,6 +89,11 @@ fn signals_of_every_kind() -> Vec<Signal> {
             since: chain::time_of(1),
             clock_ahead_s: Some(2),
         }),
+        Signal::BatchWaits {
+            acquirer: acquirer.clone(),
+            why: Some("no answer in time".into()),
+        },
+        Signal::BatchSettled(settlement(acquirer.clone())),
         Signal::AcquirerAnswered {
             acquirer,
             operation: Operation::Charge,
@@ -93,6 +103,11 @@ fn signals_of_every_kind() -> Vec<Signal> {
         Signal::OutboxChanged(OutboxStatus {
             depth: 3,
             oldest_age_ms: Some(4_000),
+            money: Some(vec![UnsentMoney {
+                currency: Currency::Cny,
+                payments: 1_250,
+                refunds: 250,
+            }]),
             ..OutboxStatus::default()
         }),
         Signal::OfflineChanged(OfflineStatus {
@@ -118,11 +133,33 @@ fn signals_of_every_kind() -> Vec<Signal> {
             device,
             why: "nobody pays".into(),
         },
+        Signal::Notified(Notified::of(&"bank".parse().unwrap(), "unmatched")),
+        Signal::StickerSeen {
+            counter: "01".parse().unwrap(),
+            seen: Seen::Swapped,
+        },
         Signal::InvariantBroken(Violation {
             rule: Rule::Pay1,
             what: "a test".into(),
         }),
     ]
+}
+
+/// One that did not balance.
+fn settlement(acquirer: AcquirerId) -> Settlement {
+    let side = Side {
+        count: 1,
+        money: Money::zero(Currency::Cny),
+    };
+    Settlement {
+        acquirer,
+        batch: 1,
+        settled_at: chain::time_of(1),
+        debits: side,
+        credits: side,
+        balanced: false,
+        uploaded: 1,
+    }
 }
 
 #[tokio::test]

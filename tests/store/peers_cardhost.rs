@@ -32,7 +32,7 @@ use store_actors::{
     },
 };
 use store_controller::adapters::{
-    acquirers::cardhost::{CardHost, CardHostConfig},
+    acquirers::cardhost::{CardHost, CardHostConfig, OfflineAs, SettlementRules},
     clock::SystemClock,
 };
 use tokio::{
@@ -339,12 +339,15 @@ fn driver(folder: &Path, port: u16) -> CardHost {
         book: folder.join("terminal.book"),
         book_key: folder.join("terminal.key"),
         keep_days: 90,
+        settlement: SettlementRules::default(),
+        offline_as: OfflineAs::default(),
         profile: AcquirerProfile {
             id: "host".parse().unwrap(),
             name: "Card host".into(),
             tenders: vec![Tender::Card],
             schemes: vec![Scheme::Visa],
             currencies: vec![Currency::Cny],
+            pre_authorises: true,
             clock: AcquirerClock {
                 answer_timeout_ms: 3_000,
                 ..AcquirerClock::USUAL
@@ -372,6 +375,7 @@ fn charge(n: u8, minor: u64) -> Charge {
         },
         cryptogram: CryptogramKind::Online,
         emv_data: EmvData::from_bytes(&[0x9F, 0x36, 0x02, 0x00, 0x07]),
+        signature: false,
         track2: None,
     };
     Charge {
@@ -384,6 +388,59 @@ fn charge(n: u8, minor: u64) -> Charge {
         },
         reference: None,
     }
+}
+
+/// 0100, 0200 under condition 06, and what undoes each, before an issuer of another hand.
+#[tokio::test]
+async fn an_issuer_holds_money_and_lets_it_be_taken_or_let_go_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let issuer = Issuer::serve(folder.path()).await;
+    let driver = driver(folder.path(), acquirer(issuer.port).await);
+    let hold = |n, minor| {
+        let charge = charge(n, minor);
+        let Instrument::Card { card, pin_block } = charge.instrument else {
+            unreachable!("a card")
+        };
+        let instrument = Instrument::Hold { card, pin_block };
+        Charge {
+            instrument,
+            ..charge
+        }
+    };
+    let take = |n, minor, of| Charge {
+        instrument: Instrument::Held { of },
+        ..charge(n, minor)
+    };
+    let approved = |verdict: &Verdict, minor| {
+        let wanted = Money::from_minor_units(minor, Currency::Cny).unwrap();
+        matches!(verdict, Verdict::Approved { money, .. } if *money == wanted)
+    };
+    let first = hold(1, 9_000);
+    let held = first.order;
+    let verdict = driver.charge(first).await.unwrap().verdict;
+    assert!(approved(&verdict, 9_000), "{verdict:?}");
+    // the issuer drops the completion: reversed, and taken by another one
+    let dropped = take(2, 1_001, held);
+    let order = dropped.order;
+    assert_eq!(driver.charge(dropped).await, Err(NoAnswer::TimedOut));
+    let undone = driver.reverse(order).await.unwrap().verdict;
+    assert_eq!(undone, Verdict::Reversed);
+    let taken = take(3, 8_000, held);
+    let order = taken.order;
+    let verdict = driver.charge(taken).await.unwrap().verdict;
+    assert!(approved(&verdict, 8_000), "{verdict:?}");
+    let voided = driver.reverse(order).await.unwrap().verdict;
+    assert_eq!(voided, Verdict::Reversed);
+    let released = driver.reverse(held).await.unwrap().verdict;
+    assert_eq!(released, Verdict::Reversed);
+
+    let declined = driver.charge(hold(4, 200_000)).await.unwrap().verdict;
+    assert!(matches!(declined, Verdict::Declined { .. }), "{declined:?}");
+    let silent = hold(5, 1_001);
+    let order = silent.order;
+    assert_eq!(driver.charge(silent).await, Err(NoAnswer::TimedOut));
+    let undone = driver.reverse(order).await.unwrap().verdict;
+    assert_eq!(undone, Verdict::Reversed);
 }
 
 #[tokio::test]

@@ -38,12 +38,17 @@ fn codes(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// Runs the lab in the providers' protocols; it must end well. Gives its report.
+/// As `lab_with`, without card readers.
 fn lab(arguments: &[&str], folder: &Path) -> Value {
+    lab_with(&[&["--no-readers"], arguments].concat(), folder)
+}
+
+/// Runs the lab in the providers' protocols; it must end well. Gives its report.
+fn lab_with(arguments: &[&str], folder: &Path) -> Value {
     let lab = Path::new(env!("CARGO_BIN_EXE_store-controller")).with_file_name("lab");
     let report = folder.join("report.json");
     let run = Command::new(lab)
-        .args(["--acquirers", "real", "--no-readers"])
+        .args(["--acquirers", "real"])
         .args(["--listen", "127.0.0.1:0"])
         .args(["--head-office-listen", "127.0.0.1:0"])
         .args(arguments)
@@ -63,20 +68,24 @@ fn lab(arguments: &[&str], folder: &Path) -> Value {
     report
 }
 
+/// With readers on a private pcscd: cards go to the card host. It dies at each step of the
+/// settlement of a batch; its other steps are in `procedures`.
 #[test]
-fn dying_at_each_step_of_a_providers_procedure_ends_with_equal_books() {
-    const STEPS: [&str; 4] = ["charge", "query", "reversal", "refund"];
+fn dying_at_each_step_of_a_settlement_ends_with_equal_books_and_batches() {
     let folder = tempfile::tempdir().unwrap();
-    let points: Vec<String> = STEPS
-        .iter()
-        .flat_map(|step| [format!("{step}-unsent"), format!("{step}-answered")])
-        .collect();
-    let mut arguments = vec!["--counters", "8", "--payments", "250"];
-    for point in &points {
+    let points = [
+        "settlement-begun",
+        "settlement-compared",
+        "settlement-uploading",
+        "settlement-ending",
+        "settlement-ended",
+    ];
+    let mut arguments = vec!["--counters", "4", "--payments", "120", "--seed", "3"];
+    for point in points {
         arguments.extend(["--kill-at", point]);
     }
-    let report = lab(&arguments, folder.path());
-    for point in &points {
+    let report = lab_with(&arguments, folder.path());
+    for point in points {
         let died = &report["crashes"]["points"][point];
         assert_eq!(
             died.as_array().map(Vec::len),
@@ -84,6 +93,10 @@ fn dying_at_each_step_of_a_providers_procedure_ends_with_equal_books() {
             "{point}: {report:#}"
         );
     }
+    let settled = |what: &str| report["settlements"][what].as_u64().unwrap();
+    assert_eq!(settled("mismatched"), 0, "{report:#}");
+    assert!(settled("batches") >= 3, "{report:#}");
+    assert!(settled("transactions") >= 10, "{report:#}");
 }
 
 #[test]

@@ -311,6 +311,20 @@ async fn the_controller_is_killed_in_mid_charge_and_the_books_agree() {
     );
     let order = story.shop.acquirer.ledger().order(&id).unwrap();
     assert_eq!(order.movements.len(), 1, "charged once");
+    // the chart of the hour goes on over another restart
+    {
+        let mut controller = story.shop.controller.lock().await;
+        controller.kill().await.unwrap();
+        controller.start().unwrap();
+    }
+    let url = format!("http://{}/", story.shop.listen);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    crate::support::eventually("the payment in the chart", || async {
+        let page = http.get(&url).header("accept-language", "en").send().await;
+        let page = page.ok()?.text().await.ok()?;
+        page.contains("1 payments; the most").then_some(())
+    })
+    .await;
     story.head_office_has_all().await;
     story.close().await;
 }

@@ -1,6 +1,8 @@
 //! Cards at a terminal that authorises by itself: the real program, a simulated terminal on a real
 //! pseudo-terminal and over TCP, and what becomes of a lost answer.
 
+mod trail;
+
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -39,6 +41,11 @@ struct Store {
 
 impl Store {
     async fn open(way: Way) -> Self {
+        Self::open_at(way, 0).await
+    }
+
+    /// With a terminal whose clock is so many minutes ahead of the store's.
+    async fn open_at(way: Way, clock_minutes: i32) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let line = match way {
@@ -49,7 +56,7 @@ impl Store {
             Some(address) => format!("tcp://{address}"),
             None => folder.path().join("terminal").display().to_string(),
         };
-        let terminal = ZvtTerminal::start(line, CNY);
+        let terminal = ZvtTerminal::start_at(line, CNY, clock_minutes);
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let listen = free.local_addr().unwrap();
         drop(free);
@@ -120,6 +127,24 @@ impl Store {
         self.terminal.plug().await.unwrap();
     }
 
+    /// By how much the store's clock is ahead of the terminal's, give or take a minute.
+    async fn tells_clock(&self, ahead_s: i64) {
+        let begun = Instant::now();
+        loop {
+            let acquirers = self.till.get("/v1/devices").await.unwrap();
+            let all = acquirers["acquirers"].as_array().unwrap().iter();
+            let mut terminals = all.filter(|one| one["id"] == "01-terminal");
+            let told = terminals
+                .next()
+                .and_then(|one| one["clock_ahead_s"].as_i64());
+            if told.is_some_and(|told| told.abs_diff(ahead_s) < 60) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{acquirers}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn close(mut self) {
         self.controller.end().await.unwrap();
         let log = self.folder.path().join("store-controller.log");
@@ -135,6 +160,8 @@ fn configuration(folder: &Path, terminal: &str, listen: SocketAddr) -> String {
 utc_offset_minutes = 0
 [api]
 listen = "{listen}"
+[people]
+sign_in = "off"
 [journal]
 dir = "{folder}/journal"
 min_free_mib = 16
@@ -150,7 +177,7 @@ tenders = ["customer_code", "merchant_qr", "card"]
 schemes = ["alipay", "visa"]
 [[counter]]
 id = "01"
-terminal = {{ line = "{terminal}", protocol = "zvt", receipts = "till" }}
+terminal = {{ line = "{terminal}", protocol = "zvt", receipts = "till", end_of_day = "with_day" }}
 "#,
         folder = folder.display(),
     );
@@ -171,6 +198,7 @@ async fn a_card_is_paid_and_reversed_at_the_terminal_on_either_line() {
         let paid = store.ends(&id, "approved").await;
         assert_eq!(paid["acquirer_ref"], "0001-000101", "{paid}");
         assert_eq!(store.terminal.state().net(), 1_250, "{way:?}");
+        store.tells_clock(0).await;
         let refund = store.till.refund("refund-1", &id, "12.50").await.unwrap();
         let path = format!("/v1/refunds/{}", refund["id"].as_str().unwrap());
         let begun = Instant::now();
@@ -187,6 +215,133 @@ async fn a_card_is_paid_and_reversed_at_the_terminal_on_either_line() {
     }
 }
 
+impl Store {
+    async fn refund(&self, key: &str, id: &str, amount: &str) -> String {
+        let refund = self.till.refund(key, id, amount).await.unwrap();
+        format!("/v1/refunds/{}", refund["id"].as_str().unwrap())
+    }
+
+    async fn refunded(&self, path: &str) {
+        let begun = Instant::now();
+        while self.till.get(path).await.unwrap()["state"] != "refunded" {
+            let state = self.terminal.state();
+            assert!(begun.elapsed() < PATIENCE, "{path}: {state:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn paid(&self, key: &str) -> String {
+        let id = self.pay(key).await;
+        self.terminal.tap().await.unwrap();
+        self.ends(&id, "approved").await;
+        id
+    }
+}
+
+/// 06 31: the terminal asks for the card again.
+#[tokio::test]
+async fn a_part_of_a_payment_is_refunded_onto_the_card() {
+    let store = Store::open(Way::Tcp).await;
+    let id = store.paid("basket-1").await;
+    let refund = store.refund("refund-1", &id, "5.00").await;
+    let asks = store
+        .terminal
+        .until(PATIENCE, |seen| seen.asking == Some(500));
+    asks.await.expect("the terminal asks for the card");
+    store.terminal.tap().await.unwrap();
+    store.refunded(&refund).await;
+    let state = store.terminal.state();
+    assert_eq!((state.net(), state.reversals), (750, 0));
+    store.close().await;
+}
+
+/// The money is back once, whether the terminal had heard the reversal or not.
+#[tokio::test]
+async fn a_lost_answer_of_a_reversal_is_asked_for_and_the_money_goes_back_once() {
+    for fate in [
+        Fate::NoCompletion,
+        Fate::Silence { money_moved: true },
+        Fate::Silence { money_moved: false },
+    ] {
+        let store = Store::open(Way::Tcp).await;
+        let id = store.paid("basket-1").await;
+        store.terminal.meets(fate).await.unwrap();
+        let refund = store.refund("refund-1", &id, "12.50").await;
+        let heard = store.terminal.until(PATIENCE, |seen| seen.reversals == 1);
+        heard.await.expect("the terminal hears the reversal");
+        store.replug().await;
+        store.refunded(&refund).await;
+        let state = store.terminal.state();
+        assert_eq!(state.net(), 0, "{fate:?}: {state:?}");
+        let again = fate == Fate::Silence { money_moved: false };
+        assert_eq!(state.reversals, 1 + u32::from(again), "{fate:?}");
+        assert!(state.repeats > 0, "it was asked");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_terminal_ends_its_day_and_a_lost_answer_of_that_is_no_second_day() {
+    let store = Store::open(Way::Tcp).await;
+    let settle = async || store.till.settle("01-terminal").await;
+    assert_eq!(
+        settle().await.unwrap(),
+        serde_json::json!({}),
+        "nothing booked"
+    );
+    let first = store.paid("basket-1").await;
+    let second = store.paid("basket-2").await;
+    let reversed = store.refund("refund-1", &second, "12.50").await;
+    store.refunded(&reversed).await;
+    let settled = settle().await.unwrap();
+    let day = &settled["settlement"];
+    assert_eq!(
+        day["debits"],
+        serde_json::json!({ "count": 2, "amount": "25.00" })
+    );
+    assert_eq!(
+        day["credits"],
+        serde_json::json!({ "count": 1, "amount": "12.50" })
+    );
+    assert_eq!(day["balanced"], true, "{day}");
+    assert_eq!(store.terminal.state().ends_of_day, 1);
+
+    // settled money goes back onto the card
+    let refund = store.refund("refund-2", &first, "12.50").await;
+    let asks = store
+        .terminal
+        .until(PATIENCE, |seen| seen.asking == Some(1_250));
+    asks.await.expect("the terminal asks for the card");
+    store.terminal.tap().await.unwrap();
+    store.refunded(&refund).await;
+    store.paid("basket-3").await;
+    store.paid("basket-4").await;
+    store
+        .terminal
+        .meets(Fate::Silence { money_moved: true })
+        .await
+        .unwrap();
+    let (lost, ()) = tokio::join!(settle(), async {
+        let heard = store.terminal.until(PATIENCE, |seen| seen.ends_of_day == 2);
+        heard.await.expect("the terminal hears of it");
+        store.replug().await;
+    });
+    let lost = lost.unwrap_err().to_string();
+    assert!(lost.contains("not-settled"), "{lost}");
+    store.is_card_ready(true).await;
+    let settled = settle().await.unwrap();
+    let day = &settled["settlement"];
+    assert_eq!(day["debits"]["count"], 2, "{day}");
+    assert_eq!(
+        (&day["batch"], &day["balanced"]),
+        (&2.into(), &true.into()),
+        "{day}"
+    );
+    let listed = store.till.get("/v1/office/settlements").await.unwrap();
+    assert_eq!(listed["settlements"].as_array().unwrap().len(), 2);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn the_red_key_and_a_refused_card_are_the_terminals_own_no() {
     let store = Store::open(Way::Tcp).await;
@@ -199,6 +354,21 @@ async fn the_red_key_and_a_refused_card_are_the_terminals_own_no() {
     store.terminal.tap().await.unwrap();
     store.ends(&id, "declined").await;
     assert_eq!(store.terminal.state().net(), 0);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_terminal_says_that_the_customer_is_to_sign() {
+    let store = Store::open(Way::Tcp).await;
+    store.terminal.meets(Fate::Signed).await.unwrap();
+    let id = store.pay("basket-1").await;
+    store.terminal.tap().await.unwrap();
+    let paid = store.ends(&id, "approved").await;
+    assert_eq!(paid["wants_signature"], true, "{paid}");
+    let id = store.pay("basket-2").await;
+    store.terminal.tap().await.unwrap();
+    let paid = store.ends(&id, "approved").await;
+    assert_eq!(paid["wants_signature"], false, "{paid}");
     store.close().await;
 }
 

@@ -4,13 +4,16 @@
 //! The protocol has no order numbers and forgets all but its last booking. So a book of the store's
 //! own says, before a charge leaves, which booking was the last; after a lost answer the terminal
 //! is asked for its last booking, and `proof` tells whether that is the charge's. While that is not
-//! settled the next charge is not sent, or the trail would be lost. An approval found so is the
-//! order's; nothing booked means that it came to nothing; what can't be told stays unknown.
+//! settled nothing else that books is sent, or the trail would be lost (`trail`). An approval found
+//! so is the order's; nothing booked means that it came to nothing; what can't be told stays
+//! unknown.
 //!
 //! Deliberately not here: the terminal's bytes (`device/zvt`), and when to ask again (the core).
 
+mod batches;
 mod pages;
 mod proof;
+mod trail;
 mod undo;
 
 use std::{
@@ -25,18 +28,21 @@ use tokio::{
 };
 
 use crate::{
-    device::zvt::{Done, Failed, Job, Perform, ZvtTerminal},
+    device::zvt::{Done, EndOfDay, Failed, Job, Perform, ZvtTerminal},
     domain::{
         ids::{DeviceId, PaymentId, RefundId},
         money::{Currency, Money},
         payment::{Answer, Answered, NoAnswer, Verdict, answer::RefundVerdict},
     },
-    ports::{Acquirer, AcquirerProfile, Charge, Instrument, Reply, TerminalBook, WallClock},
+    ports::{
+        Acquirer, AcquirerProfile, Batches, Charge, Instrument, Reply, TerminalBook, WallClock,
+    },
     signal::{Health, Signal, Signals},
     supervisor::{AskFailed, Handle},
     wire::zvt::{StatusInformation, words},
 };
-pub use pages::{Outcome, Page, Pages, RefundPage, TerminalFact};
+pub use batches::EndedDay;
+pub use pages::{Outcome, Page, Pages, Question, RefundPage, TerminalFact};
 pub use proof::{Asked, Before, Whose, judge};
 
 #[derive(Clone)]
@@ -48,6 +54,7 @@ pub struct OwnTerminalDeps {
     pub signals: Signals,
     pub clock: Arc<dyn WallClock>,
     pub utc_offset_minutes: i32,
+    pub end_of_day: EndOfDay,
 }
 
 /// The driver.
@@ -58,6 +65,8 @@ pub struct OwnTerminal {
     turn: Turn<()>,
     /// Whose card the terminal is asking for.
     asking: Mutex<Option<PaymentId>>,
+    /// By how much the store's clock is ahead of the terminal's, at its last booking.
+    ahead_s: Mutex<Option<i64>>,
 }
 
 /// Ends with the question, or with whoever had asked it.
@@ -86,6 +95,7 @@ impl OwnTerminal {
             deps,
             turn: Turn::new(()),
             asking: Mutex::new(None),
+            ahead_s: Mutex::new(None),
         }
     }
 
@@ -183,24 +193,25 @@ impl OwnTerminal {
         }
     }
 
-    async fn judged(&self, asked: &Asked) -> Result<Whose, NoAnswer> {
+    async fn judged(&self, asked: &Asked) -> Result<(Whose, Option<StatusInformation>), NoAnswer> {
         let last = self.last().await?;
         let whose = judge(asked, last.as_ref(), self.deps.utc_offset_minutes);
         self.seen(last.as_ref()).await?;
-        Ok(whose)
+        Ok((whose, last))
     }
 
-    /// Finds out what became of a charge without an answer.
-    async fn resolve(&self, order: PaymentId, asked: &Asked) -> Result<(), NoAnswer> {
-        let outcome = match self.judged(asked).await? {
-            Whose::Ours(booking) => Outcome::Booked {
-                receipt: booking.receipt,
-                trace: booking.trace,
-            },
-            Whose::NothingNew => Outcome::Nothing,
-            Whose::Unproven(why) => Outcome::Unproven { why: why.into() },
-        };
-        self.write(TerminalFact::Answered { order, outcome }).await
+    /// In the book before the approval is, so that no approval is told without it.
+    async fn signs(
+        &self,
+        order: PaymentId,
+        status: Option<&StatusInformation>,
+    ) -> Result<(), NoAnswer> {
+        match status {
+            Some(status) if status.is_success() && status.signature => {
+                self.write(TerminalFact::Signs { order }).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn send_charge(&self, charge: Charge) -> Answer {
@@ -215,9 +226,7 @@ impl OwnTerminal {
             return self.known(order);
         }
         let unsent = |why: NoAnswer| NoAnswer::NotSent(format!("before the charge: {why}"));
-        if let Some((open, asked)) = self.read(Pages::open) {
-            self.resolve(open, &asked).await.map_err(unsent)?;
-        }
+        self.clear().await.map_err(unsent)?;
         let (minor, currency) = (
             charge.money.minor_units(),
             charge.money.currency().numeric(),
@@ -241,8 +250,11 @@ impl OwnTerminal {
     ) -> Result<(), NoAnswer> {
         let outcome = match done {
             Ok(done) => {
+                self.compare_clocks(done.status.as_ref());
                 self.seen(done.status.as_ref()).await?;
-                outcome_of(&done, asked)?
+                let outcome = outcome_of(&done, asked)?;
+                self.signs(order, done.status.as_ref()).await?;
+                outcome
             }
             Err(failed @ (Failed::NotSent(_) | Failed::Refused(_))) => {
                 let outcome = Outcome::Nothing;
@@ -253,6 +265,18 @@ impl OwnTerminal {
             Err(failed) => return Err(no_answer(failed)),
         };
         self.write(TerminalFact::Answered { order, outcome }).await
+    }
+
+    /// A wrong clock would leave a lost answer unproven: it is shown before that.
+    fn compare_clocks(&self, booked: Option<&StatusInformation>) {
+        let now_ms = self.deps.clock.now().unix_ms();
+        let behind_ms = booked.and_then(|status| {
+            proof::booked_after_ms(status, now_ms, self.deps.utc_offset_minutes)
+        });
+        if let Some(behind_ms) = behind_ms {
+            let mut ahead_s = self.ahead_s.lock().unwrap_or_else(PoisonError::into_inner);
+            *ahead_s = Some(-behind_ms / 1_000);
+        }
     }
 
     fn is_asking_for(&self, order: PaymentId) -> bool {
@@ -283,6 +307,7 @@ impl OwnTerminal {
                 Some(Outcome::Booked { receipt, trace }) => Verdict::Approved {
                     acquirer_ref: reference(receipt, trace),
                     money: money_of(&page.asked)?,
+                    signature: page.signature,
                 },
             },
         };
@@ -291,20 +316,8 @@ impl OwnTerminal {
 
     async fn look_up(&self, order: PaymentId) -> Answer {
         let _mine = self.turn().await?;
-        self.find_out(order).await?;
+        self.clear().await?;
         self.known(order)
-    }
-
-    async fn find_out(&self, order: PaymentId) -> Result<(), NoAnswer> {
-        let page = self.read(|pages| pages.orders.get(&order).cloned());
-        match page {
-            Some(Page {
-                outcome: None,
-                asked,
-                ..
-            }) => self.resolve(order, &asked).await,
-            _ => Ok(()),
-        }
     }
 
     fn health(&self) -> Option<Health> {
@@ -398,6 +411,14 @@ impl Acquirer for OwnTerminal {
         money: Money,
     ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
         Box::pin(self.pay_back(order, refund, money))
+    }
+
+    fn batches(&self) -> Option<&dyn Batches> {
+        (self.deps.end_of_day != EndOfDay::Never).then_some(self)
+    }
+
+    fn clock_ahead_s(&self) -> Option<i64> {
+        *self.ahead_s.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {

@@ -5,14 +5,14 @@
 
 use actix::prelude::*;
 
-use super::{Counter, requests::Begin, routing::NoRoute};
+use super::{Counter, requests::Begin, routing::NoRoute, signing::Sign};
 use crate::{
     device::{CommandKind, Fact, FactKind},
     domain::{
         code::{self, CodeRefused, Secret},
         ids::PaymentId,
         payment::{Event, Notice, Origin, Reason, State},
-        tender::{Presented, Tender},
+        tender::{Means, Presented, Tender},
     },
     ports::{Instrument, PinBlock},
     signal::{DeviceKind, Health, Signal},
@@ -23,6 +23,9 @@ impl Handler<Fact> for Counter {
     type Result = ();
 
     fn handle(&mut self, fact: Fact, ctx: &mut Context<Self>) {
+        if self.heard_in_trial(&fact) {
+            return;
+        }
         let taken = match fact.kind {
             FactKind::CodeScanned { payment, code } => {
                 match self.code_presented(payment, &code, ctx) {
@@ -61,8 +64,15 @@ impl Handler<Fact> for Counter {
                     })
                     .is_some()
             }
-            // kept with the payment once acquirers or limits ask for one
-            FactKind::Signed { .. } | FactKind::SignatureRefused { .. } => false,
+            FactKind::Signed { payment, drawing } => {
+                ctx.notify(Sign { payment, drawing });
+                true
+            }
+            FactKind::SignatureRefused { payment, why } => {
+                tracing::info!(device = %fact.device, %payment, why, "no signature from the terminal");
+                self.print_slip(payment, ctx);
+                true
+            }
             FactKind::CancelPressed { payment, reason } => {
                 let held = self.at_stand == Some(payment);
                 held.then(|| self.step(payment, Event::Cancel(reason), None, ctx))
@@ -76,6 +86,8 @@ impl Handler<Fact> for Counter {
                     origin: Origin::Terminal,
                     reference: None,
                     fingerprint: None,
+                    by: None,
+                    pre_authorise: false,
                 };
                 match self.begin(begin, None, ctx) {
                     Ok(_) => true,
@@ -122,7 +134,8 @@ impl Counter {
             Ok(code) => code,
             Err(why) => return Some(Err(why)),
         };
-        let acquirer = match self.route(Tender::CustomerCode, Some(code.scheme), money) {
+        let means = Means::new(Tender::CustomerCode, Some(code.scheme));
+        let acquirer = match self.route(means, money) {
             Ok(route) => route.profile.id.clone(),
             Err(NoRoute::NotTaken) => return Some(Err(CodeRefused::SchemeNotTaken)),
             Err(NoRoute::NotEnabled) => return Some(Err(CodeRefused::NotEnabled)),
@@ -160,8 +173,15 @@ impl Counter {
         };
         let money = live.payment.money;
         let needs_pin = pin_above.is_some_and(|limit| money.exceeds(limit).unwrap_or(false));
+        let is_held = live.payment.part.is_some();
         if self.is_cut_off(Tender::Card, Some(card.scheme)) {
-            self.accept_offline(id, card, needs_pin, ctx);
+            if is_held {
+                // what is held is the issuer's word, which the store can't give
+                let why = Event::StopCollecting(Reason::AcquirerUnreachable);
+                self.step(id, why, None, ctx);
+            } else {
+                self.accept_offline(id, card, needs_pin, ctx);
+            }
             return true;
         }
         let Some(live) = self.live.get_mut(&id) else {
@@ -191,18 +211,33 @@ impl Counter {
         };
         let Some(card) = live.card.take() else { return };
         let money = live.payment.money;
-        let (scheme, masked_pan) = (card.scheme, card.pan.masked());
-        let acquirer = match self.route(Tender::Card, Some(scheme), money) {
+        let (scheme, masked_pan, asks) = (card.scheme, card.pan.masked(), card.signature);
+        let funding = card.funding(&self.deps.settings.cards);
+        let means = Means::card(scheme, funding);
+        let is_held = live.payment.is_pre_authorisation();
+        let route = match is_held {
+            true => self.route_of_hold(means, money),
+            false => self.route(means, money),
+        };
+        let acquirer = match route {
             Ok(route) => route.profile.id.clone(),
             Err(no_route) => {
                 let why = Event::StopCollecting(no_route.reason());
                 return self.step(id, why, None, ctx);
             }
         };
+        let is_without_pin = pin_block.is_none();
         if let Some(live) = self.live.get_mut(&id) {
-            live.instrument = Some(Instrument::Card { card, pin_block });
+            live.instrument = Some(match is_held {
+                true => Instrument::Hold { card, pin_block },
+                false => Instrument::Card { card, pin_block },
+            });
         }
-        let presented = Presented::card(scheme, masked_pan);
+        let presented = Presented {
+            funding,
+            signature: is_without_pin && (asks || self.needs_signature(money)),
+            ..Presented::card(scheme, masked_pan)
+        };
         self.step(
             id,
             Event::Present {

@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::Counter;
 use crate::{
-    acquirer::{AcquirerDesk, AskCharge, AskQuery, AskRefund, AskReverse},
+    acquirer::{AcquirerDesk, AskCharge, AskLookUp, AskQuery, AskRefund, AskReverse},
     device::{Arm, Command, CommandKind, Disarm, OfferAmountEntry},
     domain::{
         ids::{PaymentId, RefundId},
@@ -14,7 +14,6 @@ use crate::{
             Answer, Answered, Effect, Event, NoAnswer, Notice, Operation, Payment, Timer,
             answer::RefundVerdict,
         },
-        slip,
         tender::Tender,
     },
     mutants::{self, Mutant},
@@ -42,7 +41,13 @@ impl Counter {
                 Effect::Forward => self.forward(id, ctx),
                 Effect::ForgetCard => self.forget_card(id, ctx),
                 Effect::LookForDoubles => self.look_for_doubles(id, ctx),
+                Effect::LookForCompletion => self.look_for_completion(id, ctx),
+                Effect::Show(notice) if self.is_beside_the_stand(id) => {
+                    self.show_aside(id, notice, ctx);
+                }
                 Effect::Show(notice) => self.show(id, notice),
+                Effect::AskSignature => self.ask_signature(id),
+                Effect::PrintSlip => self.print_slip(id, ctx),
                 Effect::Schedule(timer, after_ms) => self.schedule(id, timer, after_ms, ctx),
             }
         }
@@ -93,7 +98,7 @@ impl Counter {
         let is_refund = matches!(notice, Notice::Refunded { .. });
         let is_taken = matches!(
             notice,
-            Notice::Approved { .. } | Notice::AcceptedOffline { .. }
+            Notice::Approved { .. } | Notice::Authorised { .. } | Notice::AcceptedOffline { .. }
         );
         let has_slip = is_refund || is_taken;
         let is_anothers = self.at_stand.is_some_and(|held| held != id);
@@ -106,9 +111,10 @@ impl Counter {
             && (is_refund || !is_anothers)
             && self.deps.settings.print_slips
             && let Some(live) = self.live.get(&id)
+            // printed with the signature, or once it is clear that none comes from a pad
+            && (is_refund || !live.payment.wants_signature())
         {
-            let lines = slip::lines(&live.payment);
-            self.command(id, CommandKind::Print { lines });
+            self.print_slip_of(&live.payment);
         }
     }
 
@@ -135,7 +141,11 @@ impl Counter {
             ctx.cancel_future(before);
         }
         let pause = Duration::from_millis(self.deps.settings.linger_ms);
-        self.lingering = Some(ctx.run_later(pause, |this, _| {
+        self.lingering = Some(ctx.run_later(pause, |this, ctx| {
+            this.lingering = None;
+            if this.say_next(ctx) {
+                return;
+            }
             if this.takes_money() {
                 this.offer_amount_entry();
             } else if this.at_stand.is_none() {
@@ -231,11 +241,18 @@ impl Counter {
 
     fn ask(&mut self, id: PaymentId, operation: Operation, ctx: &mut Context<Self>) {
         let desk = self.desk_of(id);
+        let claim = self.claim_of(id);
+        let live = self.live.get(&id);
+        let was_shown = live.is_some_and(|it| it.payment.actual_tender() == Tender::MerchantQr);
         self.answered_by(id, operation, ctx, async move {
             let (desk, bound) = desk?;
-            let asked = match operation {
-                Operation::Reverse => desk.ask(AskReverse(id), bound).await,
-                _ => desk.ask(AskQuery(id), bound).await,
+            let asked = match (operation, claim) {
+                (Operation::Reverse, _) => {
+                    let order = id;
+                    desk.ask(AskReverse { order, was_shown }, bound).await
+                }
+                (_, Some(claim)) => desk.ask(AskLookUp { payment: id, claim }, bound).await,
+                (_, None) => desk.ask(AskQuery(id), bound).await,
             };
             asked.unwrap_or_else(|failed| Err(NoAnswer::Internal(failed.to_string())))
         });
@@ -262,13 +279,14 @@ impl Counter {
         else {
             return;
         };
-        let desk = self.desk_of(id);
+        let (desk, claim) = (self.desk_of(id), self.claim_of(id));
         let question = async move {
             let (desk, bound) = desk?;
             let asked: Result<Result<RefundVerdict, NoAnswer>, AskFailed> = desk
                 .ask(
                     AskRefund {
                         order: id,
+                        claim,
                         refund,
                         money,
                     },
@@ -312,7 +330,10 @@ async fn retried(charge: Option<Charge>, desk: Handle<AcquirerDesk>, bound: Dura
 }
 
 /// A device that is away is told again when it is back (`collect`); nothing waits for it here.
-fn log_unsent<E: std::fmt::Display>(device: &crate::domain::ids::DeviceId, sent: Result<(), E>) {
+pub(super) fn log_unsent<E: std::fmt::Display>(
+    device: &crate::domain::ids::DeviceId,
+    sent: Result<(), E>,
+) {
     if let Err(failed) = sent {
         tracing::debug!(%device, error = %failed, "a command was not taken");
     }

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::{Counter, Live};
 use crate::domain::{
-    double::Standing,
+    double::{Standing, Tie},
     ids::PaymentId,
     payment::{Event, Payment, Timer, Verdict},
 };
@@ -39,10 +39,35 @@ impl Counter {
 
     /// Looks up how the payments that replaced this one stand.
     pub(super) fn look_for_doubles(&mut self, id: PaymentId, ctx: &mut Context<Self>) {
-        let Some(live) = self.live.get(&id) else {
-            return;
-        };
-        let ties = live.payment.replaced_by.clone();
+        if let Some(live) = self.live.get(&id) {
+            let ties = live.payment.replaced_by.clone();
+            self.look_up(id, ties, Timer::Doubles, Event::DoublesSeen, ctx);
+        }
+    }
+
+    /// Looks up how the payment that takes what this one holds stands.
+    pub(super) fn look_for_completion(&mut self, id: PaymentId, ctx: &mut Context<Self>) {
+        if let Some(tie) = self
+            .live
+            .get(&id)
+            .and_then(|live| live.payment.completion())
+        {
+            let seen = |standings: Vec<Standing>| {
+                let standing = standings.first().copied();
+                Event::CompletionSeen(standing.unwrap_or(Standing::Open))
+            };
+            self.look_up(id, vec![tie], Timer::Completion, seen, ctx);
+        }
+    }
+
+    fn look_up(
+        &self,
+        id: PaymentId,
+        ties: Vec<Tie>,
+        timer: Timer,
+        seen: fn(Vec<Standing>) -> Event,
+        ctx: &mut Context<Self>,
+    ) {
         let disk = self.deps.disk.clone();
         let read = async move {
             let known = try_join_all(ties.iter().map(|tie| disk.payment(tie.payment))).await?;
@@ -51,16 +76,14 @@ impl Counter {
         ctx.spawn(read.into_actor(self).map(move |read, this, ctx| match read {
             Ok((ties, known)) => {
                 let now = this.deps.clock.now();
-                let standing = |(tie, known): (_, &Option<Payment>)| {
-                    let tie: &crate::domain::double::Replacement = tie;
-                    tie.standing(known.as_ref(), now)
-                };
-                let standings: Vec<Standing> = ties.iter().zip(&known).map(standing).collect();
-                this.step(id, Event::DoublesSeen(standings), None, ctx);
+                let standing =
+                    |(tie, known): (&Tie, &Option<Payment>)| tie.standing(known.as_ref(), now);
+                let standings = ties.iter().zip(&known).map(standing).collect();
+                this.step(id, seen(standings), None, ctx);
             }
             Err(failed) => {
-                tracing::warn!(payment = %id, error = %failed, "whether it was paid twice can't be read");
-                this.schedule(id, Timer::Doubles, READ_AGAIN_MS, ctx);
+                tracing::warn!(payment = %id, error = %failed, "how later payments stand can't be read");
+                this.schedule(id, timer, READ_AGAIN_MS, ctx);
             }
         }));
     }

@@ -99,7 +99,11 @@ impl Counter {
             exposure,
             card: card.clone(),
         };
-        let presented = Presented::card(card.scheme, card.pan.masked());
+        let presented = Presented {
+            funding: card.funding(&self.deps.settings.cards),
+            signature: card.signature || self.needs_signature(money),
+            ..Presented::card(card.scheme, card.pan.masked())
+        };
         let token = offered.exposure.card;
         if let Some(live) = self.live.get_mut(&id) {
             // nothing else is taken for this payment meanwhile

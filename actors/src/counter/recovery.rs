@@ -100,7 +100,7 @@ impl Counter {
             let id = payment.id;
             tracing::info!(counter = %self.deps.id, payment = %id, state = payment.state.as_str(), "taken up again");
             let is_own = payment.counter == self.deps.id;
-            if is_own && payment.state.holds_stand() && self.at_stand.is_none() {
+            if is_own && payment.holds_stand() && self.at_stand.is_none() {
                 self.at_stand = Some(id);
             }
             self.live.insert(id, Live::new(payment));

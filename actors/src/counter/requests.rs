@@ -3,18 +3,17 @@
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Counter, CounterStatus, Live, Waiter, steps::answer};
+use super::{Counter, CounterStatus, Live, Waiter, trial::Tried};
 use crate::{
     domain::{
         code::Secret,
         ids::{AcquirerId, PaymentId, RefundId},
         money::Money,
         offline::budget::Share,
-        payment::{
-            Effect, Event, Fingerprint, Opening, Origin, Payment, Reason, State, Transition,
-        },
+        payment::{Event, Fingerprint, Opening, Origin, Part, Payment, Reason, State},
         readiness::Obstacle,
-        tender::{Presented, Tender},
+        refund::ByWhom,
+        tender::{Means, Presented, Tender},
     },
     ports::Instrument,
     store::requests::Refused,
@@ -31,6 +30,10 @@ pub struct Begin {
     pub origin: Origin,
     pub reference: Option<String>,
     pub fingerprint: Option<Fingerprint>,
+    /// The person or the program's token.
+    pub by: Option<String>,
+    /// The card's money is held only.
+    pub pre_authorise: bool,
 }
 
 /// Another payment for the same reference is about to begin: answers with the payment as it is on
@@ -55,6 +58,7 @@ pub struct BeginRefund {
     pub money: Money,
     pub reason: Option<String>,
     pub fingerprint: Option<Fingerprint>,
+    pub by_whom: ByWhom,
 }
 
 /// A code seen by something other than the stand's scanner.
@@ -98,9 +102,12 @@ impl Counter {
         if !readiness.ready {
             return Err(Refused::NotReady(readiness.obstacles));
         }
-        let Some(number) = self.next_number else {
+        if self.next_number.is_none() {
             return Err(Refused::NotReady(vec![Obstacle::Starting]));
-        };
+        }
+        if begin.pre_authorise && !self.pre_authorises(begin.tender) {
+            return Err(Refused::NoPreAuthorisation);
+        }
         let id = begin.id.unwrap_or_else(|| self.new_payment_id());
         let opening = Opening {
             id,
@@ -110,9 +117,14 @@ impl Counter {
             origin: begin.origin,
             reference: begin.reference,
             fingerprint: begin.fingerprint,
-            number,
+            number: 0,
+            opened_by: begin.by,
         };
-        let mut live = Live::new(Payment::open(opening, self.deps.clock.now()));
+        let part = begin
+            .pre_authorise
+            .then_some(Part::PreAuthorisation { completion: None });
+        let now = self.deps.clock.now();
+        let mut live = Live::new(Payment::open_part(opening, part, now));
         let at_terminal = begin.tender == Tender::Card && self.deps.devices.has_own_acquirer();
         if at_terminal {
             live.waiting.push_back((Event::Collect, None));
@@ -124,14 +136,10 @@ impl Counter {
             _ if at_terminal => live.instrument = Some(Instrument::AtTerminal),
             _ => {}
         }
-        let transition = Transition {
-            payment: live.payment.clone(),
-            effects: vec![Effect::Record],
-        };
-        self.live.insert(id, live);
+        self.end_trial(Tried::Overtaken);
         self.at_stand = Some(id);
         self.offer_amount_entry();
-        self.write(id, transition, waiter, ctx);
+        self.open_in_turn(id, live, waiter, ctx);
         Ok(id)
     }
 
@@ -141,7 +149,7 @@ impl Counter {
             Tender::Card if self.deps.devices.has_own_acquirer() => Presented::at_terminal(),
             _ => return Event::Collect,
         };
-        match self.route(tender, None, money) {
+        match self.route(Means::new(tender, None), money) {
             Ok(route) => Event::Present {
                 presented,
                 acquirer: route.profile.id.clone(),
@@ -189,26 +197,19 @@ impl Handler<Replace> for Counter {
 }
 
 impl Handler<Cancel> for Counter {
-    type Result = ResponseFuture<Result<Payment, Refused>>;
+    type Result = ResponseActFuture<Self, Result<Payment, Refused>>;
 
     fn handle(&mut self, Cancel(id): Cancel, ctx: &mut Context<Self>) -> Self::Result {
+        let event = Event::Cancel(Reason::CashierCancelled);
+        let ended = |ended: Result<Payment, Refused>, _: &mut Self, _: &mut Context<Self>| {
+            ended.and_then(cancelled)
+        };
         if !self.live.contains_key(&id) {
-            let disk = self.deps.disk.clone();
-            return Box::pin(async move {
-                match disk.payment(id).await? {
-                    Some(payment) => cancelled(payment),
-                    None => Err(Refused::NoSuchPayment),
-                }
-            });
+            return Box::pin(self.step_as_read(id, event).map(ended));
         }
         let (waiter, stepped) = oneshot::channel();
-        self.step(
-            id,
-            Event::Cancel(Reason::CashierCancelled),
-            Some(waiter),
-            ctx,
-        );
-        Box::pin(async move { heard(stepped).await.and_then(cancelled) })
+        self.step(id, event, Some(waiter), ctx);
+        Box::pin(heard(stepped).into_actor(self).map(ended))
     }
 }
 
@@ -224,32 +225,16 @@ impl Handler<BeginRefund> for Counter {
     type Result = ResponseActFuture<Self, Result<(Payment, RefundId), Refused>>;
 
     fn handle(&mut self, begin: BeginRefund, _: &mut Context<Self>) -> Self::Result {
-        let disk = self.deps.disk.clone();
-        let id = begin.payment;
         let refund = self.new_refund_id();
-        let found = async move { disk.payment(id).await };
-        let asked = found.into_actor(self).map(move |found, this, ctx| {
-            let (waiter, stepped) = oneshot::channel();
-            match found {
-                // what lives here is newer than what was read
-                Ok(Some(payment)) => {
-                    this.live.entry(id).or_insert_with(|| Live::new(payment));
-                    let event = Event::RequestRefund {
-                        id: refund,
-                        money: begin.money,
-                        reason: begin.reason,
-                        fingerprint: begin.fingerprint,
-                    };
-                    this.step(id, event, Some(waiter), ctx);
-                }
-                Ok(None) => answer(Some(waiter), Err(Refused::NoSuchPayment)),
-                Err(failed) => answer(Some(waiter), Err(failed.into())),
-            }
-            stepped
-        });
-        let answered = asked.then(move |stepped, this, _| {
-            async move { heard(stepped).await.map(|payment| (payment, refund)) }.into_actor(this)
-        });
+        let event = Event::RequestRefund {
+            id: refund,
+            money: begin.money,
+            reason: begin.reason,
+            fingerprint: begin.fingerprint,
+            by_whom: begin.by_whom,
+        };
+        let begun = self.step_as_read(begin.payment, event);
+        let answered = begun.map(move |begun, _, _| begun.map(|payment| (payment, refund)));
         Box::pin(answered)
     }
 }

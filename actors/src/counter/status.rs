@@ -13,6 +13,8 @@ use crate::domain::{
 pub struct CounterStatus {
     pub id: CounterId,
     pub tenders: Vec<TenderReadiness>,
+    /// Whether a card's money can be held here and taken later.
+    pub pre_authorises: bool,
     /// The payment that holds the stand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_stand: Option<PaymentId>,
@@ -32,6 +34,7 @@ impl CounterStatus {
         Self {
             id,
             tenders: Tender::CONCRETE.into_iter().map(starting).collect(),
+            pre_authorises: false,
             at_stand: None,
             unresolved: Vec::new(),
         }

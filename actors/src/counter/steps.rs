@@ -7,14 +7,16 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
-use super::{Counter, Live, Waiter};
+use super::{Counter, Live, Waiter, requests::heard};
 use crate::{
     domain::{
         ids::PaymentId,
         invariant,
         payment::{
-            AcquirerClock, Effect, Event, Notice, Payment, State, Transition, machine::Times,
+            AcquirerClock, CompletionRefused, Effect, Event, Notice, Payment, State, Transition,
+            machine::Times,
         },
         record::Body,
     },
@@ -53,11 +55,9 @@ impl Counter {
             }
             return;
         }
-        if let Event::RequestRefund { money, .. } = &event
-            && let Err(refused) = live.payment.check_refund(*money)
-        {
+        if let Err(refused) = check(&live.payment, &event) {
             self.forget_if_settled(id, ctx);
-            return answer(waiter, Err(refused.into()));
+            return answer(waiter, Err(refused));
         }
         let times = self.times(id);
         let Some(live) = self.live.get_mut(&id) else {
@@ -79,6 +79,30 @@ impl Counter {
             self.carry_out(id, transition.effects, ctx);
             self.forget_if_settled(id, ctx);
         }
+    }
+
+    /// As `step`, of a payment that may live on in the journal alone; answers as the step does.
+    pub(super) fn step_as_read(
+        &self,
+        id: PaymentId,
+        event: Event,
+    ) -> ResponseActFuture<Self, Result<Payment, Refused>> {
+        let disk = self.deps.disk.clone();
+        let found = async move { disk.payment(id).await };
+        let stepped = found.into_actor(self).map(move |found, this, ctx| {
+            let (waiter, stepped) = oneshot::channel();
+            match found {
+                // what lives here is newer than what was read
+                Ok(Some(payment)) => {
+                    this.live.entry(id).or_insert_with(|| Live::new(payment));
+                    this.step(id, event, Some(waiter), ctx);
+                }
+                Ok(None) => answer(Some(waiter), Err(Refused::NoSuchPayment)),
+                Err(failed) => answer(Some(waiter), Err(failed.into())),
+            }
+            stepped
+        });
+        Box::pin(stepped.then(|stepped, this, _| heard(stepped).into_actor(this)))
     }
 
     /// Puts a transition on disk; its other effects follow in `written`.
@@ -110,6 +134,21 @@ impl Counter {
         outcome: Result<(), JournalFailed>,
         ctx: &mut Context<Self>,
     ) {
+        self.settle_step(id, transition, waiter, outcome, ctx);
+        if self.opening == Some(id) {
+            self.opening = None;
+            self.open_next(ctx);
+        }
+    }
+
+    fn settle_step(
+        &mut self,
+        id: PaymentId,
+        transition: Transition,
+        waiter: Option<Waiter>,
+        outcome: Result<(), JournalFailed>,
+        ctx: &mut Context<Self>,
+    ) {
         let Some(live) = self.live.get_mut(&id) else {
             return;
         };
@@ -119,17 +158,18 @@ impl Counter {
         }
         live.payment = transition.payment;
         if live.payment.counter == self.deps.id {
-            // used up once it is on disk, and not before: the stand holds one opening at a time
+            // used up once it is on disk, and not before: one opening at a time is on its way
             let next = live.payment.number + 1;
             self.next_number = self.next_number.map(|known| known.max(next));
         }
         answer(waiter, Ok(live.payment.clone()));
-        if !live.payment.state.holds_stand() && self.at_stand == Some(id) {
+        if !live.payment.holds_stand() && self.at_stand == Some(id) {
             self.at_stand = None;
             self.linger(ctx);
         }
         let effects = transition.effects.into_iter().skip(1).collect();
         self.carry_out(id, effects, ctx);
+        self.tell_the_hold(id, ctx);
         self.go_on(id, ctx);
     }
 
@@ -184,6 +224,22 @@ impl Counter {
             acquirer: route.map_or(AcquirerClock::USUAL, |route| route.profile.clock),
             collect_timeout_ms: self.deps.settings.collect_timeout_ms,
         }
+    }
+}
+
+/// What a payment refuses in words, where others of its events are just ignored.
+fn check(payment: &Payment, event: &Event) -> Result<(), Refused> {
+    match event {
+        Event::RequestRefund { money, .. } => Ok(payment.check_refund(*money)?),
+        Event::Complete { money, .. } => Ok(payment.check_completion(*money)?),
+        Event::Cancel(_) => match payment.completion() {
+            Some(tie) if payment.is_being_completed() => {
+                Err(CompletionRefused::UnderWay(tie.payment).into())
+            }
+            _ => Ok(()),
+        },
+        Event::Sign(_) if !payment.wants_signature() => Err(Refused::NoSignatureWanted),
+        _ => Ok(()),
     }
 }
 

@@ -1,8 +1,11 @@
 //! A counter with a journal, an acquirer and a store in front of it, on paused time; devices' facts
 //! are sent by hand.
 
+mod claims;
+mod holds;
 mod offline;
 mod routing;
+mod signing;
 mod unknown;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
@@ -22,7 +25,8 @@ use crate::{
         },
         readiness::Obstacle,
         record::Body,
-        refund::{RefundRefused, RefundState},
+        refund::{ByWhom, RefundRefused, RefundState},
+        routing::Preference,
     },
     journal::{Append, Journal, memory::MemoryDisk},
     offline::{Counters, Forwarder, ForwarderDeps, Lender, LenderDeps},
@@ -95,9 +99,25 @@ fn shop_with(
 fn shop_taking(
     disk: MemoryDisk,
     lending: Lending,
-    mut acquirer: ScriptedAcquirer,
+    acquirer: ScriptedAcquirer,
     second: Option<Arc<ScriptedAcquirer>>,
     enabling: Enabling,
+) -> Shop {
+    shop_preferring(
+        disk,
+        lending,
+        (acquirer, second),
+        enabling,
+        Preference::default(),
+    )
+}
+
+fn shop_preferring(
+    disk: MemoryDisk,
+    lending: Lending,
+    (mut acquirer, second): (ScriptedAcquirer, Option<Arc<ScriptedAcquirer>>),
+    enabling: Enabling,
+    prefer: Preference,
 ) -> Shop {
     let signals = Signals::default();
     let clock: Arc<dyn WallClock> = Arc::new(TestClock::default());
@@ -180,11 +200,15 @@ fn shop_taking(
         id: "01".parse().unwrap(),
         settings: CounterSettings {
             enabling,
+            prefer,
+            cards: Arc::default(),
             currency: Currency::Cny,
             collect_timeout_ms: 90_000,
             terminal_entry: false,
             pin_above: Some(cny("500")),
+            signature_above: Some(cny("100")),
             print_slips: false,
+            letterhead: Letterhead::default(),
             linger_ms: 3_000,
         },
         journal: journal.clone(),
@@ -272,6 +296,8 @@ impl Shop {
             origin: Origin::Till,
             reference: None,
             fingerprint,
+            by: None,
+            pre_authorise: false,
         }
     }
 
@@ -583,6 +609,7 @@ async fn refunds_at_the_same_moment_never_exceed_the_payment() {
             money: cny(amount),
             reason: None,
             fingerprint: key(k, amount),
+            by_whom: ByWhom::default(),
         };
         shop.store.ask(refund, BOUND)
     };

@@ -38,7 +38,7 @@ use crate::{
 };
 use dialog::{Dialog, Next};
 pub use job::{Done, Failed, Job, Perform, StopAsking};
-pub use settings::{Receipts, ZvtSettings};
+pub use settings::{EndOfDay, Receipts, ZvtSettings};
 
 #[derive(Clone)]
 pub struct ZvtDeps {
@@ -92,7 +92,6 @@ pub struct ZvtTerminal {
     idle_told: bool,
     /// It does not show texts of the store.
     blind: bool,
-    settled_day: Option<i64>,
 }
 
 impl fmt::Debug for ZvtTerminal {
@@ -105,7 +104,6 @@ const TICK: Duration = Duration::from_millis(100);
 const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 /// Commands that wait for the one before or for the line, at most.
 const WAITING_MAX: usize = 8;
-const DAY_MINUTES: i64 = 24 * 60;
 
 impl ZvtTerminal {
     pub fn new(deps: ZvtDeps) -> Self {
@@ -125,7 +123,6 @@ impl ZvtTerminal {
             beat_at: now,
             idle_told: false,
             blind: false,
-            settled_day: None,
         }
     }
 
@@ -231,6 +228,12 @@ impl ZvtTerminal {
         }
     }
 
+    fn say_abort(&self) {
+        if let Ok(bytes) = Request::Abort.encode() {
+            self.say(&bytes);
+        }
+    }
+
     fn receive(&mut self, bytes: &[u8], now: Instant) {
         if self.settings.is_serial() {
             if bytes == LINK_ACK {
@@ -274,11 +277,7 @@ impl ZvtTerminal {
             Next::Stray => self
                 .vitals
                 .ignored("the terminal said something that belongs to no command under way"),
-            Next::Abort => {
-                if let Ok(bytes) = Request::Abort.encode() {
-                    self.say(&bytes);
-                }
-            }
+            Next::Abort => self.say_abort(),
             Next::End(ended) => self.ended(ended, now),
         }
         self.go_on(now);
@@ -304,6 +303,10 @@ impl ZvtTerminal {
                 };
                 self.trouble = Some(format!("the terminal does not register: {why}"));
                 self.beat_at = now + REGISTER_AGAIN;
+                if matches!(ended, Err(Failed::Refused(_))) {
+                    // perhaps it still asks for a card that nobody here waits for any more
+                    self.say_abort();
+                }
             }
             (Job::Display(_), Err(Failed::Refused(_))) => self.blind = true,
             (Job::EndOfDay, ended) => {
@@ -340,27 +343,12 @@ impl ZvtTerminal {
                 self.vitals.health().as_str()
             ));
         }
-        self.settle_day();
         let is_idle = self.dialog.is_none() && self.waiting.is_empty();
         if is_idle && self.registered && self.down.is_none() && now >= self.beat_at {
             self.begin(Job::Enquire, None, now);
         }
         self.go_on(now);
         self.refresh(now);
-    }
-
-    /// Once a day, at its time; not in a run of the program that began after it.
-    fn settle_day(&mut self) {
-        let Some(at) = self.settings.end_of_day else {
-            return;
-        };
-        let offset = i64::from(self.settings.utc_offset_minutes);
-        let minutes = self.vitals.deps().clock.now().unix_ms().div_euclid(60_000) + offset;
-        let day = (minutes - i64::from(at)).div_euclid(DAY_MINUTES);
-        let last = self.settled_day.replace(day);
-        if last.is_some_and(|last| day > last) {
-            self.enqueue(Job::EndOfDay, None);
-        }
     }
 }
 

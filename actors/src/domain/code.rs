@@ -8,7 +8,10 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -75,6 +78,31 @@ pub enum CodeRefused {
     NoNetwork,
 }
 
+/// Wallets differ in whether they write the padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl CodeRefused {
+    /// The id of its text for customer and cashier.
+    pub const fn text_id(self) -> &'static str {
+        match self {
+            CodeRefused::Empty => "code-empty",
+            CodeRefused::ProductBarcode => "code-product-barcode",
+            CodeRefused::MerchantQr => "code-merchant-qr",
+            CodeRefused::WebAddress => "code-web-address",
+            CodeRefused::WrongLength => "code-wrong-length",
+            CodeRefused::UnknownPrefix => "code-unknown-prefix",
+            CodeRefused::NotACode => "code-not-a-code",
+            CodeRefused::SchemeNotTaken => "code-scheme-not-taken",
+            CodeRefused::NotEnabled => "code-not-enabled",
+            CodeRefused::AboveLimit => "code-above-limit",
+            CodeRefused::NoNetwork => "code-no-network",
+        }
+    }
+}
+
 const MAX_CPM_CHARACTERS: usize = 684; // 512 bytes, EMVCo CPM v1.1, as base64
 
 /// Whose code this is.
@@ -131,7 +159,7 @@ fn emvco_cpm(text: &str) -> Result<Scheme, CodeRefused> {
     if text.len() > MAX_CPM_CHARACTERS {
         return Err(CodeRefused::WrongLength);
     }
-    let bytes = STANDARD.decode(text).map_err(|_| CodeRefused::NotACode)?;
+    let bytes = BASE64.decode(text).map_err(|_| CodeRefused::NotACode)?;
     if bytes.starts_with(b"\x85\x05CPV01") {
         Ok(Scheme::EmvcoCpm)
     } else {

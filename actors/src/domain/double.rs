@@ -13,31 +13,31 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ids::PaymentId,
-    payment::{Effect, Payment, Timer, machine::Times},
+    payment::{Effect, Payment, Reason, State, Timer, machine::Times},
     timestamp::Timestamp,
 };
 
 /// How often one payment can be replaced.
 pub const REPLACED_MAX: usize = 16;
 
-/// How often it is looked how those that replaced a paid payment stand.
-const LOOK_INTERVAL_MS: u64 = 2_000;
+/// How often it is looked how those that a payment is tied to stand.
+pub(super) const LOOK_INTERVAL_MS: u64 = 2_000;
 
-/// A replacement that the journal does not know after so long was never begun: a counter's answer
+/// One that the journal does not know after so long was never begun: a counter's answer
 /// takes far less.
 const NEVER_BEGUN_AFTER_MS: u64 = 60_000;
 
 /// Why the store pays back by itself.
 const PAID_TWICE: &str = "paid twice: also by ";
 
-/// A later payment for the same reference.
+/// A later payment that another one waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replacement {
+pub struct Tie {
     pub payment: PaymentId,
     pub at: Timestamp,
 }
 
-/// How a replacement stands.
+/// How the later payment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Paid(PaymentId),
@@ -46,7 +46,7 @@ pub enum Standing {
     Gone,
 }
 
-impl Replacement {
+impl Tie {
     /// How it stands, by what the journal says of it.
     pub fn standing(self, known: Option<&Payment>, now: Timestamp) -> Standing {
         match known {
@@ -69,9 +69,10 @@ impl Payment {
         self.state.is_paid() || self.state.is_accepted_offline()
     }
 
-    /// Paid, while it is not known whether those that replaced it are.
+    /// Paid or held, while it is not known whether those that replaced it are paid.
     pub fn is_perhaps_double(&self) -> bool {
-        self.state.is_paid() && !self.replaced_by.is_empty()
+        let has_money = self.state.is_paid() || self.state == State::Authorised;
+        has_money && !self.replaced_by.is_empty()
     }
 
     pub(super) fn replaced(&mut self, by: PaymentId, times: &Times) -> Vec<Effect> {
@@ -83,7 +84,7 @@ impl Payment {
         {
             return Vec::new();
         }
-        self.replaced_by.push(Replacement {
+        self.replaced_by.push(Tie {
             payment: by,
             at: times.now,
         });
@@ -107,6 +108,9 @@ impl Payment {
             Standing::Paid(by) => Some(*by),
             Standing::Open | Standing::Gone => None,
         });
+        if paid.is_some() && self.is_pre_authorisation() {
+            return self.let_go(Reason::PaidOtherwise, times);
+        }
         if let Some(by) = paid {
             return self.pay_back(&format!("{PAID_TWICE}{by}"), times);
         }
@@ -124,7 +128,7 @@ mod tests {
     use crate::domain::{
         ids::RefundId,
         money::{Currency, Money},
-        payment::{AcquirerClock, Event, Opening, Origin, State},
+        payment::{AcquirerClock, Event, Opening, Origin},
         tender::Tender,
     };
 
@@ -142,6 +146,7 @@ mod tests {
             reference: Some("B1".into()),
             fingerprint: None,
             number: 0,
+            opened_by: None,
         };
         let mut payment = Payment::open(opening, Timestamp::from_unix_ms(0));
         payment.state = state;
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_replacement_stands_as_the_journal_says() {
-        let tie = Replacement {
+        let tie = Tie {
             payment: id(2),
             at: Timestamp::from_unix_ms(0),
         };

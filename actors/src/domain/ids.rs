@@ -180,6 +180,10 @@ name_id!(
     /// One configured acquirer, e.g. `sandbox`.
     AcquirerId, "an acquirer id", 32
 );
+name_id!(
+    /// One printed QR: EMVCo's additional data have no more room.
+    StickerId, "a sticker's id", 25
+);
 
 #[cfg(test)]
 mod tests {

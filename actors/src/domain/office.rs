@@ -15,5 +15,6 @@ pub mod entry;
 pub mod fee;
 pub mod movement;
 pub mod reconcile;
+pub mod settlement;
 pub mod shift;
 pub mod statement;

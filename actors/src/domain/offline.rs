@@ -18,6 +18,7 @@ use super::{
     tender::{Scheme, Tender},
     timestamp::Timestamp,
 };
+use crate::language::{Language, Value};
 
 /// What the store's configuration allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,25 @@ pub enum OfflineRefused {
     TooOld,
     #[error("the card could not be kept for later")]
     NotKept,
+}
+
+impl OfflineRefused {
+    /// In words for customer and cashier.
+    pub fn say(&self, language: Language) -> String {
+        language.say(match self {
+            OfflineRefused::NotEnabled => "offline-not-enabled",
+            OfflineRefused::Scheme => "offline-scheme",
+            OfflineRefused::PinNeeded => "offline-pin-needed",
+            OfflineRefused::AbovePayment { limit } => {
+                let limit = Value::from(limit.to_string());
+                return language.say_with("offline-above-payment", [("limit", limit)]);
+            }
+            OfflineRefused::CardUsedUp => "offline-card-used-up",
+            OfflineRefused::BudgetUsedUp => "offline-budget-used-up",
+            OfflineRefused::TooOld => "offline-too-old",
+            OfflineRefused::NotKept => "offline-not-kept",
+        })
+    }
 }
 
 impl OfflineLimits {

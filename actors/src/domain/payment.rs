@@ -6,7 +6,10 @@
 //! (PAY-2). Waiting, sending and showing are the counter's business.
 
 pub mod answer;
+mod claim;
+mod hold;
 pub mod machine;
+mod moved;
 pub mod notice;
 mod offline;
 pub mod resolver;
@@ -18,16 +21,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     code::CodeRefused,
-    double::Replacement,
+    double::Tie,
     ids::{AcquirerId, CounterId, PaymentId, RefundId},
     money::Money,
     offline::{Offline, OfflineRefused},
     refund::Refund,
-    tender::{Presented, Tender},
+    signature::Signed,
+    sticker::Claim,
+    tender::{Means, Presented, Tender},
     timestamp::Timestamp,
 };
+use crate::language::{Language, Value};
 pub use answer::{Answer, Answered, NoAnswer, Operation, Verdict};
+pub use hold::{CompletionRefused, Part};
 pub use machine::{Effect, Event, Timer, Transition};
+pub use moved::Moved;
 pub use notice::{Notice, Sound};
 pub use resolver::{EVIDENCE_MAX, Evidence, Resolving, clock, clock::AcquirerClock};
 
@@ -60,10 +68,14 @@ pub enum State {
     Confirmed,
     /// Accepted offline, and refused afterwards: the goods are gone and the money never came.
     RefusedLater,
+    /// A pre-authorisation, by the acquirer's word: the money is held and has not moved.
+    Authorised,
+    /// What was held has been taken, by another payment.
+    Completed,
 }
 
 impl State {
-    pub const ALL: [State; 13] = [
+    pub const ALL: [State; 15] = [
         State::Opened,
         State::Collecting,
         State::Submitted,
@@ -77,6 +89,8 @@ impl State {
         State::ApprovedOffline,
         State::Confirmed,
         State::RefusedLater,
+        State::Authorised,
+        State::Completed,
     ];
 
     /// Nothing more happens to the payment itself (refunds may follow an approval).
@@ -89,6 +103,8 @@ impl State {
                 | Self::Reversed
                 | Self::Confirmed
                 | Self::RefusedLater
+                | Self::Authorised
+                | Self::Completed
         )
     }
 
@@ -127,6 +143,29 @@ impl State {
             State::ApprovedOffline => "approved_offline",
             State::Confirmed => "confirmed",
             State::RefusedLater => "refused_later",
+            State::Authorised => "authorised",
+            State::Completed => "completed",
+        }
+    }
+
+    /// The id of its name.
+    pub const fn text_id(self) -> &'static str {
+        match self {
+            State::Opened => "state-opened",
+            State::Collecting => "state-collecting",
+            State::Submitted => "state-submitted",
+            State::Verifying => "state-verifying",
+            State::Unknown => "state-unknown",
+            State::Reversing => "state-reversing",
+            State::Approved => "state-approved",
+            State::Declined => "state-declined",
+            State::Cancelled => "state-cancelled",
+            State::Reversed => "state-reversed",
+            State::ApprovedOffline => "state-approved-offline",
+            State::Confirmed => "state-confirmed",
+            State::RefusedLater => "state-refused-later",
+            State::Authorised => "state-authorised",
+            State::Completed => "state-completed",
         }
     }
 
@@ -141,6 +180,8 @@ impl State {
 pub enum Origin {
     Till,
     Terminal,
+    /// A customer scanned a printed QR and paid; the provider told of it.
+    Sticker,
 }
 
 /// The idempotency key a request came with, and a hash of its body: the same key with another body
@@ -195,6 +236,47 @@ pub enum Reason {
     CardLost,
     /// Somebody else has undone the order at the acquirer.
     UndoneElsewhere,
+    /// The acquirer does not let go of what it holds.
+    ReleaseRefused,
+    /// Another payment for the same reference is paid.
+    PaidOtherwise,
+}
+
+impl Reason {
+    /// In words for people.
+    pub fn say(&self, language: Language) -> String {
+        language.say(match self {
+            Reason::Acquirer {
+                acquirer_code,
+                text,
+            } => {
+                let code = Value::from(acquirer_code.as_str());
+                let text = Value::from(text.as_str());
+                return language.say_with("reason-acquirer", [("code", code), ("text", text)]);
+            }
+            Reason::CashierCancelled => "reason-cashier-cancelled",
+            Reason::CustomerCancelled => "reason-customer-cancelled",
+            Reason::NothingPresented => "reason-nothing-presented",
+            Reason::CustomerTooSlow => "reason-customer-too-slow",
+            Reason::NoOutcomeInTime => "reason-no-outcome-in-time",
+            Reason::AcquirerUnreachable => "reason-acquirer-unreachable",
+            Reason::Restarted => "reason-restarted",
+            Reason::NoAcquirer => "reason-no-acquirer",
+            Reason::NotEnabled => "reason-not-enabled",
+            Reason::AboveLimit => "reason-above-limit",
+            Reason::CodeRefused { why } => why.text_id(),
+            Reason::CardFailed { why } => {
+                let why = Value::from(why.as_str());
+                return language.say_with("reason-card-failed", [("why", why)]);
+            }
+            Reason::PinNotEntered => "reason-pin-not-entered",
+            Reason::OfflineRefused { why } => return why.say(language),
+            Reason::CardLost => "reason-card-lost",
+            Reason::UndoneElsewhere => "reason-undone-elsewhere",
+            Reason::ReleaseRefused => "reason-release-refused",
+            Reason::PaidOtherwise => "reason-paid-otherwise",
+        })
+    }
 }
 
 /// Refunds one payment can have.
@@ -219,6 +301,9 @@ pub struct Payment {
     pub reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fingerprint: Option<Fingerprint>,
+    /// The person or the program's token that began it, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub opened_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub presented: Option<Presented>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -248,10 +333,19 @@ pub struct Payment {
     pub refunds: Vec<Refund>,
     /// Later payments for the same reference, begun while this one's outcome was not known.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub replaced_by: Vec<Replacement>,
+    pub replaced_by: Vec<Tie>,
     /// Of a card that was accepted without the acquirer's word.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub offline: Option<Offline>,
+    /// What the customer drew.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signature: Option<Signed>,
+    /// Of a transaction that began at the provider.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claim: Option<Claim>,
+    /// Of a sale whose money is held first and taken later.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<Part>,
 }
 
 /// What a payment is opened with.
@@ -265,6 +359,7 @@ pub struct Opening {
     pub reference: Option<String>,
     pub fingerprint: Option<Fingerprint>,
     pub number: u64,
+    pub opened_by: Option<String>,
 }
 
 impl Payment {
@@ -281,6 +376,7 @@ impl Payment {
             changed_at: now,
             reference: opening.reference,
             fingerprint: opening.fingerprint,
+            opened_by: opening.opened_by,
             presented: None,
             acquirer: None,
             submitted_at: None,
@@ -294,7 +390,23 @@ impl Payment {
             refunds: Vec::new(),
             replaced_by: Vec::new(),
             offline: None,
+            signature: None,
+            claim: None,
+            part: None,
         }
+    }
+
+    /// As `open`, for a part of a pre-authorised sale.
+    pub fn open_part(opening: Opening, part: Option<Part>, now: Timestamp) -> Self {
+        Self {
+            part,
+            ..Self::open(opening, now)
+        }
+    }
+
+    /// Nobody else can pay at the counter now.
+    pub const fn holds_stand(&self) -> bool {
+        self.state.holds_stand() && self.claim.is_none() && self.completes().is_none()
     }
 
     /// The tender with which money moves or moved; the one asked for until something was presented.
@@ -302,6 +414,28 @@ impl Payment {
         self.presented
             .as_ref()
             .map_or(self.tender, |presented| presented.tender)
+    }
+
+    /// What rates go by; by the tender alone until something was presented.
+    pub fn means(&self) -> Means {
+        let presented = self.presented.as_ref();
+        Means {
+            tender: self.actual_tender(),
+            scheme: presented.and_then(|presented| presented.scheme),
+            funding: presented.and_then(|presented| presented.funding),
+        }
+    }
+
+    /// The customer took the goods with a card that is to be signed for, and has not yet.
+    pub fn wants_signature(&self) -> bool {
+        let is_asked = self
+            .presented
+            .as_ref()
+            .is_some_and(|presented| presented.signature);
+        let has_goods = self.state.is_paid()
+            || self.state.is_accepted_offline()
+            || self.state == State::Authorised;
+        is_asked && has_goods && self.signature.is_none()
     }
 
     pub fn refund(&self, id: RefundId) -> Option<&Refund> {
@@ -313,6 +447,7 @@ impl Payment {
         self.state.is_final()
             && self.resolving.is_none()
             && !self.is_perhaps_double()
+            && !self.is_being_completed()
             && self.refunds.iter().all(|refund| refund.state.is_final())
     }
 }

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::{offline::OfflineRefused, tender::Tender};
+use crate::language::{Language, Value};
 
 /// What stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,56 +54,26 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// Chinese and English.
-    pub fn words(&self) -> (String, String) {
-        let words = |chinese: &str, english: &str| (chinese.to_owned(), english.to_owned());
-        match self {
-            Obstacle::Starting => words("正在启动，请稍候", "Starting up, one moment"),
-            Obstacle::Busy { .. } => words(
-                "本柜台正在收款",
-                "Another payment is in progress at this counter",
-            ),
-            Obstacle::NoScanner => words("本柜台没有扫码枪", "This counter has no scanner"),
-            Obstacle::NoReader => words("本柜台没有读卡器", "This counter has no card reader"),
-            Obstacle::ScannerAbsent { .. } => words(
-                "扫码枪未连接，请检查连线",
-                "The scanner is not connected: check its cable",
-            ),
-            Obstacle::ReaderAbsent { .. } => words(
-                "读卡器未连接，请检查连线",
-                "The card reader is not connected: check its cable",
-            ),
-            Obstacle::TerminalAbsent { .. } => words(
-                "支付终端未连接，请检查连线",
-                "The terminal is not connected: check its cable",
-            ),
-            Obstacle::NotEnabled { ask } => {
-                let [chinese, english] = match ask {
-                    Some(ask) => [ask.as_str(), ask.as_str()],
-                    None => ["总部", "the head office"],
-                };
-                (
-                    format!("本店未开通此支付方式，请联系{chinese}"),
-                    format!("This way of paying is not enabled for this store: ask {english}"),
-                )
+    /// In words that a cashier understands.
+    pub fn say(&self, language: Language) -> String {
+        language.say(match self {
+            Obstacle::Starting => "obstacle-starting",
+            Obstacle::Busy { .. } => "obstacle-busy",
+            Obstacle::NoScanner => "obstacle-no-scanner",
+            Obstacle::NoReader => "obstacle-no-reader",
+            Obstacle::ScannerAbsent { .. } => "obstacle-scanner-absent",
+            Obstacle::ReaderAbsent { .. } => "obstacle-reader-absent",
+            Obstacle::TerminalAbsent { .. } => "obstacle-terminal-absent",
+            Obstacle::NotEnabled { ask: Some(ask) } => {
+                let ask = Value::from(ask.as_str());
+                return language.say_with("obstacle-not-enabled-ask", [("ask", ask)]);
             }
-            Obstacle::AcquirerUnreachable { .. } => words(
-                "网络中断，请改用现金或其他方式",
-                "The network is down: take cash or another way of paying",
-            ),
-            Obstacle::OfflineClosed { .. } => words(
-                "离线额度已用完，请改收现金",
-                "No more cards can be accepted offline: take cash",
-            ),
-            Obstacle::JournalStopped { .. } => words(
-                "系统存储故障，已停止收款，请联系维护人员",
-                "Storage has failed and payments are stopped: call support",
-            ),
-            Obstacle::DiskNearlyFull => words(
-                "系统存储空间不足，已停止收款，请联系维护人员",
-                "The disk is nearly full and payments are stopped: call support",
-            ),
-        }
+            Obstacle::NotEnabled { ask: None } => "obstacle-not-enabled",
+            Obstacle::AcquirerUnreachable { .. } => "obstacle-acquirer-unreachable",
+            Obstacle::OfflineClosed { .. } => "obstacle-offline-closed",
+            Obstacle::JournalStopped { .. } => "journal-stopped",
+            Obstacle::DiskNearlyFull => "obstacle-disk-nearly-full",
+        })
     }
 }
 
@@ -371,9 +342,10 @@ mod tests {
         let [not_enabled] = readiness.obstacles.as_slice() else {
             panic!("{readiness:?}");
         };
-        let (chinese, english) = not_enabled.words();
-        assert!(chinese.ends_with("请联系Ms Li, ext. 12"), "{chinese}");
-        assert!(english.ends_with("ask Ms Li, ext. 12"), "{english}");
+        for language in Language::ALL {
+            let words = not_enabled.say(language);
+            assert!(words.contains("Ms Li, ext. 12"), "{words}");
+        }
     }
 
     #[test]

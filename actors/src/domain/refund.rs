@@ -35,6 +35,13 @@ impl RefundState {
     }
 }
 
+/// Who asked for a refund and who allowed it, where people sign in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByWhom {
+    pub by: Option<String>,
+    pub approved_by: Option<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     pub id: RefundId,
@@ -46,6 +53,12 @@ pub struct Refund {
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fingerprint: Option<Fingerprint>,
+    /// The person or the program's token that asked for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
+    /// Who allowed it, where the one who asked may not alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approved_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub acquirer_ref: Option<String>,
     /// The acquirer's code and words where it refused.
@@ -129,12 +142,13 @@ impl Payment {
         money: Money,
         reason: Option<String>,
         fingerprint: Option<Fingerprint>,
+        by_whom: ByWhom,
         times: &Times,
     ) -> Vec<Effect> {
         if self.refund(id).is_some() || self.check_refund(money).is_err() {
             return Vec::new();
         }
-        self.push_refund(id, money, reason, fingerprint, times)
+        self.push_refund(id, money, reason, (fingerprint, by_whom), times)
     }
 
     /// All that is left of the payment, whatever its state: the acquirer said that it holds money
@@ -150,7 +164,8 @@ impl Payment {
         let has_place = self.refunds.len() < REFUNDS_MAX + 1;
         match rest {
             Ok(rest) if !rest.is_zero() && has_place && self.refund(id).is_none() => {
-                self.push_refund(id, rest, Some(why.to_owned()), None, times)
+                let of_nobody = (None, ByWhom::default());
+                self.push_refund(id, rest, Some(why.to_owned()), of_nobody, times)
             }
             _ => vec![Effect::Record],
         }
@@ -161,7 +176,7 @@ impl Payment {
         id: RefundId,
         money: Money,
         reason: Option<String>,
-        fingerprint: Option<Fingerprint>,
+        (fingerprint, by_whom): (Option<Fingerprint>, ByWhom),
         times: &Times,
     ) -> Vec<Effect> {
         let now = times.now;
@@ -173,6 +188,8 @@ impl Payment {
             changed_at: now,
             reason,
             fingerprint,
+            by: by_whom.by,
+            approved_by: by_whom.approved_by,
             acquirer_ref: None,
             refusal: None,
             last_word: None,
@@ -269,10 +286,10 @@ impl Refund {
             }
             _ => {
                 self.due = Some(now.plus_ms(pause_ms));
-                if self.state == RefundState::Unknown {
-                    return vec![again];
+                if self.state != RefundState::Unknown {
+                    self.become_state(RefundState::Unknown, now);
                 }
-                self.become_state(RefundState::Unknown, now);
+                // what was said last is shown to whoever asks why
                 vec![Effect::Record, again]
             }
         }

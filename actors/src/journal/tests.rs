@@ -104,6 +104,7 @@ fn payment(n: u8, state: State) -> Payment {
         reference: None,
         fingerprint: None,
         number: 0,
+        opened_by: None,
     };
     let mut payment = Payment::open(opening, now);
     payment.state = state;

@@ -12,16 +12,17 @@ use super::{ENTRIES_MAX, Office, OfficeDeps, difference, within};
 use crate::{
     domain::{
         day::Day,
+        ids::AcquirerId,
         office::{
-            difference::{Difference, DifferenceState, difference_id},
+            difference::{BY_QUERY, Difference, DifferenceState, difference_id},
             entry::{self, BillRead, Entry},
             fee::{Pricer, Rounded, Volumes},
             movement::Movement,
-            reconcile::{Ours, Reconciled, orders_to_look_up, reconcile},
+            reconcile::{Ours, Reconciled, match_by_query, orders_to_look_up, reconcile},
         },
         payment::State,
     },
-    office::requests::{OfficeRefused, TakeBill},
+    office::requests::{OfficeRefused, TakeAnswers, TakeBill},
 };
 
 /// Entries written in one append.
@@ -38,7 +39,35 @@ impl Handler<TakeBill> for Office {
     }
 }
 
+impl Handler<TakeAnswers> for Office {
+    type Result = ResponseFuture<Result<usize, OfficeRefused>>;
+
+    fn handle(&mut self, take: TakeAnswers, _: &mut Context<Self>) -> Self::Result {
+        self.in_turn(move |deps| deps.take_answers(take))
+    }
+}
+
 impl OfficeDeps {
+    /// Compared with what is on record now: a refund may have come while they were asked for.
+    async fn take_answers(self, take: TakeAnswers) -> Result<usize, OfficeRefused> {
+        let today = Day::of(self.clock.now(), self.settings.offset_minutes);
+        let movements = self.movements(today.plus(-1), today).await?;
+        let compared = match_by_query(&movements, &take.answers);
+        let source = Source {
+            acquirer: &take.acquirer,
+            id: BY_QUERY,
+            name: BY_QUERY,
+        };
+        let entries = self.entries_of(source, compared).await?;
+        let is_new =
+            |entry: &&Entry| matches!(entry, Entry::Difference(one) if one.steps.len() == 1);
+        let news = entries.iter().filter(is_new).count();
+        for some in entries.chunks(WRITTEN_AT_ONCE) {
+            self.write(some.to_vec()).await?;
+        }
+        Ok(news)
+    }
+
     async fn take_bill(self, take: TakeBill) -> Result<BillRead, OfficeRefused> {
         let key = format!("{}{}", entry::BILLS, take.sha256);
         let known = within(self.disk.entries(&key, 1)).await?;
@@ -65,7 +94,12 @@ impl OfficeDeps {
             matched: count(compared.matched.len()),
             differences: count(compared.differences.len()),
         };
-        let mut entries = self.entries_of(&take, compared).await?;
+        let source = Source {
+            acquirer: &take.acquirer,
+            id: &take.sha256,
+            name: &take.name,
+        };
+        let mut entries = self.entries_of(source, compared).await?;
         entries.push(Entry::Bill(read.clone()));
         for some in entries.chunks(WRITTEN_AT_ONCE) {
             self.write(some.to_vec()).await?;
@@ -120,7 +154,7 @@ impl OfficeDeps {
     /// What is new among the differences, and which of the known ones the bill explains.
     async fn entries_of(
         &self,
-        take: &TakeBill,
+        source: Source<'_>,
         compared: Reconciled,
     ) -> Result<Vec<Entry>, OfficeRefused> {
         let known = within(self.disk.entries(entry::DIFFERENCES, ENTRIES_MAX)).await?;
@@ -134,19 +168,19 @@ impl OfficeDeps {
                 .get_mut(id)
                 .filter(|one| one.state != DifferenceState::Settled);
             if let Some(open) = open
-                && let Ok(settled) = open.explained(&take.name, now)
+                && let Ok(settled) = open.explained(source.name, now)
             {
                 *open = settled.clone();
                 entries.push(Entry::Difference(settled));
             }
         };
         for (order, part) in &compared.matched {
-            let id = difference_id(&take.acquirer, order, part.as_deref());
+            let id = difference_id(source.acquirer, order, part.as_deref());
             explain(&id, &mut known);
         }
         let mut news = Vec::new();
         for found in compared.differences {
-            let id = found.id(&take.acquirer);
+            let id = found.id(source.acquirer);
             if known.contains_key(&id) {
                 if found.explained {
                     explain(&id, &mut known);
@@ -154,13 +188,23 @@ impl OfficeDeps {
                 continue;
             }
             let owner = &self.settings.owner;
-            let new = Difference::new(found, &take.acquirer, &take.sha256, owner, now);
+            let new = Difference::new(found, source.acquirer, source.id, owner, now);
             known.insert(id, new.clone());
             news.push(Entry::Difference(new));
         }
         entries.extend(news);
         Ok(entries)
     }
+}
+
+/// Whose word differences are found by.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    acquirer: &'a AcquirerId,
+    /// As the difference keeps it.
+    id: &'a str,
+    /// As a person reads it.
+    name: &'a str,
 }
 
 fn count(len: usize) -> u64 {

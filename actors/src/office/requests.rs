@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::{
     domain::{
         day::Day,
-        ids::{AcquirerId, CounterId},
+        ids::{AcquirerId, CounterId, PaymentId},
         money::Money,
         office::{
             bill::Bill,
@@ -15,6 +15,8 @@ use crate::{
             entry::BillRead,
             shift::{CashMoved, Shift, ShiftRefused},
         },
+        payment::Answer,
+        sticker::Sticker,
     },
     ports::JournalFailed,
 };
@@ -89,6 +91,20 @@ pub struct CloseDay {
 pub struct MoveDifference {
     pub id: String,
     pub to: Move,
+}
+
+/// Writes down stickers before anybody prints them.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Vec<Sticker>, OfficeRefused>")]
+pub struct IssueStickers(pub Vec<Sticker>);
+
+/// What an acquirer said when it was asked about payments. Answers with the number of differences
+/// that were not known before.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<usize, OfficeRefused>")]
+pub struct TakeAnswers {
+    pub acquirer: AcquirerId,
+    pub answers: Vec<(PaymentId, Answer)>,
 }
 
 /// A bill's file, read: it is compared once, however often it is taken.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
+    acquirer::{AcquirerDeps, AcquirerDesk},
+    counter::AcquirerRoute,
     domain::{
         office::{
             bill::{Bill, BillKind, BillLine},
@@ -12,21 +14,26 @@ use crate::{
             shift::{CashKind, CashMoved},
             statement::tests::{decimal, rule, some_payment, yuan},
         },
-        payment::{Payment, State},
+        payment::{Answered, NoAnswer, Operation, Payment, State, Verdict},
     },
     journal::memory::MemoryDisk,
-    office::requests::TakeBill,
-    ports::BooksDisk as _,
+    office::{
+        matching::{Matching, MatchingDeps},
+        requests::{TakeAnswers, TakeBill},
+    },
+    ports::{Acquirer as _, BooksDisk as _},
     signal::Signals,
     supervisor::{ChildSpec, Supervision, Supervisor, SupervisorDeps},
-    testing::{SeededEntropy, TestClock, journal_on},
+    testing::{ScriptedAcquirer, SeededEntropy, TestClock, Told, approved, journal_on, until},
 };
 
 struct Desk {
+    clock: Arc<dyn WallClock>,
+    signals: Signals,
     disk: MemoryDisk,
     journal: Handle<Journal>,
     office: Handle<Office>,
-    _supervision: Supervision,
+    supervision: Supervision,
 }
 
 const ASKED: Duration = Duration::from_secs(30);
@@ -46,7 +53,7 @@ impl Desk {
         let deps = OfficeDeps {
             disk: Arc::new(disk.clone()),
             journal: journal.clone(),
-            clock,
+            clock: clock.clone(),
             settings: OfficeSettings {
                 offset_minutes: 0,
                 counters: vec!["01".parse().unwrap(), "02".parse().unwrap()],
@@ -59,10 +66,12 @@ impl Desk {
         };
         let office = supervision.child(ChildSpec::new("office"), move || Office::new(deps.clone()));
         Self {
+            clock,
+            signals,
             disk,
             journal,
             office,
-            _supervision: supervision,
+            supervision,
         }
     }
 
@@ -321,4 +330,89 @@ async fn a_bill_is_compared_once_and_explains_what_was_open() {
         desk.ask(unknown).await,
         Err(OfficeRefused::NoSuchDifference)
     ));
+}
+
+#[actix::test]
+async fn what_an_acquirer_says_otherwise_when_asked_is_a_difference_once() {
+    let desk = Desk::open();
+    let now = desk.clock.now();
+    let payment = paid(now, 1, "10.00");
+    desk.journal(std::slice::from_ref(&payment)).await;
+    let take = |answer| TakeAnswers {
+        acquirer: "a".parse().unwrap(),
+        answers: vec![(payment.id, answer)],
+    };
+    let says = |verdict| {
+        let order = payment.id;
+        take(Ok(Answered { order, verdict }))
+    };
+    assert_eq!(desk.ask(take(Err(NoAnswer::TimedOut))).await.unwrap(), 0);
+    assert_eq!(desk.ask(says(approved(yuan("10.00")))).await.unwrap(), 0);
+    assert_eq!(desk.differences().await, []);
+    for found in [1, 0] {
+        let less = says(approved(yuan("9.00")));
+        assert_eq!(desk.ask(less).await.unwrap(), found);
+    }
+    let known = desk.differences().await.pop().unwrap();
+    assert_eq!((known.class, known.is_open()), (Class::Amount, true));
+    assert_eq!(
+        (known.source.as_str(), known.owner.as_str()),
+        ("query", "manager")
+    );
+    assert_eq!(known.theirs, Some(decimal("9.00")));
+    // it takes its word back: that is on record, too
+    assert_eq!(desk.ask(says(approved(yuan("10.00")))).await.unwrap(), 0);
+    let explained = desk.differences().await.pop().unwrap();
+    assert!(
+        !explained.is_open() && explained.steps.len() == 2,
+        "{explained:?}"
+    );
+}
+
+#[actix::test]
+async fn each_payment_of_the_day_is_asked_about_once_some_while_after_it_was_confirmed() {
+    let desk = Desk::open();
+    let now = desk.clock.now();
+    let acquirer = Arc::new(ScriptedAcquirer::named("a".parse().unwrap()));
+    for told in [
+        Told::Fail(NoAnswer::TimedOut),
+        Told::Say(approved(yuan("10.00"))),
+        Told::Say(Verdict::NotFound),
+    ] {
+        acquirer.tell(Operation::Query, told);
+    }
+    desk.journal(&[paid(now, 1, "10.00"), paid(now, 2, "10.00")])
+        .await;
+    let deps = AcquirerDeps::new(acquirer.clone(), desk.signals.clone(), desk.clock.clone());
+    let status = deps.status.subscribe();
+    let spec = ChildSpec::new("a");
+    let route = AcquirerRoute {
+        profile: acquirer.profile().clone(),
+        desk: desk
+            .supervision
+            .child(spec, move || AcquirerDesk::new(deps.clone())),
+        status,
+    };
+    let deps = MatchingDeps {
+        disk: Arc::new(desk.disk.clone()),
+        office: desk.office.clone(),
+        acquirers: vec![route],
+        clock: desk.clock.clone(),
+        offset_minutes: 0,
+        after_ms: 15 * 60_000,
+    };
+    let spec = ChildSpec::new("matching");
+    desk.supervision
+        .child(spec, move || Matching::new(deps.clone()));
+    tokio::time::sleep(Duration::from_secs(14 * 60)).await;
+    assert_eq!(acquirer.heard_times(Operation::Query), 0, "not yet");
+    until("it is asked, and asked again after silence", || {
+        (acquirer.heard_times(Operation::Query) == 3).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(30 * 60)).await;
+    assert_eq!(acquirer.heard_times(Operation::Query), 3, "once each");
+    let found = desk.differences().await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].class, Class::MissingThere);
 }

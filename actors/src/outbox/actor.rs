@@ -5,7 +5,7 @@
 //! are done elsewhere, and no two batches follow each other without a pause.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -32,6 +32,8 @@ use crate::{
 use super::{
     GetStatus, OutboxDeps, StoreFacts,
     machine::{Effect, Event, Fetch, Machine, Moment, State},
+    money::Unsent,
+    parking::Asked,
 };
 
 /// How long it waits before it listens to the uplink again, when the uplink hung up.
@@ -45,7 +47,7 @@ type Ctx = Context<Outbox>;
 /// Ships the journal to the head office. See the module.
 pub struct Outbox {
     pub(super) deps: OutboxDeps,
-    machine: Machine,
+    pub(super) machine: Machine,
     reading: bool,
     /// The receipt being written to disk, and the one to write after it.
     retiring: bool,
@@ -60,8 +62,14 @@ pub struct Outbox {
     /// Not before it was read from the journal.
     pub(super) parked: Option<Parked>,
     pub(super) unparking: BTreeSet<u64>,
+    pub(super) asked: BTreeMap<u64, Asked>,
     /// The backlog is held back for a moment.
     held: bool,
+    pub(super) unsent: Unsent,
+    /// Records are being counted.
+    pub(super) counting: bool,
+    /// It has been counted up to the journal's end once.
+    pub(super) counted: bool,
     /// A backlog has gone out, and nobody has been told yet that it is gone.
     drains: bool,
 }
@@ -83,6 +91,7 @@ impl Outbox {
             BTreeSet::new(),
             at,
         );
+        let unsent = Unsent::new(&deps.settings.currencies);
         Self {
             deps,
             machine,
@@ -96,6 +105,10 @@ impl Outbox {
             unreadable: false,
             parked: None,
             unparking: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            unsent,
+            counting: false,
+            counted: false,
             held: false,
             drains: false,
         }
@@ -297,6 +310,7 @@ impl Outbox {
             let now = self.deps.clock.now();
             status.oldest_age_ms = self.ages.front().map(|(_, at)| now.since_ms(*at));
         }
+        status.money = self.counted.then(|| self.unsent.sums());
         status
     }
 
@@ -327,7 +341,9 @@ impl Outbox {
     fn tick(&mut self, ctx: &mut Ctx) {
         self.feed(Event::Tick, ctx);
         self.retire(ctx);
+        self.resend_asked(ctx);
         self.learn_age(ctx);
+        self.count_money(ctx);
         self.show();
         let every = Duration::from_millis(self.deps.settings.status_every_ms);
         let due = self.status_at.is_none_or(|at| at.elapsed() >= every);
@@ -400,6 +416,8 @@ impl StreamHandler<UplinkEvent> for Outbox {
             UplinkEvent::Missing { after } => self.feed(Event::Missing { after }, ctx),
             UplinkEvent::Unheard => self.feed(Event::Unheard, ctx),
             UplinkEvent::Refused { seq, why } => {
+                // it can't take this one as it is: asking once more is somebody's decision
+                self.asked.remove(&seq);
                 self.feed(Event::HeadOfficeRefuses { seq, why }, ctx);
             }
             UplinkEvent::Stubs { through, seqs } => self.stubs_held(through, &seqs, ctx),

@@ -20,7 +20,8 @@ use crate::{
         certificate::SignedCertificate,
         ids::{CounterId, PaymentId, RefundId},
         invariant::{Rule, is_chained},
-        payment::Payment,
+        money::Money,
+        payment::{Payment, State},
         record::{Body, Record, Tip},
         timestamp::Timestamp,
     },
@@ -313,6 +314,53 @@ async fn a_backlog_arrives_whole_and_in_order_in_small_batches() {
             .iter()
             .all(|records| *records <= 100)
     );
+}
+
+/// Of payments opened and paid, so many fen each; two records for each.
+fn payments(disk: &MemoryDisk, fen: &[u64]) {
+    use crate::domain::{money::Currency, office::statement::tests::some_payment};
+    let mut kept = disk.records.lock().unwrap();
+    for fen in fen {
+        let mut payment = some_payment(kept.len() as u64, "1", &[]);
+        payment.money = Money::from_minor_units(*fen, Currency::Cny).unwrap();
+        let mut opened = payment.clone();
+        (opened.ended_at, opened.state) = (None, State::Opened);
+        for step in [opened, payment] {
+            let mut tip = kept.last().map_or(Tip::default(), |r| Tip {
+                seq: r.seq,
+                hash: r.hash(),
+            });
+            let at = step.changed_at;
+            let payment = Box::new(step);
+            kept.push(tip.append(at, &Body::Payment { payment }).unwrap());
+        }
+    }
+}
+
+#[actix::test]
+async fn unsent_money_is_counted_behind_a_backlog_and_again_after_a_restart() {
+    let shop = Shop::open(700);
+    payments(&shop.disk, &[1_250, 300]);
+    let sums = |status: &OutboxStatus| {
+        let lines = status.money.as_deref()?;
+        Some(lines.iter().map(|line| line.payments).collect::<Vec<_>>())
+    };
+    let is = |wanted: &'static [u64]| {
+        move |status: &OutboxStatus| sums(status).as_deref() == Some(wanted)
+    };
+    assert_eq!(shop.status().await.money, None, "not before it is known");
+    shop.until("counted", is(&[1_550])).await;
+    payments(&shop.disk, &[1]);
+    shop.until("counted on", is(&[1_551])).await;
+    // another outbox on the same journal, as after a restart
+    let shop = Shop {
+        outbox: Outbox::new(shop.deps()).start(),
+        ..shop
+    };
+    shop.until("counted anew", is(&[1_551])).await;
+    shop.uplink.join();
+    shop.until("all is sent", is(&[0])).await;
+    assert_eq!(shop.uplink.held(), 706);
 }
 
 #[actix::test]

@@ -414,6 +414,7 @@ impl Machine {
             receipted: self.receipted,
             depth: self.depth(),
             oldest_age_ms: None,
+            money: None,
             rebuilds: self.rebuilds,
             receipts_ignored: self.receipts_ignored,
             parked: self.parked.len(),

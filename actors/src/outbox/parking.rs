@@ -2,17 +2,19 @@
 //!
 //! A parked record is never lost: it stays in the journal, its stub keeps the chain at the head
 //! office whole, and it counts as missing there until it has come as it is. Whether it has is the
-//! head office's own word: its receipts name the stubs that it holds.
+//! head office's own word: its receipts name the stubs that it holds. Until that word has come, or
+//! a refusal, what somebody asked for is sent again, less and less often: a broker that lost it, or
+//! had nobody to hand it to, says nothing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{
     ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture,
 };
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::{Outbox, machine::Event};
+use super::{Outbox, State, machine::Event};
 use crate::{
     domain::{
         ids::PaymentId,
@@ -20,18 +22,22 @@ use crate::{
         timestamp::Timestamp,
     },
     journal::Append,
-    ports::{ASK_TIMEOUT, JournalFailed, Parked, PublishRefused},
+    ports::{ASK_TIMEOUT, JournalDisk, JournalFailed, Parked, PublishRefused},
 };
 
 /// How long writing it down may take before it is tried again.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Doublings of the time after which a parked record that was asked for goes out once more.
+const RESEND_DOUBLINGS_MAX: u32 = 6;
 
 /// What is parked, the oldest first.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<Vec<ParkedRecord>, JournalFailed>")]
 pub struct GetParked;
 
-/// Sends a parked record once more, as it is. Whether the head office takes it is told by the list.
+/// Sends a parked record once more, as it is, and again until the head office has said whether it
+/// takes it; the list tells.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), SendRefused>")]
 pub struct SendParked {
@@ -56,6 +62,34 @@ pub enum SendRefused {
     Journal(#[from] JournalFailed),
     #[error(transparent)]
     Link(#[from] PublishRefused),
+}
+
+/// A parked record that somebody asked for: when it last went out, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    at: Instant,
+    times: u32,
+}
+
+impl Asked {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            times: 1,
+        }
+    }
+
+    fn again(self) -> Self {
+        Self {
+            at: Instant::now(),
+            times: self.times.saturating_add(1),
+        }
+    }
+
+    fn is_due(&self, resend_after: Duration) -> bool {
+        let doublings = self.times.saturating_sub(1).min(RESEND_DOUBLINGS_MAX);
+        self.at.elapsed() >= resend_after * (1 << doublings)
+    }
 }
 
 impl Outbox {
@@ -102,10 +136,49 @@ impl Outbox {
             self.write_down(Body::Unparked { record: seq }, ctx, move |outbox, ctx| {
                 tracing::info!(seq, "the head office holds the parked record");
                 outbox.unparking.remove(&seq);
+                outbox.asked.remove(&seq);
                 outbox.parked.get_or_insert_default().remove(&seq);
                 outbox.feed(Event::Unparked { seq }, ctx);
             });
         }
+    }
+
+    /// What was asked for and is not answered goes out again, if it is time.
+    pub(super) fn resend_asked(&mut self, ctx: &mut Context<Self>) {
+        if self.machine.state() == State::Offline {
+            return;
+        }
+        let after = Duration::from_millis(self.deps.settings.resend_after_ms);
+        let mut asked = self.asked.iter_mut();
+        let Some((&seq, due)) = asked.find(|(_, asked)| asked.is_due(after)) else {
+            return;
+        };
+        *due = due.again();
+        let disk = self.deps.disk.clone();
+        let read = async move { disk.records(seq, 1, 1).await };
+        ctx.spawn(read.into_actor(self).map(move |read, outbox, _| {
+            if !outbox.asked.contains_key(&seq) {
+                return;
+            }
+            let sent = match read {
+                Ok(records) => outbox.hand_over(seq, &records),
+                Err(failed) => Err(failed.into()),
+            };
+            if let Err(why) = sent {
+                tracing::warn!(seq, %why, "a parked record could not be sent again");
+            }
+        }));
+    }
+
+    fn hand_over(&mut self, seq: u64, records: &[Record]) -> Result<(), SendRefused> {
+        let sent = self.deps.uplink.publish_records(records, &Parked::new());
+        match sent {
+            Ok(_) => drop(self.asked.entry(seq).or_insert_with(Asked::now)),
+            // however often it is tried
+            Err(PublishRefused::TooLarge) => drop(self.asked.remove(&seq)),
+            Err(PublishRefused::Down | PublishRefused::Busy) => {}
+        }
+        sent.map(|_| ()).map_err(Into::into)
     }
 
     pub(super) fn write_down(
@@ -137,7 +210,7 @@ impl Outbox {
     }
 
     async fn read_listed(
-        disk: std::sync::Arc<dyn crate::ports::JournalDisk>,
+        disk: Arc<dyn JournalDisk>,
         parked: Parked,
     ) -> Result<Vec<ParkedRecord>, JournalFailed> {
         let mut listed = Vec::new();
@@ -197,9 +270,9 @@ impl Handler<SendParked> for Outbox {
             }
             Ok(disk.records(seq, 1, 1).await?)
         };
-        Box::pin(read.into_actor(self).map(|read, outbox, _| {
-            outbox.deps.uplink.publish_records(&read?, &Parked::new())?;
-            Ok(())
-        }))
+        Box::pin(
+            read.into_actor(self)
+                .map(move |read, outbox, _| outbox.hand_over(seq, &read?)),
+        )
     }
 }

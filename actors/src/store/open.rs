@@ -7,12 +7,15 @@ use actix::prelude::*;
 
 use super::{
     COUNTER_TIMEOUT, Holders, Store, no_answer,
-    requests::{OpenPayment, Opened, Refused},
+    requests::{CompletePayment, OpenPayment, Opened, Refused},
     used_before,
 };
 use crate::{
-    counter::requests as counter,
-    domain::{ids::PaymentId, payment::Payment},
+    counter::{completion::Complete, requests as counter},
+    domain::{
+        ids::PaymentId,
+        payment::{Fingerprint, Payment},
+    },
     ports::JournalDisk,
 };
 
@@ -32,16 +35,8 @@ impl Handler<OpenPayment> for Store {
                 .map(|one| format!("reference {one}")),
         ];
         self.one_at_a_time(locks.into_iter().flatten(), async move {
-            if let Some(payment) = used_before(&disk, open.fingerprint.as_ref()).await? {
-                let same = payment.fingerprint == open.fingerprint;
-                return if same {
-                    Ok(Opened {
-                        payment,
-                        repeated: true,
-                    })
-                } else {
-                    Err(Refused::KeyReused)
-                };
+            if let Some(repeated) = opened_before(&disk, open.fingerprint.as_ref()).await? {
+                return Ok(repeated);
             }
             let counter = counter?;
             if let Some(reference) = &open.reference {
@@ -54,6 +49,8 @@ impl Handler<OpenPayment> for Store {
                 origin: open.origin,
                 reference: open.reference,
                 fingerprint: open.fingerprint,
+                by: open.by,
+                pre_authorise: open.pre_authorise,
             };
             let begun = counter.ask(begin, COUNTER_TIMEOUT).await;
             Ok(Opened {
@@ -61,6 +58,53 @@ impl Handler<OpenPayment> for Store {
                 repeated: false,
             })
         })
+    }
+}
+
+impl Handler<CompletePayment> for Store {
+    type Result = ResponseActFuture<Self, Result<Opened, Refused>>;
+
+    fn handle(&mut self, complete: CompletePayment, _: &mut Context<Self>) -> Self::Result {
+        let holders = self.holders();
+        let disk = Arc::clone(&self.deps.disk);
+        let by = self.new_payment_id();
+        let key = complete.fingerprint.as_ref().map(|one| one.key.clone());
+        let lock = key.map(|key| format!("key {key}"));
+        self.one_at_a_time(lock.into_iter(), async move {
+            if let Some(repeated) = opened_before(&disk, complete.fingerprint.as_ref()).await? {
+                return Ok(repeated);
+            }
+            let held = disk.payment(complete.payment).await?;
+            let held = held.ok_or(Refused::NoSuchPayment)?;
+            let begin = Complete {
+                payment: held.id,
+                by,
+                money: complete.money,
+                fingerprint: complete.fingerprint,
+                opened_by: complete.by,
+            };
+            let counter = holders.of(&held.counter)?;
+            let begun = counter.ask(begin, COUNTER_TIMEOUT).await;
+            Ok(Opened {
+                payment: begun.map_err(no_answer)??,
+                repeated: false,
+            })
+        })
+    }
+}
+
+/// What the same request began before.
+async fn opened_before(
+    disk: &Arc<dyn JournalDisk>,
+    key: Option<&Fingerprint>,
+) -> Result<Option<Opened>, Refused> {
+    match used_before(disk, key).await? {
+        Some(payment) if payment.fingerprint.as_ref() == key => Ok(Some(Opened {
+            payment,
+            repeated: true,
+        })),
+        Some(_) => Err(Refused::KeyReused),
+        None => Ok(None),
     }
 }
 

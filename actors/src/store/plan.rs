@@ -16,7 +16,7 @@ use std::{
 use self::devices::{start_devices, with_own};
 use super::{Store, StoreDeps, requests::GetCounters};
 use crate::{
-    acquirer::{AcquirerDeps, AcquirerDesk},
+    acquirer::{AcquirerDeps, AcquirerDesk, own_terminal::OwnTerminal},
     counter::{AcquirerRoute, Counter, CounterDeps, CounterSettings, CounterStatus, OfflineDeps},
     day_close::{DayClose, DayCloseDeps},
     device::{
@@ -24,9 +24,8 @@ use crate::{
         zvt::ZvtSettings,
     },
     domain::{
-        ids::{AcquirerId, CounterId, IdRefused, StoreId},
+        ids::{CounterId, IdRefused, StoreId},
         offline::OfflineLimits,
-        payment::AcquirerClock,
         record::Body,
     },
     journal::{Append, Journal, JournalDeps},
@@ -36,6 +35,7 @@ use crate::{
         Acquirer, AcquirerProfile, CardReader, CardVault, Entropy, JournalDisk, LineOpener, Signer,
         TerminalBook, Uplink, WallClock,
     },
+    settlement::{Settling, SettlingDeps},
     signal::{Signal, Signals},
     supervisor::{ChildSpec, Handle, Supervision, Supervisor, SupervisorDeps},
 };
@@ -91,6 +91,8 @@ pub enum TerminalPlan {
         settings: Box<ZvtSettings>,
         profile: Box<AcquirerProfile>,
         book: Arc<dyn TerminalBook>,
+        /// Puts something around it through which it is asked: a test's crash points.
+        around: fn(OwnTerminal) -> Arc<dyn Acquirer>,
     },
 }
 
@@ -100,6 +102,9 @@ pub struct Running {
     pub store: Handle<Store>,
     pub journal: Handle<Journal>,
     pub outbox: Option<Handle<Outbox>>,
+    pub settling: Handle<Settling>,
+    /// The store's own, in order of preference; terminals that authorise by themselves are none.
+    pub acquirers: Vec<AcquirerRoute>,
     pub supervision: Supervision,
     pub signals: Signals,
 }
@@ -128,16 +133,21 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
     let holders = Counters::default();
     let offline = start_lender(&plan, &holders, &supervision);
     let mut counters = BTreeMap::new();
-    let mut own_clocks = Vec::new();
+    let (mut own_clocks, mut own_ports) = (Vec::new(), Vec::new());
     for counter in &plan.counters {
         let shared = (&journal, acquirers.as_slice(), &offline);
         let (handle, own) = start_counter(&plan, counter, shared, &supervision)?;
         counters.insert(counter.id.clone(), handle);
-        own_clocks.extend(own);
+        if let Some(port) = own {
+            let profile = port.profile();
+            own_clocks.push((profile.id.clone(), profile.clock));
+            own_ports.push(port);
+        }
     }
     holders.are(counters.clone());
     start_forwarder(&plan, &holders, &acquirers, &supervision);
     start_day_close(&plan, &journal, &supervision);
+    let settling = start_settling(&plan, own_ports, &journal, &supervision);
     let outbox = start_outbox(&plan, &journal, &supervision);
     let clock_of = |acquirer: &AcquirerRoute| (acquirer.profile.id.clone(), acquirer.profile.clock);
     let deps = StoreDeps {
@@ -160,6 +170,8 @@ pub fn start(plan: StorePlan) -> Result<Running, IdRefused> {
         store,
         journal,
         outbox,
+        settling,
+        acquirers,
         supervision,
         signals: plan.signals,
     })
@@ -256,6 +268,26 @@ fn start_day_close(plan: &StorePlan, journal: &Handle<Journal>, supervision: &Su
     });
 }
 
+fn start_settling(
+    plan: &StorePlan,
+    own: Vec<Arc<dyn Acquirer>>,
+    journal: &Handle<Journal>,
+    supervision: &Supervision,
+) -> Handle<Settling> {
+    let shared = plan.acquirers.iter().cloned();
+    let deps = SettlingDeps {
+        acquirers: shared.chain(own).collect(),
+        disk: Arc::clone(&plan.disk),
+        journal: journal.clone(),
+        signals: plan.signals.clone(),
+        clock: Arc::clone(&plan.clock),
+        offset_minutes: plan.days.as_ref().map_or(0, |days| days.offset_minutes),
+    };
+    supervision.child(ChildSpec::new("settling"), move || {
+        Settling::new(deps.clone())
+    })
+}
+
 fn start_acquirers(plan: &StorePlan, supervision: &Supervision) -> Vec<AcquirerRoute> {
     let start = |port| start_acquirer(plan, port, supervision);
     plan.acquirers.iter().map(start).collect()
@@ -335,15 +367,15 @@ fn start_outbox(
     Some(supervision.child(ChildSpec::new("outbox"), move || Outbox::new(deps.clone())))
 }
 
-/// The clock of a counter's own acquirer.
-type OwnClock = (AcquirerId, AcquirerClock);
+/// A counter's terminal that is the acquirer of its cards.
+type OwnAcquirer = Arc<dyn Acquirer>;
 
 fn start_counter(
     plan: &StorePlan,
     counter: &CounterPlan,
     (journal, acquirers, offline): (&Handle<Journal>, &[AcquirerRoute], &OfflineDeps),
     supervision: &Supervision,
-) -> Result<(Handle<Counter>, Option<OwnClock>), IdRefused> {
+) -> Result<(Handle<Counter>, Option<OwnAcquirer>), IdRefused> {
     let itself: Arc<OnceLock<Handle<Counter>>> = Arc::default();
     let facts = fact_sink(Arc::clone(&itself), plan.signals.clone());
     let devices = start_devices(plan, counter, facts, supervision)?;
@@ -369,8 +401,7 @@ fn start_counter(
         ..ChildSpec::new(format!("counter {}", counter.id))
     };
     let handle = supervision.child(spec, move || Counter::new(deps.clone()));
-    let own_clock = own.map(|own| (own.profile.id, own.profile.clock));
-    Ok((itself.get_or_init(|| handle).clone(), own_clock))
+    Ok((itself.get_or_init(|| handle).clone(), own))
 }
 
 /// Facts go to the counter of the moment; one that finds no place is signalled, and the customer

@@ -5,14 +5,19 @@ use actix::Message;
 use thiserror::Error;
 
 use crate::{
-    counter::CounterStatus,
+    counter::{
+        CounterStatus,
+        trial::{NotTried, Trial, Tried},
+    },
     domain::{
         code::CodeRefused,
-        ids::{CounterId, PaymentId, RefundId},
+        ids::{AcquirerId, CounterId, DeviceId, PaymentId, RefundId},
         money::Money,
-        payment::{Fingerprint, Origin, Payment, State},
+        payment::{CompletionRefused, Fingerprint, Origin, Payment, State},
         readiness::Obstacle,
-        refund::RefundRefused,
+        refund::{ByWhom, RefundRefused},
+        signature::Drawing,
+        sticker::{Notification, NumberRefused},
         tender::Tender,
         unresolved::Unresolved,
     },
@@ -40,10 +45,20 @@ pub enum Refused {
     NotCancellable(State),
     #[error(transparent)]
     Refund(#[from] RefundRefused),
+    #[error(transparent)]
+    Completion(#[from] CompletionRefused),
+    #[error("no acquirer of this counter holds a card's money")]
+    NoPreAuthorisation,
+    #[error("the payment is signed, or needs no signature")]
+    NoSignatureWanted,
     #[error("nothing is waiting for a code at this counter")]
     NotCollecting,
     #[error(transparent)]
     Code(#[from] CodeRefused),
+    #[error(transparent)]
+    NotTried(#[from] NotTried),
+    #[error(transparent)]
+    Notification(#[from] NumberRefused),
     #[error("the amount must be more than zero")]
     ZeroAmount,
     #[error("the store takes {0} only")]
@@ -66,6 +81,10 @@ pub struct OpenPayment {
     pub origin: Origin,
     pub reference: Option<String>,
     pub fingerprint: Option<Fingerprint>,
+    /// The person or the program's token that begins it.
+    pub by: Option<String>,
+    /// The card's money is held only, and taken by `CompletePayment`.
+    pub pre_authorise: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +122,7 @@ pub struct RefundPayment {
     pub money: Money,
     pub reason: Option<String>,
     pub fingerprint: Option<Fingerprint>,
+    pub by_whom: ByWhom,
 }
 
 #[derive(Clone, Debug)]
@@ -110,6 +130,26 @@ pub struct RefundOpened {
     pub payment: Payment,
     pub refund: RefundId,
     pub repeated: bool,
+}
+
+/// Takes all or part of what a pre-authorisation holds; answers with the payment that does, once it
+/// is on disk.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Opened, Refused>")]
+pub struct CompletePayment {
+    pub payment: PaymentId,
+    pub money: Money,
+    pub fingerprint: Option<Fingerprint>,
+    /// The person or the program's token that begins it.
+    pub by: Option<String>,
+}
+
+/// Keeps the customer's signature with the payment; answers once it is on disk.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Payment, Refused>")]
+pub struct SignPayment {
+    pub payment: PaymentId,
+    pub drawing: Drawing,
 }
 
 /// The payment that holds this refund.
@@ -123,6 +163,52 @@ pub struct GetRefund(pub RefundId);
 pub struct Scan {
     pub counter: CounterId,
     pub text: crate::domain::code::Secret,
+}
+
+/// Tries a device of a counter; answers with what came of it.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Tried, Refused>")]
+pub struct TryDevice {
+    pub counter: CounterId,
+    pub device: DeviceId,
+    pub trial: Trial,
+}
+
+/// What a provider told by itself, rightly signed. Answers once what is to be known of it is on
+/// disk; the same transaction is taken once, however often it is told of.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Taken, Refused>")]
+pub struct TakeNotification {
+    pub acquirer: AcquirerId,
+    pub told: Notification,
+}
+
+/// What came of a notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is of a payment of the store's: its acquirer is being asked.
+    Asked(PaymentId),
+    /// A customer has paid at a sticker.
+    Opened(PaymentId),
+    /// The same, and nobody can tell at which counter.
+    Unmatched(PaymentId),
+    /// Told of before.
+    Repeated(PaymentId),
+    /// Nothing is paid, and nothing here waits for it.
+    Nothing,
+}
+
+impl Taken {
+    /// For metrics: one of a few words.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Taken::Asked(_) => "asked",
+            Taken::Opened(_) => "opened",
+            Taken::Unmatched(_) => "unmatched",
+            Taken::Repeated(_) => "repeated",
+            Taken::Nothing => "nothing",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Message)]

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod mac;
 pub mod mti;
 pub mod request;
+pub mod settlement;
 
 #[cfg(test)]
 mod tests;
@@ -37,3 +38,4 @@ pub use keys::{KeyScheme, KeysRefused, WorkingKeys};
 pub use mac::MacMethod;
 pub use mti::Mti;
 pub use request::{Amount, Card, Entry, Kind, Original, Station, Trace};
+pub use settlement::{Codes, Compared, Detail, Sides, Sum, Totals};

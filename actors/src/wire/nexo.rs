@@ -18,6 +18,7 @@ mod output;
 mod pin;
 mod private;
 mod requests;
+mod signature;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use pin::{
 };
 pub use private::Private;
 pub use requests::{GET_AMOUNT, GET_CONFIRMATION, GET_SIGNATURE};
+pub use signature::{CapturedSignature, Point, SignatureUnread};
 pub use status::{
     AbortRequest, DiagnosisRequest, DiagnosisResponse, ErrorCondition, EventNotification,
     EventToNotify, GlobalStatus, HostStatus, MessageReference, PoiStatus, PrinterStatus, Response,

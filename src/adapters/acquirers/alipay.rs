@@ -2,19 +2,22 @@
 //! OpenAPI 2.0, RSA2.
 //!
 //! The customer's code is charged with `trade.pay`, a QR is made with `trade.precreate`; `query`,
-//! `cancel` and `refund` go by the order number, which is the payment's id. Result code 20000, a
-//! silence and every code that is not known to be final are no answer: the core queries, then
-//! cancels, and never the other way round. A precreated order does not exist at Alipay until the
-//! customer scans, so *not found* is no failure there; its QR dies by itself when the core gives it
-//! up (`qr_code_timeout_express`).
+//! `cancel`, `close` and `refund` go by the order number, which is the payment's id. Result code
+//! 20000, a silence and every code that is not known to be final are no answer: the core queries,
+//! then cancels, and never the other way round. A precreated order does not exist at Alipay until
+//! the customer scans, so *not found* is no failure there; its QR dies by itself when the core
+//! gives it up (`qr_code_timeout_express`).
 //! Deliberately not here: when to ask again (the core's, by this acquirer's clock), and any memory
 //! of orders.
 
+mod bill;
 mod certificates;
+mod notified;
 mod open;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod words;
 
 use std::{fmt, sync::Arc};
@@ -27,6 +30,7 @@ use store_actors::{
         ids::{PaymentId, RefundId, StoreId},
         money::Money,
         payment::{Answer, NoAnswer, answer::RefundVerdict},
+        sticker::Claim,
     },
     ports::{Acquirer, AcquirerProfile, Charge, Instrument, Reply, WallClock},
 };
@@ -34,6 +38,7 @@ use zeroize::Zeroizing;
 
 use super::{
     DriverRefused, Way, pairs,
+    pointed::message,
     rsa::PrivateKey,
     transport::{Request, Route, Transport},
 };
@@ -43,6 +48,7 @@ use sign::Parameters;
 use words::{Order, Refund, Said};
 
 const GATEWAY: &str = "/gateway.do";
+const PRECREATE: &str = "alipay.trade.precreate";
 
 /// What the driver needs to reach Alipay.
 #[derive(Clone, Debug)]
@@ -57,6 +63,8 @@ pub struct AlipayConfig {
     pub store: StoreId,
     /// What the customer reads on the phone.
     pub subject: String,
+    /// Where Alipay tells of a paid QR.
+    pub notify_url: Option<String>,
     pub way: Way,
     pub profile: AcquirerProfile,
 }
@@ -78,6 +86,7 @@ pub struct Alipay {
     profile: AcquirerProfile,
     store: StoreId,
     subject: String,
+    notify_url: Option<String>,
     app_id: String,
     key: PrivateKey,
     numbers: Option<Numbers>,
@@ -114,6 +123,7 @@ impl Alipay {
             profile: config.profile,
             store: config.store,
             subject: config.subject,
+            notify_url: config.notify_url,
             app_id: config.app_id,
             numbers,
             answers,
@@ -129,17 +139,18 @@ impl Alipay {
         if let Some(numbers) = &self.numbers {
             parameters.name_certificates(numbers);
         }
+        if let Some(url) = self.notify_url.as_ref().filter(|_| method == PRECREATE) {
+            parameters.tell_at(url);
+        }
         let signature = self.key.sign(parameters.signed(&content).as_bytes());
         let signature = signature.map_err(|why| NoAnswer::NotSent(why.to_owned()))?;
-        let answer = self
-            .transport
-            .exchange(Request {
-                method: Method::POST,
-                path: format!("{GATEWAY}?{}", parameters.query(&signature)),
-                headers: vec![("content-type", pairs::FORM.to_owned())],
-                body: sign::body(&content),
-            })
-            .await?;
+        let exchange = self.transport.exchange(Request {
+            method: Method::POST,
+            path: format!("{GATEWAY}?{}", parameters.query(&signature)),
+            headers: vec![("content-type", pairs::FORM.to_owned())],
+            body: sign::body(&content),
+        });
+        let answer = message("alipay", method, exchange).await?;
         words::said(&self.answers.open(&answer.body, method)?)
     }
 
@@ -153,13 +164,21 @@ impl Alipay {
             }
             Instrument::MerchantQr => {
                 let shown = order.shown_for_ms(self.profile.clock.qr_expiry_ms);
-                let said = self.call("alipay.trade.precreate", &shown).await?;
+                let said = self.call(PRECREATE, &shown).await?;
                 said.of_precreate(charge.order)
             }
-            Instrument::Card { .. } | Instrument::AtTerminal => {
-                Err(NoAnswer::NotSent("Alipay takes no cards".into()))
-            }
+            Instrument::Card { .. }
+            | Instrument::Hold { .. }
+            | Instrument::Held { .. }
+            | Instrument::AtTerminal => Err(NoAnswer::NotSent("Alipay takes no cards".into())),
         }
+    }
+
+    async fn standing(&self, order: PaymentId) -> Answer {
+        let said = self
+            .call("alipay.trade.query", &words::number(order))
+            .await?;
+        said.of_query(order)
     }
 
     async fn give_back(
@@ -180,6 +199,34 @@ impl Alipay {
             .await?;
         said.of_refund_query(order, refund, money)
     }
+
+    async fn ask_about(&self, payment: PaymentId, claim: Claim) -> Answer {
+        let said = self
+            .call("alipay.trade.query", &words::trade(&claim))
+            .await?;
+        said.of_look_up(payment, &claim)
+    }
+
+    async fn give_claim_back(
+        &self,
+        payment: PaymentId,
+        claim: Claim,
+        refund: RefundId,
+        money: Money,
+    ) -> Result<RefundVerdict, NoAnswer> {
+        let asked = Refund::of(payment, refund, money)?.by_trade(&claim);
+        let said = self.call("alipay.trade.refund", &asked).await?;
+        let said = said.renamed(payment, &claim)?;
+        if let Some(verdict) = said.of_refund(payment, money)? {
+            return Ok(verdict);
+        }
+        let query = Refund::query(payment, refund).by_trade(&claim);
+        let said = self
+            .call("alipay.trade.fastpay.refund.query", &query)
+            .await?;
+        let said = said.renamed(payment, &claim)?;
+        said.of_refund_query(payment, refund, money)
+    }
 }
 
 impl Acquirer for Alipay {
@@ -192,21 +239,15 @@ impl Acquirer for Alipay {
     }
 
     fn query(&self, order: PaymentId) -> Reply<'_, Answer> {
-        Box::pin(async move {
-            let said = self
-                .call("alipay.trade.query", &words::number(order))
-                .await?;
-            said.of_query(order)
-        })
+        Box::pin(self.standing(order))
     }
 
     fn reverse(&self, order: PaymentId) -> Reply<'_, Answer> {
-        Box::pin(async move {
-            let said = self
-                .call("alipay.trade.cancel", &words::number(order))
-                .await?;
-            said.of_cancel(order)
-        })
+        Box::pin(self.cancelled(order))
+    }
+
+    fn close(&self, order: PaymentId) -> Reply<'_, Answer> {
+        Box::pin(self.closed(order))
     }
 
     fn refund(
@@ -216,6 +257,20 @@ impl Acquirer for Alipay {
         money: Money,
     ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
         Box::pin(self.give_back(order, refund, money))
+    }
+
+    fn look_up(&self, payment: PaymentId, claim: Claim) -> Reply<'_, Answer> {
+        Box::pin(self.ask_about(payment, claim))
+    }
+
+    fn refund_claim(
+        &self,
+        payment: PaymentId,
+        claim: Claim,
+        refund: RefundId,
+        money: Money,
+    ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
+        Box::pin(self.give_claim_back(payment, claim, refund, money))
     }
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {

@@ -9,14 +9,21 @@
 //! void without an answer is itself reversed first. A refund is an advice: it is repeated under its
 //! own trace number.
 //!
-//! PIN blocks pass through unopened. Deliberately not here: settlement and upload of batches,
-//! encrypted tracks (60.3 = 004), TLS (these lines are leased or a VPN), and when to ask again.
+//! What was done since the last settlement is a batch, which is settled as a whole
+//! ([`settlement`]); meanwhile nothing else is sent.
+//!
+//! PIN blocks pass through unopened. Deliberately not here: encrypted tracks (60.3 = 004), TLS
+//! (these lines are leased or a VPN), and when to ask or settle again.
 
+mod advice;
+mod batch;
 mod book;
 mod line;
 mod pages;
+mod sale;
 mod seal;
 mod session;
+mod settlement;
 mod undo;
 
 #[cfg(test)]
@@ -36,7 +43,7 @@ use store_actors::{
         money::{Currency, Money},
         payment::{Answer, Answered, NoAnswer, Verdict, answer::RefundVerdict},
     },
-    ports::{Acquirer, AcquirerProfile, Charge, Instrument, PinBlock, Reply, WallClock},
+    ports::{Acquirer, AcquirerProfile, Batches, Charge, PinBlock, Reply, WallClock},
     wire::{
         emv::CardRead,
         iso8583::{
@@ -47,11 +54,14 @@ use store_actors::{
 };
 use tokio::time::timeout;
 
+use super::pointed;
+pub use advice::OfflineAs;
 use book::Book;
 use line::Line;
 use pages::{Fact, Outcome, Page};
 use seal::Seal;
 use session::{Session, unsendable};
+pub use settlement::SettlementRules;
 
 /// What the driver needs to reach its host.
 #[derive(Clone, Debug)]
@@ -73,6 +83,8 @@ pub struct CardHostConfig {
     pub book: PathBuf,
     pub book_key: PathBuf,
     pub keep_days: u32,
+    pub settlement: SettlementRules,
+    pub offline_as: OfflineAs,
     pub profile: AcquirerProfile,
 }
 
@@ -95,6 +107,10 @@ pub struct CardHost {
     session: Session,
     seal: Seal,
     order_in_62: bool,
+    settlement: SettlementRules,
+    offline_as: OfflineAs,
+    /// A settlement has it for itself.
+    line: tokio::sync::RwLock<()>,
     /// One question at a time about one order: no reversal overtakes its charge.
     turns: Mutex<HashMap<PaymentId, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -147,6 +163,9 @@ impl CardHost {
             },
             seal,
             order_in_62: config.order_in_62,
+            settlement: config.settlement,
+            offline_as: config.offline_as,
+            line: tokio::sync::RwLock::default(),
             turns: Mutex::default(),
         })
     }
@@ -181,33 +200,21 @@ impl CardHost {
 
     async fn send_charge(&self, charge: Charge) -> Answer {
         let order = charge.order;
-        let Instrument::Card { card, pin_block } = &charge.instrument else {
-            return Err(NoAnswer::NotSent("a card host takes cards alone".into()));
-        };
-        // sent before, or undone before it could be: never again
-        if self
-            .session
-            .read(|pages| pages.orders.contains_key(&order) || pages.buried.contains_key(&order))
-        {
+        if self.is_known(order) {
             return self.known(order);
         }
-        let unsent = |why: NoAnswer| match why {
-            NoAnswer::NotSent(why) => NoAnswer::NotSent(why),
-            other => NoAnswer::NotSent(format!("before the charge: {other}")),
-        };
+        let sale = self.sale_of(&charge.instrument)?;
+        let _open = self.unsettled().await?;
+        if self.is_full() {
+            return Err(NoAnswer::NotSent("the terminal's batch is full".into()));
+        }
         let keys = self.session.keys().await.map_err(unsent)?;
         let trace = self.session.next_trace().await.map_err(unsent)?;
         let amount = amount_of(charge.money);
-        let expiry = yymm(card);
-        let data = card_data(card, &expiry, pin_block.as_ref());
-        let message = self
-            .session
-            .station
-            .financial(Kind::Purchase, trace, amount, &data, None)
-            .map_err(unsendable)?;
+        let message = sale.message(&self.session.station, trace, amount)?;
         let message = self.named(message, order)?;
         let frame = self.session.sealed(&message, &keys).map_err(unsent)?;
-        let sealed = self.seal.seal(order, card);
+        let sealed = self.seal.seal(order, &sale.card);
         let sealed = sealed.ok_or_else(|| NoAnswer::NotSent("no random bytes".into()))?;
         let stream = self.session.line.connect().await?;
         let charged = Fact::Charged {
@@ -217,14 +224,14 @@ impl CardHost {
             at_ms: self.session.clock.now().unix_ms(),
             minor: amount.minor,
             currency: amount.currency,
-            with_pin: pin_block.is_some(),
+            with_pin: sale.with_pin(),
+            advice: false,
+            part: sale.part(),
             card: sealed,
         };
         self.session.write(vec![charged]).await.map_err(unsent)?;
-        let reply = self
-            .session
-            .ask(stream, &frame, &message, trace, &keys)
-            .await?;
+        let asked = self.session.ask(stream, &frame, &message, trace, &keys);
+        let reply = step(step_of(sale.kind()), asked).await?;
         let outcome = match Response::of(&reply.code) {
             Response::Approved => Outcome::Approved(reply.approval),
             Response::Declined(text) => Outcome::Declined {
@@ -238,6 +245,12 @@ impl CardHost {
             .write(vec![Fact::Answered { order, outcome }])
             .await?;
         self.known(order)
+    }
+
+    /// Sent before, or undone before it could be: it never is again.
+    fn is_known(&self, order: PaymentId) -> bool {
+        self.session
+            .read(|pages| pages.orders.contains_key(&order) || pages.buried.contains_key(&order))
     }
 
     /// What the book says of an order.
@@ -267,6 +280,33 @@ impl CardHost {
     }
 }
 
+/// One message, with a crash point on each side of it.
+async fn step<T>(name: &str, exchange: impl Future<Output = T>) -> T {
+    pointed::message("card-host", name, exchange).await
+}
+
+/// In the names of crash points.
+const fn step_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Purchase => "purchase",
+        Kind::PurchaseVoid => "void",
+        Kind::Refund => "return-goods",
+        Kind::PreAuthorisation => "pre-authorisation",
+        Kind::PreAuthorisationCancel => "pre-authorisation-cancel",
+        Kind::Completion => "completion",
+        Kind::CompletionVoid => "completion-void",
+        Kind::OfflineAdvice => "advice",
+    }
+}
+
+/// What goes wrong before a charge leaves.
+fn unsent(why: NoAnswer) -> NoAnswer {
+    match why {
+        NoAnswer::NotSent(why) => NoAnswer::NotSent(why),
+        other => NoAnswer::NotSent(format!("before the charge: {other}")),
+    }
+}
+
 fn verdict_of(page: &Page) -> Result<Verdict, NoAnswer> {
     match &page.outcome {
         _ if page.void.is_some() => {
@@ -280,6 +320,7 @@ fn verdict_of(page: &Page) -> Result<Verdict, NoAnswer> {
         Some(Outcome::Approved(approval)) => Ok(Verdict::Approved {
             acquirer_ref: approval.reference.clone(),
             money: money_of(approval.minor, page.currency)?,
+            signature: false,
         }),
         Some(Outcome::Declined { code, text }) => Ok(Verdict::Declined {
             code: code.clone(),
@@ -344,8 +385,20 @@ impl Acquirer for CardHost {
         Box::pin(self.in_turn(charge.order, self.send_charge(charge)))
     }
 
+    fn forward(&self, charge: Charge) -> Reply<'_, Answer> {
+        match self.offline_as {
+            OfflineAs::Purchase => self.charge(charge),
+            OfflineAs::Advice => Box::pin(self.in_turn(charge.order, self.send_advice(charge))),
+        }
+    }
+
     fn query(&self, order: PaymentId) -> Reply<'_, Answer> {
-        Box::pin(async move { self.known(order) })
+        Box::pin(async move {
+            match self.is_advising(order) {
+                true => self.in_turn(order, self.find_out(order)).await,
+                false => self.known(order),
+            }
+        })
     }
 
     fn reverse(&self, order: PaymentId) -> Reply<'_, Answer> {
@@ -359,6 +412,10 @@ impl Acquirer for CardHost {
         money: Money,
     ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
         Box::pin(self.in_turn(order, self.pay_back(order, refund, money)))
+    }
+
+    fn batches(&self) -> Option<&dyn Batches> {
+        Some(self)
     }
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {

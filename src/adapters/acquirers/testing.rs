@@ -109,6 +109,10 @@ impl<D: Driver> Shop<D> {
         named(order, self.driver.reverse(order).await)
     }
 
+    pub async fn close(&self, order: PaymentId) -> Result<Verdict, NoAnswer> {
+        named(order, self.driver.close(order).await)
+    }
+
     /// Charged, refunded and reversed, by the ledger.
     pub fn moved(&self, order: PaymentId) -> [String; 3] {
         let ledger = self.acquirer.ledger();
@@ -155,6 +159,7 @@ pub fn profile(answer_timeout_ms: u64) -> AcquirerProfile {
         tenders: Tender::CONCRETE.to_vec(),
         schemes: vec![Scheme::Alipay, Scheme::WechatPay],
         currencies: vec![Currency::Cny],
+        pre_authorises: false,
         limits: Vec::new(),
         clock: AcquirerClock {
             answer_timeout_ms,
@@ -205,5 +210,6 @@ pub fn approved(entry: u32, amount: &str) -> Verdict {
     Verdict::Approved {
         acquirer_ref: format!("SBX{entry:012}"),
         money: cny(amount),
+        signature: false,
     }
 }

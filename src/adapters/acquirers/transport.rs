@@ -92,6 +92,9 @@ impl Raw {
     }
 }
 
+/// Nobody waits for a file.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+
 pub(super) struct Transport {
     http: reqwest::Client,
     /// Without a slash at its end.
@@ -141,11 +144,34 @@ impl Transport {
             .unwrap_or(Err(NoAnswer::TimedOut))
     }
 
-    /// A file of at most so many bytes, all of it within the time-out.
+    /// A file of at most so many bytes; a large one takes its time.
     pub async fn download(&self, request: Request, most: usize) -> Result<Raw, NoAnswer> {
-        tokio::time::timeout(self.timeout, self.once(request, most))
+        tokio::time::timeout(DOWNLOAD_TIMEOUT, self.once(request, most))
             .await
             .unwrap_or(Err(NoAnswer::TimedOut))
+    }
+
+    /// A file that lies at another host of the provider's; nothing of ours is shown there.
+    pub async fn fetch(&self, url: &str, most: usize) -> Result<Raw, NoAnswer> {
+        let fetched = async {
+            let sent = self.http.get(url).send().await;
+            let mut response = sent.map_err(|e| no_answer(&e))?;
+            let status = response.status().as_u16();
+            let headers = std::mem::take(response.headers_mut());
+            let body = bounded(response, most).await?;
+            Ok(Raw {
+                status,
+                headers,
+                body,
+            })
+        };
+        tokio::time::timeout(DOWNLOAD_TIMEOUT, fetched)
+            .await
+            .unwrap_or(Err(NoAnswer::TimedOut))
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     async fn exchange_once(&self, request: Request) -> Result<Raw, NoAnswer> {

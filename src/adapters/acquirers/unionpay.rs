@@ -12,6 +12,7 @@
 //! EMVCo codes (`qrNo` takes 20 digits), the reconciliation file.
 
 mod certificates;
+mod notified;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -23,15 +24,20 @@ use reqwest::Method;
 use secrecy::SecretString;
 use store_actors::{
     domain::{
+        code::CustomerCode,
         ids::{PaymentId, RefundId},
         money::Money,
         payment::{Answer, Answered, NoAnswer, Verdict, answer::RefundVerdict},
+        sticker::Claim,
+        tender::Scheme,
     },
     ports::{Acquirer, AcquirerProfile, Charge, Instrument, Reply, WallClock},
+    wire::emvqr::ConsumerCode,
 };
 
 use super::{
     DriverRefused, Way, pairs,
+    pointed::message,
     rsa::PrivateKey,
     transport::{Request, Route, Transport},
 };
@@ -41,6 +47,11 @@ use words::{Account, Kind, Named, Said};
 
 const TRANSACTIONS: &str = "/gateway/api/backTransReq.do";
 const QUERIES: &str = "/gateway/api/queryTrans.do";
+
+const NAME: &str = "unionpay-qr";
+
+/// Its registered application provider identifier (ISO 7816-5).
+const UNION_PAY: [u8; 5] = [0xa0, 0, 0, 3, 0x33];
 
 /// What the driver needs to reach UnionPay.
 #[derive(Clone, Debug)]
@@ -115,13 +126,14 @@ impl UnionPay {
 
     /// Sends once; the answer is UnionPay's and about this transaction.
     async fn call(&self, path: &str, fields: Fields, named: &Named) -> Result<Said, NoAnswer> {
+        let step = words::step_of(&fields);
         let request = Request {
             method: Method::POST,
             path: path.to_owned(),
             headers: vec![("content-type", pairs::FORM.to_owned())],
             body: sign::sealed(fields, &self.key)?,
         };
-        let answer = self.transport.exchange(request).await?;
+        let answer = message(NAME, step, self.transport.exchange(request)).await?;
         if answer.status != 200 {
             return Err(NoAnswer::Refused(format!("HTTP {}", answer.status)));
         }
@@ -133,6 +145,10 @@ impl UnionPay {
         let order = charge.order;
         let named = Named::payment(order);
         let verdict = match &charge.instrument {
+            Instrument::Code(code) if !is_for_union_pay(code) => {
+                let why = "the code holds no application of UnionPay's";
+                return Err(NoAnswer::NotSent(why.into()));
+            }
             Instrument::Code(code) => {
                 let fields = self.account.consume(&charge, code.secret.expose())?;
                 let said = self.call(TRANSACTIONS, fields, &named).await?;
@@ -144,7 +160,10 @@ impl UnionPay {
                 let said = self.call(TRANSACTIONS, fields, &named).await?;
                 said.of_apply_qr()?
             }
-            Instrument::Card { .. } | Instrument::AtTerminal => {
+            Instrument::Card { .. }
+            | Instrument::Hold { .. }
+            | Instrument::Held { .. }
+            | Instrument::AtTerminal => {
                 let why = "this interface takes no cards";
                 return Err(NoAnswer::NotSent(why.into()));
             }
@@ -163,6 +182,7 @@ impl UnionPay {
             Verdict::Approved {
                 acquirer_ref,
                 money,
+                ..
             } => Ok(Verdict::NotReversible {
                 acquirer_ref,
                 money,
@@ -192,8 +212,41 @@ impl UnionPay {
             return Ok(verdict);
         }
         let kind = self.way_back(order, money).await?;
-        let fields = self.account.give_back(kind, order, refund, money)?;
+        let original = Named::payment(order);
+        let fields = self.account.give_back(kind, original, &named, money)?;
         let said = self.call(TRANSACTIONS, fields, &named).await?;
+        said.of_give_back()
+    }
+
+    async fn ask_about(&self, payment: PaymentId, claim: Claim) -> Answer {
+        let named = Named::claim(&claim);
+        let fields = self.account.query(&named);
+        let said = self.call(QUERIES, fields, &named).await?;
+        Ok(Answered {
+            order: payment,
+            verdict: said.of_query()?,
+        })
+    }
+
+    /// As `give_back`, always as a refund: the void's day is another's to know.
+    async fn give_claim_back(
+        &self,
+        payment: PaymentId,
+        claim: Claim,
+        refund: RefundId,
+        money: Money,
+    ) -> Result<RefundVerdict, NoAnswer> {
+        let back = Named::refund(payment, refund);
+        let query = self.account.query(&back);
+        let known = self.call(QUERIES, query, &back).await?;
+        if let Some(verdict) = known.of_refund_query(money)? {
+            return Ok(verdict);
+        }
+        let original = Named::claim(&claim);
+        let fields = self
+            .account
+            .give_back(Kind::Refund, original, &back, money)?;
+        let said = self.call(TRANSACTIONS, fields, &back).await?;
         said.of_give_back()
     }
 
@@ -240,6 +293,20 @@ impl Acquirer for UnionPay {
         Box::pin(self.give_back(order, refund, money))
     }
 
+    fn look_up(&self, payment: PaymentId, claim: Claim) -> Reply<'_, Answer> {
+        Box::pin(self.ask_about(payment, claim))
+    }
+
+    fn refund_claim(
+        &self,
+        payment: PaymentId,
+        claim: Claim,
+        refund: RefundId,
+        money: Money,
+    ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
+        Box::pin(self.give_claim_back(payment, claim, refund, money))
+    }
+
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
         Box::pin(self.transport.probe(QUERIES))
     }
@@ -247,4 +314,16 @@ impl Acquirer for UnionPay {
     fn clock_ahead_s(&self) -> Option<i64> {
         self.transport.clock_ahead_s()
     }
+}
+
+/// A code of 19 digits is; one as EMVCo has it (CPM 1.1) if one of its applications is.
+fn is_for_union_pay(code: &CustomerCode) -> bool {
+    if code.scheme != Scheme::EmvcoCpm {
+        return true;
+    }
+    let parsed = ConsumerCode::parse(code.secret.expose());
+    parsed.is_ok_and(|parsed| {
+        let mut applications = parsed.applications();
+        applications.any(|one| one.aid.as_bytes().starts_with(&UNION_PAY))
+    })
 }

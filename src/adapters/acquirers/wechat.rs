@@ -13,6 +13,7 @@
 
 #[cfg(test)]
 mod tests;
+mod trade;
 mod v2;
 mod v3;
 mod words;
@@ -24,14 +25,22 @@ use std::{fmt, sync::Arc};
 use secrecy::SecretString;
 use store_actors::{
     domain::{
+        day::Day,
         ids::{PaymentId, RefundId, StoreId},
         money::Money,
         payment::{Answer, Answered, NoAnswer, Verdict, answer::RefundVerdict},
+        sticker::Claim,
     },
     ports::{Acquirer, AcquirerProfile, Charge, Entropy, Instrument, Reply, WallClock},
 };
 
-use super::{DriverRefused, Way, transport::Route};
+use super::{
+    DriverRefused, Way,
+    bill_source::{BillFile, BillSource},
+    notifier::{Notifier, Opened, Posted, Receipt, Untrue},
+    transport::Route,
+};
+use trade::Trade;
 use words::{Back, RefundState, Said, Standing, TradeState, TradeType};
 
 /// Characters of a description: three bytes each at most, 127 bytes in all.
@@ -96,27 +105,29 @@ trait Protocol: fmt::Debug + Send + Sync {
     fn pay<'a>(&'a self, charge: &'a Charge, code: &'a str) -> Told<'a, Standing>;
     /// The text of a new QR.
     fn show<'a>(&'a self, charge: &'a Charge) -> Told<'a, String>;
-    fn standing(&self, order: PaymentId) -> Told<'_, Standing>;
+    fn standing<'a>(&'a self, trade: Trade<'a>) -> Told<'a, Standing>;
     /// An unpaid QR.
     fn close(&self, order: PaymentId) -> Told<'_, ()>;
     /// A charged code.
     fn revoke(&self, order: PaymentId) -> Told<'_, Revoked>;
-    fn refund(
-        &self,
-        order: PaymentId,
+    fn refund<'a>(
+        &'a self,
+        trade: Trade<'a>,
         refund: RefundId,
         total: Money,
         part: Money,
-    ) -> Told<'_, Back>;
-    fn refund_standing(&self, order: PaymentId, refund: RefundId) -> Told<'_, Back>;
+    ) -> Told<'a, Back>;
+    fn refund_standing<'a>(&'a self, trade: Trade<'a>, refund: RefundId) -> Told<'a, Back>;
     /// All trades of a day (`2026-11-26`), as WeChat Pay writes them down (CSV, UTF-8).
     fn bill<'a>(&'a self, day: &'a str) -> Reply<'a, Result<Vec<u8>, NoAnswer>>;
     /// Whether anybody is there.
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>>;
     /// Seconds by which our clock is ahead of WeChat Pay's.
     fn clock_ahead_s(&self) -> Option<i64>;
-    /// See [`Wechat::notified`].
-    fn notified(&self, signed: &Signed<'_>, body: &[u8]) -> Answer;
+    /// What a notification says, once it is found to be WeChat Pay's and of now.
+    fn notified(&self, posted: &Posted<'_>) -> Result<Opened, Untrue>;
+    /// What WeChat Pay wants to hear of one.
+    fn receipt(&self, not_taken: Option<(u16, &str)>) -> Receipt;
 }
 
 type Told<'a, T> = Reply<'a, Result<Said<T>, NoAnswer>>;
@@ -185,15 +196,6 @@ impl Wechat {
         })
     }
 
-    /// What a notification says, once it is found to be WeChat Pay's and of now. The body goes with
-    /// its headers `Wechatpay-…`. Whoever listens answers 204, and 4xx to what is refused here.
-    ///
-    /// # Errors
-    /// It is not WeChat Pay's, not for this merchant, or not about a payment.
-    pub fn notified(&self, signed: &Signed<'_>, body: &[u8]) -> Answer {
-        self.protocol.notified(signed, body)
-    }
-
     /// All trades of a day, as WeChat Pay writes them down: CSV in UTF-8, ready by ten o'clock on
     /// the next day.
     ///
@@ -220,7 +222,10 @@ impl Wechat {
                 Said::Done(qr) => Verdict::Pending { qr: Some(qr) },
                 Said::Refused(refusal) => refusal.verdict()?,
             },
-            Instrument::Card { .. } | Instrument::AtTerminal => {
+            Instrument::Card { .. }
+            | Instrument::Hold { .. }
+            | Instrument::Held { .. }
+            | Instrument::AtTerminal => {
                 return Err(NoAnswer::NotSent("WeChat Pay takes no cards".into()));
             }
         };
@@ -228,8 +233,8 @@ impl Wechat {
     }
 
     /// How the order stands; `None`: WeChat Pay does not know it.
-    async fn standing(&self, order: PaymentId) -> Result<Option<Standing>, NoAnswer> {
-        match self.protocol.standing(order).await? {
+    async fn standing(&self, trade: impl Into<Trade<'_>>) -> Result<Option<Standing>, NoAnswer> {
+        match self.protocol.standing(trade.into()).await? {
             Said::Done(standing) => Ok(Some(standing)),
             Said::Refused(refusal) if refusal.is("ORDERNOTEXIST") => Ok(None),
             // whatever else fails, it is the question that failed (PAY-4)
@@ -306,13 +311,13 @@ impl Wechat {
 
     async fn give_back(
         &self,
-        order: PaymentId,
+        trade: Trade<'_>,
         refund: RefundId,
         part: Money,
     ) -> Result<RefundVerdict, NoAnswer> {
         words::fen(part)?;
         // WeChat Pay wants to hear the order's whole amount, and nobody here remembers it
-        let standing = self.standing(order).await?;
+        let standing = self.standing(trade).await?;
         let Some(standing) = standing else {
             return Err(NoAnswer::Refused("it does not know the order".into()));
         };
@@ -325,7 +330,7 @@ impl Wechat {
                 _ => Err(NoAnswer::Refused("the order is not paid".into())),
             };
         };
-        let back = match self.protocol.refund(order, refund, total, part).await? {
+        let back = match self.protocol.refund(trade, refund, total, part).await? {
             Said::Done(back) => back,
             Said::Refused(refusal) => return refusal.refund_verdict(),
         };
@@ -333,7 +338,7 @@ impl Wechat {
             return back.verdict(part);
         }
         // taken on; whether it is done already, only the refund itself tells
-        match self.protocol.refund_standing(order, refund).await? {
+        match self.protocol.refund_standing(trade, refund).await? {
             Said::Done(back) => back.verdict(part),
             Said::Refused(_) => back.verdict(part),
         }
@@ -370,7 +375,28 @@ impl Acquirer for Wechat {
         refund: RefundId,
         money: Money,
     ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
-        Box::pin(self.give_back(order, refund, money))
+        Box::pin(self.give_back(order.into(), refund, money))
+    }
+
+    fn look_up(&self, payment: PaymentId, claim: Claim) -> Reply<'_, Answer> {
+        Box::pin(async move {
+            let standing = self.standing(&claim).await?;
+            let verdict = standing.map_or(Verdict::NotFound, Standing::verdict);
+            Ok(Answered {
+                order: payment,
+                verdict,
+            })
+        })
+    }
+
+    fn refund_claim(
+        &self,
+        _: PaymentId,
+        claim: Claim,
+        refund: RefundId,
+        money: Money,
+    ) -> Reply<'_, Result<RefundVerdict, NoAnswer>> {
+        Box::pin(async move { self.give_back((&claim).into(), refund, money).await })
     }
 
     fn probe(&self) -> Reply<'_, Result<(), NoAnswer>> {
@@ -379,5 +405,31 @@ impl Acquirer for Wechat {
 
     fn clock_ahead_s(&self) -> Option<i64> {
         self.protocol.clock_ahead_s()
+    }
+}
+
+impl Notifier for Wechat {
+    fn open(&self, posted: &Posted<'_>) -> Result<Opened, Untrue> {
+        self.protocol.notified(posted)
+    }
+
+    fn taken(&self) -> Receipt {
+        self.protocol.receipt(None)
+    }
+
+    fn not_taken(&self, status: u16, why: &str) -> Receipt {
+        self.protocol.receipt(Some((status, why)))
+    }
+}
+
+impl BillSource for Wechat {
+    fn bill(&self, day: Day) -> Reply<'_, Result<BillFile, NoAnswer>> {
+        Box::pin(async move {
+            let bytes = self.protocol.bill(&day.to_string()).await?;
+            Ok(BillFile {
+                extension: "csv",
+                bytes,
+            })
+        })
     }
 }

@@ -6,7 +6,7 @@
 //! seen to here as well: nobody waits for them.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -20,13 +20,11 @@ use super::{
     pending::Item,
     plan::Plan,
     priority::behind_all_others,
-    shared::Shared,
+    shared::{Shared, Work},
     store::{Changes, Head},
     writer::guarded,
 };
 use crate::{adapters::clock::SystemClock, crash};
-
-pub(super) type Chunk = Vec<Arc<Item>>;
 
 /// One transaction takes at most so much of what waits, far below a segment of sled's. The more it
 /// takes, the more of a payment's states are one write.
@@ -53,7 +51,6 @@ pub(super) struct Retention {
 
 pub(super) struct Applier {
     pub shared: Arc<Shared>,
-    pub groups: mpsc::Receiver<Chunk>,
     pub retention: Retention,
     /// Up to which record the marker tells.
     pub marked: u64,
@@ -63,25 +60,25 @@ pub(super) struct Applier {
     pub synced_at: Instant,
 }
 
+impl Drop for Applier {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.stop("the store's thread died");
+        }
+    }
+}
+
 impl Applier {
     /// Until the writer has ended; then everything is on stable storage.
     pub(super) fn run(mut self) {
         behind_all_others();
         let shared = Arc::clone(&self.shared);
-        let mut held = None;
         loop {
             let due = SYNC_INTERVAL.saturating_sub(self.synced_at.elapsed());
-            let next = match held.take() {
-                Some(group) => Ok(group),
-                None => self.groups.recv_timeout(due),
-            };
-            let worked = match next {
-                Ok(first) => {
-                    let chunk = self.gather(first, &mut held);
-                    guarded(&shared, || self.apply(&chunk))
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
+            let worked = match shared.wait_for_work(due, GATHER_INTERVAL, CHUNK_BYTES_MAX) {
+                Work::Some => guarded(&shared, || self.apply_next()),
+                Work::None => Ok(()),
+                Work::Over => {
                     let settled = guarded(&shared, || self.settle());
                     self.ended(settled);
                     return;
@@ -107,24 +104,13 @@ impl Applier {
         }
     }
 
-    /// `first` and what waits behind it, as far as one transaction may reach.
-    fn gather(&self, first: Chunk, held: &mut Option<Chunk>) -> Chunk {
-        let size =
-            |group: &Chunk| -> usize { group.iter().map(|item| item.record.encoded_len()).sum() };
-        let (mut bytes, mut chunk) = (size(&first), first);
-        let until = Instant::now() + GATHER_INTERVAL;
-        while let Ok(group) = self
-            .groups
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
-            bytes += size(&group);
-            if chunk.len() + group.len() > CHUNK_RECORDS_MAX || bytes > CHUNK_BYTES_MAX {
-                *held = Some(group);
-                break;
-            }
-            chunk.extend(group);
-        }
-        chunk
+    fn apply_next(&mut self) -> Result<(), JournalFailed> {
+        self.shared.absorb()?;
+        let chunk = self
+            .shared
+            .pending()
+            .front(CHUNK_RECORDS_MAX, CHUNK_BYTES_MAX);
+        self.apply(&chunk)
     }
 
     fn apply(&mut self, chunk: &[Arc<Item>]) -> Result<(), JournalFailed> {

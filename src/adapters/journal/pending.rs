@@ -1,5 +1,8 @@
 //! What is durable in the guard log and not yet in the store: kept in memory, so that whatever was
 //! acknowledged can be read at once.
+//!
+//! A group arrives as it was written, before it is acknowledged. Whoever needs it first looks into
+//! it, a reader or the applier, and never the thread that acknowledges.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,6 +22,12 @@ use super::plan::lookup_keys;
 
 const RETIRED_AT_ONCE: usize = 16;
 
+/// So that who acknowledges does not wait long for the lock.
+pub(super) const ABSORBED_AT_ONCE: usize = 16;
+
+/// Records whose content is known, in their order.
+pub(super) type Chunk = Vec<Arc<Item>>;
+
 /// A record, and the payment in it, read once.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -29,6 +38,8 @@ pub(super) struct Item {
     pub closed: Option<SignedCertificate>,
     pub offline_total: Option<OfflineTotal>,
     pub entry: Option<Entry>,
+    /// Those before it up to the last such one were written with it, and are applied with it.
+    ends_group: bool,
     /// Under which the payment is looked up.
     keys: Vec<Vec<u8>>,
 }
@@ -59,25 +70,54 @@ impl Item {
             closed,
             offline_total,
             entry,
+            ends_group: false,
             keys,
         }
+    }
+
+    /// Of whole groups.
+    pub(super) fn of_groups(groups: Vec<Vec<Record>>) -> Chunk {
+        let of_group = |group: Vec<Record>| {
+            let last_seq = group.last().map_or(0, |last| last.seq);
+            group.into_iter().map(move |record| {
+                let ends_group = record.seq == last_seq;
+                let item = Self::new(record);
+                Arc::new(Self { ends_group, ..item })
+            })
+        };
+        groups.into_iter().flat_map(of_group).collect()
     }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Pending {
+    /// Nobody has looked into these yet.
+    arrived: Vec<Vec<Record>>,
     items: VecDeque<Arc<Item>>,
-    /// Of the items' records, as encoded.
+    /// Of all the records here, as encoded.
     bytes: usize,
+    /// The applier sleeps until something arrives.
+    pub applier_sleeps: bool,
+    /// Nothing will arrive any more.
+    pub is_over: bool,
     payments: HashMap<PaymentId, (u64, Arc<Payment>)>,
     keys: HashMap<Vec<u8>, (u64, PaymentId)>,
 }
 
 impl Pending {
+    pub(super) fn arrive(&mut self, group: Vec<Record>) {
+        self.bytes += group.iter().map(Record::encoded_len).sum::<usize>();
+        self.arrived.push(group);
+    }
+
+    /// To be looked into, and absorbed before anybody takes more.
+    pub(super) fn take_arrived(&mut self) -> Vec<Vec<Record>> {
+        std::mem::take(&mut self.arrived)
+    }
+
     pub(super) fn absorb(&mut self, items: &[Arc<Item>]) {
         for item in items {
             self.items.push_back(Arc::clone(item));
-            self.bytes += item.record.encoded_len();
             let Some(payment) = &item.payment else {
                 continue;
             };
@@ -87,6 +127,21 @@ impl Pending {
                 self.keys.insert(key.clone(), (seq, payment.id));
             }
         }
+    }
+
+    /// Whole groups from the front, within these bounds: what the store gets next.
+    pub(super) fn front(&self, records_max: usize, bytes_max: usize) -> Chunk {
+        let (mut bytes, mut whole) = (0, 0);
+        for (before, item) in self.items.iter().enumerate() {
+            bytes += item.record.encoded_len();
+            if before == records_max || bytes > bytes_max {
+                break;
+            }
+            if item.ends_group {
+                whole = before + 1;
+            }
+        }
+        self.items.iter().take(whole).cloned().collect()
     }
 
     /// The store has everything up to `through`. Lets go of a few items and tells whether there may
@@ -134,10 +189,56 @@ impl Pending {
         self.payments.values().map(|(_, payment)| payment)
     }
 
+    /// The last one that was looked into.
+    pub(super) fn last_seq(&self) -> Option<u64> {
+        self.items.back().map(|item| item.record.seq)
+    }
+
     /// From `from_seq` on, in order.
     pub(super) fn records(&self, from_seq: u64) -> impl Iterator<Item = &Arc<Item>> {
         let first_seq = self.items.front().map_or(0, |item| item.record.seq);
         let skipped = usize::try_from(from_seq.saturating_sub(first_seq)).unwrap_or(usize::MAX);
         self.items.iter().skip(skipped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store_actors::domain::{record::Tip, timestamp::Timestamp};
+
+    use super::*;
+
+    /// Groups of so many records.
+    fn pending(groups: &[usize]) -> Pending {
+        let (mut pending, mut tip) = (Pending::default(), Tip::default());
+        for records in groups {
+            let make = |_| tip.append(Timestamp::from_unix_ms(0), &Body::Stopped);
+            let group: Result<Vec<Record>, _> = (0..*records).map(make).collect();
+            pending.arrive(group.unwrap());
+        }
+        let arrived = pending.take_arrived();
+        pending.absorb(&Item::of_groups(arrived));
+        pending
+    }
+
+    fn seqs(chunk: &Chunk) -> Vec<u64> {
+        chunk.iter().map(|item| item.record.seq).collect()
+    }
+
+    #[test]
+    fn a_chunk_is_of_whole_groups_in_their_order() {
+        let mut pending = pending(&[2, 3, 1]);
+        let any = usize::MAX;
+        assert_eq!(seqs(&pending.front(any, any)), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(seqs(&pending.front(5, any)), [1, 2, 3, 4, 5]);
+        assert_eq!(seqs(&pending.front(4, any)), [1, 2]);
+        let bytes = pending.bytes();
+        assert_eq!(seqs(&pending.front(any, bytes)), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(seqs(&pending.front(any, bytes - 1)), [1, 2, 3, 4, 5]);
+        while pending.retire(2) {}
+        assert_eq!(seqs(&pending.front(3, any)), [3, 4, 5]);
+        assert_eq!(pending.last_seq(), Some(6));
+        while pending.retire(6) {}
+        assert_eq!((pending.bytes(), pending.last_seq()), (0, None));
     }
 }

@@ -40,16 +40,19 @@ fn unreadable(cause: impl Into<StoreFailed>) -> JournalFailed {
 
 impl Shared {
     pub(super) fn records(&self, from_seq: u64, max: usize, max_bytes: usize) -> Read<Vec<Record>> {
-        self.wait_readable()?;
+        self.absorb()?;
         let from_seq = from_seq.max(1);
-        let tip = self.progress().durable.seq;
+        let (pending, last): (Vec<Arc<Item>>, _) = {
+            let pending = self.pending();
+            let wanted = pending.records(from_seq).take(max).cloned().collect();
+            (wanted, pending.last_seq())
+        };
+        // looked at last: what is not pending any more is in the store by now. And not the durable
+        // tip: what has just arrived may come into the store in pieces while it is read
+        let tip = last.unwrap_or_else(|| self.progress().applied.tip.seq);
         if from_seq > tip || max == 0 {
             return Ok(Vec::new());
         }
-        let pending: Vec<Arc<Item>> = {
-            let pending = self.pending();
-            pending.records(from_seq).take(max).cloned().collect()
-        };
         let store_ends = match pending.first() {
             Some(first) => first.record.seq - 1,
             None => tip,
@@ -97,7 +100,7 @@ impl Shared {
     }
 
     pub(super) fn payment(&self, id: PaymentId) -> Read<Option<Payment>> {
-        self.wait_readable()?;
+        self.absorb()?;
         if let Some(payment) = self.pending().payment(id) {
             return Ok(Some(payment));
         }
@@ -114,7 +117,7 @@ impl Shared {
     }
 
     fn payment_under(&self, key: &[u8]) -> Read<Option<Payment>> {
-        self.wait_readable()?;
+        self.absorb()?;
         let pending = self.pending().payment_of_key(key);
         if let Some(id) = pending {
             return self.payment(id);
@@ -128,7 +131,7 @@ impl Shared {
     /// Newest first. By reference and by an unsettled state there is an index; otherwise the
     /// payments are looked through from the newest on.
     pub(super) fn find(&self, filter: &PaymentFilter) -> Read<Vec<Payment>> {
-        self.wait_readable()?;
+        self.absorb()?;
         let moving = self.moving();
         let mut found = self.find_stored(filter, &moving)?;
         let admitted = moving.values().filter(|payment| filter.admits(payment));
@@ -159,7 +162,7 @@ impl Shared {
 
     /// Oldest first.
     pub(super) fn unsettled(&self) -> Read<Vec<Payment>> {
-        self.wait_readable()?;
+        self.absorb()?;
         let moving = self.moving();
         let mut found = Vec::new();
         for id in self.store.unsettled.iter().keys() {

@@ -2,16 +2,20 @@
 //! everything has come.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use store_actors::{domain::record::Tip, ports::JournalFailed};
+use store_actors::{
+    domain::record::{Record, Tip},
+    ports::JournalFailed,
+};
 use tokio::time::Instant;
 
 use super::{
     directory::Directory,
-    pending::Pending,
+    pending::{ABSORBED_AT_ONCE, Item, Pending},
     store::{Head, Store},
 };
 
@@ -25,7 +29,7 @@ const LAG_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often it is looked whether the store has caught up, at the least.
 const LAG_LOOK: Duration = Duration::from_millis(20);
 
-/// A reader waits no longer than this for what was acknowledged to become readable.
+/// A reader waits no longer than this for the store.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Shared {
@@ -35,16 +39,26 @@ pub(super) struct Shared {
     pub day_offset_minutes: i32,
     progress: Mutex<Progress>,
     pending: Mutex<Pending>,
+    /// Held by whoever looks into what has arrived.
+    absorbing: Mutex<()>,
+    arrived: Condvar,
     advanced: Condvar,
 }
 
-/// `durable` >= `readable` >= `applied`.
+/// What the applier finds when it has slept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    Some,
+    None,
+    /// And never again.
+    Over,
+}
+
+/// `durable` >= `applied`.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// The guard log has it on stable storage.
     pub durable: Tip,
-    /// Readers find everything up to here.
-    pub readable: u64,
     /// The store has this, perhaps not yet on stable storage.
     pub applied: Head,
     /// Never behind `applied.receipted`; written with the next chunk, or soon.
@@ -60,7 +74,6 @@ impl Shared {
     pub(super) fn new(store: Store, dir: Directory, head: Head, day_offset_minutes: i32) -> Self {
         let progress = Progress {
             durable: head.tip,
-            readable: head.tip.seq,
             applied: head,
             receipted: head.receipted,
             behind: None,
@@ -72,6 +85,8 @@ impl Shared {
             day_offset_minutes,
             progress: Mutex::new(progress),
             pending: Mutex::default(),
+            absorbing: Mutex::default(),
+            arrived: Condvar::new(),
             advanced: Condvar::new(),
         }
     }
@@ -140,20 +155,67 @@ impl Shared {
         }
     }
 
-    /// What was acknowledged is found: a group becomes readable a moment after its callers have
-    /// their answer. On a thread that may block.
-    pub(super) fn wait_readable(&self) -> Result<(), JournalFailed> {
-        let seq = self.progress().durable.seq;
-        self.wait_until(seq, |progress| progress.readable)
+    /// The group is durable. It is found from here on, and the applier comes to it by itself: to
+    /// wake it for each one would cost those who wait for the disk.
+    pub(super) fn arrive(&self, group: Vec<Record>) {
+        let mut pending = self.pending();
+        pending.arrive(group);
+        if std::mem::take(&mut pending.applier_sleeps) {
+            self.arrived.notify_one();
+        }
     }
 
-    /// As `wait_readable`, for what is read from the store alone.
+    /// Nothing will arrive any more.
+    pub(super) fn end(&self) {
+        self.pending().is_over = true;
+        self.arrived.notify_all();
+    }
+
+    /// For the applier. It sleeps until there is work, at most for `at_most`; and `gather` longer,
+    /// so that what comes within so short a time is one transaction, unless there are `plenty`
+    /// bytes for one already.
+    pub(super) fn wait_for_work(&self, at_most: Duration, gather: Duration, plenty: usize) -> Work {
+        let is_idle = |pending: &mut Pending| pending.bytes() == 0 && !pending.is_over;
+        let are_few = |pending: &mut Pending| pending.bytes() < plenty && !pending.is_over;
+        let mut pending = self.pending();
+        pending.applier_sleeps = true;
+        let slept = self
+            .arrived
+            .wait_timeout_while(pending, at_most, is_idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        pending = slept.0;
+        pending.applier_sleeps = false;
+        if pending.bytes() == 0 {
+            return match pending.is_over {
+                true => Work::Over,
+                false => Work::None,
+            };
+        }
+        drop(self.arrived.wait_timeout_while(pending, gather, are_few));
+        Work::Some
+    }
+
+    /// Afterwards everything that was acknowledged before is found.
+    pub(super) fn absorb(&self) -> Result<(), JournalFailed> {
+        let _alone = self
+            .absorbing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let groups = self.pending().take_arrived();
+        match catch_unwind(AssertUnwindSafe(|| Item::of_groups(groups))) {
+            Ok(items) => {
+                let parts = items.chunks(ABSORBED_AT_ONCE);
+                parts.for_each(|part| self.pending().absorb(part));
+                Ok(())
+            }
+            Err(_) => Err(self.stop("looking into a record panicked")),
+        }
+    }
+
+    /// What was acknowledged is found in the store alone. On a thread that may block.
     pub(super) fn wait_applied(&self) -> Result<(), JournalFailed> {
+        let come = |progress: &Progress| progress.applied.tip.seq;
         let seq = self.progress().durable.seq;
-        self.wait_until(seq, |progress| progress.applied.tip.seq)
-    }
-
-    fn wait_until(&self, seq: u64, come: fn(&Progress) -> u64) -> Result<(), JournalFailed> {
         let is_pending =
             |progress: &mut Progress| come(progress) < seq && progress.stopped.is_none();
         let waited = self

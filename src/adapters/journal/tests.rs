@@ -82,6 +82,7 @@ fn payment(n: u32, state: State) -> Payment {
         origin: Origin::Till,
         reference: (!n.is_multiple_of(4)).then(|| format!("basket {}", n / 5)),
         fingerprint: n.is_multiple_of(2).then(|| fingerprint(format!("key {n}"))),
+        opened_by: None,
     };
     let mut payment = Payment::open(opening, now);
     payment.state = state;
@@ -108,6 +109,8 @@ fn refund(n: u8, minor_units: u64, state: RefundState) -> Refund {
         changed_at: NOON.plus_ms(86_400_000),
         reason: None,
         fingerprint: Some(fingerprint(format!("refund {n}"))),
+        by: None,
+        approved_by: None,
         acquirer_ref: None,
         refusal: None,
         last_word: None,

@@ -1,7 +1,6 @@
 //! The thread that acknowledges: it checks a group, puts it into the guard log, and answers.
 //!
-//! Everything else about the group happens after the answer, while the next one gathers: the
-//! records are read, so that readers find them, and handed to the applier.
+//! It looks into no record: that is for whoever needs it, readers or the applier (`pending`).
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,7 +18,7 @@ use store_actors::{
 };
 use tokio::sync::oneshot;
 
-use super::{applier::Chunk, guard::Guard, pending::Item, shared::Shared};
+use super::{guard::Guard, shared::Shared};
 use crate::crash;
 
 /// A group, and who waits for it.
@@ -33,51 +32,42 @@ pub(super) struct Writer {
     pub shared: Arc<Shared>,
     pub guard: Guard,
     pub jobs: mpsc::Receiver<Job>,
-    /// Bounded by `Shared::wait_lag`.
-    pub applier: mpsc::Sender<Chunk>,
     pub min_free_bytes: u64,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.end();
+    }
 }
 
 impl Writer {
     /// Until nobody can send any more.
     pub(super) fn run(mut self) {
         while let Ok(Job { group, answer }) = self.jobs.recv() {
-            let written = guarded(&self.shared.clone(), || self.write(&group));
-            let is_durable = written.is_ok();
+            let written = guarded(&self.shared.clone(), || self.write(group));
             crash::point("guard-synced");
             // nobody waiting any more is no error
             let _ = answer.send(written);
             crash::point("acknowledged");
-            if is_durable {
-                self.hand_on(group);
-            }
+            self.shared.wait_lag();
         }
     }
 
-    fn write(&mut self, group: &[Record]) -> Result<(), JournalFailed> {
-        check_size(group)?;
+    fn write(&mut self, group: Vec<Record>) -> Result<(), JournalFailed> {
+        check_size(&group)?;
         let before = self.shared.progress().durable;
-        let after = continued(before, group)?;
-        if !has_room(self.shared.dir.root(), self.min_free_bytes) && opens_payment(group) {
+        let after = continued(before, &group)?;
+        if !has_room(self.shared.dir.root(), self.min_free_bytes) && opens_payment(&group) {
             return Err(JournalFailed::NearlyFull);
         }
-        if let Err(cause) = self.guard.append(group, before) {
+        if let Err(cause) = self.guard.append(&group, before) {
             tracing::error!(%cause, "the journal stops");
             return Err(self.shared.stop(format!("the guard log failed: {cause}")));
         }
+        self.shared.arrive(group);
         self.shared.advance(|progress| progress.durable = after);
         Ok(())
-    }
-
-    fn hand_on(&self, group: Vec<Record>) {
-        let items: Chunk = group.into_iter().map(|r| Arc::new(Item::new(r))).collect();
-        self.shared.pending().absorb(&items);
-        let readable = items.last().map_or(0, |item| item.record.seq);
-        self.shared.advance(|progress| progress.readable = readable);
-        if self.applier.send(items).is_err() {
-            self.shared.stop("the store's thread died");
-        }
-        self.shared.wait_lag();
     }
 }
 

@@ -2,14 +2,22 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     io::{self, Read},
 };
 
 use store_actors::wire::uplink::{ENCODING_ZSTD, MESSAGE_BYTES_MAX, PACK_ABOVE_BYTES};
 use thiserror::Error;
+use zstd::bulk::Compressor;
 
 /// Fast, and small enough: records of one store resemble each other.
 const LEVEL: i32 = 1;
+
+thread_local! {
+    // making one takes as long as using it
+    static COMPRESSOR: RefCell<io::Result<Compressor<'static>>> =
+        RefCell::new(Compressor::new(LEVEL));
+}
 
 #[derive(Debug, Error)]
 pub enum PayloadRefused {
@@ -30,19 +38,23 @@ pub struct Packed {
 
 /// Packs a message if it is long and packing makes it shorter.
 pub fn pack(message: Vec<u8>) -> Packed {
-    if message.len() > PACK_ABOVE_BYTES
-        && let Ok(bytes) = zstd::bulk::compress(&message, LEVEL)
-        && bytes.len() < message.len()
-    {
-        return Packed {
+    match compressed(&message) {
+        Some(bytes) if bytes.len() < message.len() => Packed {
             bytes,
             encoding: Some(ENCODING_ZSTD),
-        };
+        },
+        _ => Packed {
+            bytes: message,
+            encoding: None,
+        },
     }
-    Packed {
-        bytes: message,
-        encoding: None,
+}
+
+fn compressed(message: &[u8]) -> Option<Vec<u8>> {
+    if message.len() <= PACK_ABOVE_BYTES {
+        return None;
     }
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut().ok()?.compress(message).ok())
 }
 
 /// The message of a payload that came with this `content-encoding`.
@@ -61,7 +73,7 @@ pub fn unpack<'a>(
 fn unpack_zstd(payload: &[u8]) -> Result<Vec<u8>, PayloadRefused> {
     // one byte more than allowed tells a message that ends there from one that goes on
     let bound = u64::try_from(MESSAGE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
-    let mut message = Vec::new();
+    let mut message = Vec::with_capacity(said_bytes(payload));
     zstd::stream::read::Decoder::new(payload)
         .and_then(|decoder| decoder.take(bound).read_to_end(&mut message))
         .map_err(PayloadRefused::Torn)?;
@@ -70,6 +82,14 @@ fn unpack_zstd(payload: &[u8]) -> Result<Vec<u8>, PayloadRefused> {
     } else {
         Ok(message)
     }
+}
+
+/// As its first frame has it, within the bound: grown bit by bit, a message is copied several
+/// times.
+fn said_bytes(payload: &[u8]) -> usize {
+    let said = zstd::zstd_safe::get_frame_content_size(payload);
+    let said = said.ok().flatten().unwrap_or(0);
+    usize::try_from(said).unwrap_or(0).min(MESSAGE_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ fn card() -> CardRead {
         },
         cryptogram: CryptogramKind::Online,
         emv_data: EmvData::from_bytes(&[0x9F, 0x36, 0x02, 0x00, 0x07]),
+        signature: false,
         track2: None,
     }
 }

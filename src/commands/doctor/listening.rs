@@ -13,12 +13,23 @@ use crate::config::Api;
 /// `TCP_LISTEN` of the kernel, in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
-pub(super) async fn check(api: Api, controller: Option<Holder>) -> Vec<Finding> {
+/// `door`: where providers tell of payments, which is meant to be reached from outside.
+pub(super) async fn check(
+    api: Api,
+    door: Option<SocketAddr>,
+    controller: Option<Holder>,
+) -> Vec<Finding> {
     let what = format!("API on {}", api.listen);
     let mut findings = vec![public(&what, &api)];
     match controller.and_then(|holder| holder.pid) {
-        Some(pid) => findings.extend(of_process(pid, &api)),
-        None => findings.extend(free(&what, &api)),
+        Some(pid) => findings.extend(of_process(pid, &api, door)),
+        None => {
+            findings.extend(free(&what, "api.listen", api.listen));
+            findings.extend(door.and_then(|door| {
+                let what = format!("door for notifications on {door}");
+                free(&what, "notifications.listen", door)
+            }));
+        }
     }
     findings
 }
@@ -27,35 +38,35 @@ fn public(what: &str, api: &Api) -> Finding {
     match api.listen.ip().is_loopback() {
         true => Finding::ok(format!("{what}: this machine only")),
         false => Finding::warn(
-            format!("{what}: open to the network, without a log-in"),
-            "let a firewall admit the tills and nobody else",
+            format!("{what}: open to the network, over TLS, and everybody signs in"),
+            "let a firewall admit the shop's tills and screens and nobody else",
         ),
     }
 }
 
-fn free(what: &str, api: &Api) -> Option<Finding> {
-    let cause = TcpListener::bind(api.listen).err()?;
+fn free(what: &str, key: &str, listen: SocketAddr) -> Option<Finding> {
+    let cause = TcpListener::bind(listen).err()?;
     Some(match cause.kind() {
         io::ErrorKind::AddrInUse => Finding::fail(
             format!("{what}: another program listens there"),
             format!(
-                "end it, `sudo ss -ltnp sport = :{}` names it; or change api.listen",
-                api.listen.port()
+                "end it, `sudo ss -ltnp sport = :{}` names it; or change {key}",
+                listen.port()
             ),
         ),
         io::ErrorKind::AddrNotAvailable => Finding::fail(
             format!("{what}: this machine has no such address"),
-            "correct api.listen",
+            format!("correct {key}"),
         ),
         io::ErrorKind::PermissionDenied => Finding::fail(
             format!("{what}: ports below 1024 are for root"),
-            "choose a higher port for api.listen",
+            format!("choose a higher port for {key}"),
         ),
-        _ => Finding::fail(format!("{what}: {cause}"), "correct api.listen"),
+        _ => Finding::fail(format!("{what}: {cause}"), format!("correct {key}")),
     })
 }
 
-fn of_process(pid: u32, api: &Api) -> Vec<Finding> {
+fn of_process(pid: u32, api: &Api, door: Option<SocketAddr>) -> Vec<Finding> {
     let found = match listened_on(pid) {
         Ok(found) => found,
         Err(cause) => {
@@ -78,9 +89,10 @@ fn of_process(pid: u32, api: &Api) -> Vec<Finding> {
             "it runs with another configuration, or is starting or ending",
         )];
     }
+    let is_asked = |address: &SocketAddr| *address == api.listen || Some(*address) == door;
     let unasked = found
         .iter()
-        .filter(|address| !address.ip().is_loopback() && **address != api.listen);
+        .filter(|address| !address.ip().is_loopback() && !is_asked(address));
     let unasked: Vec<_> = unasked
         .map(|address| {
             Finding::fail(
@@ -177,28 +189,31 @@ mod tests {
             let address = listener.local_addr().unwrap();
             assert!(found.contains(&address), "{address} is not in {found:?}");
         }
-        let of_this = |listener: &TcpListener| {
-            let found = of_process(std::process::id(), &api(listener.local_addr().unwrap()));
+        let of = |listener: &TcpListener, door: Option<SocketAddr>| {
+            let api = api(listener.local_addr().unwrap());
+            let found = of_process(std::process::id(), &api, door);
             found.iter().map(Finding::to_string).collect::<String>()
         };
         let unasked = public.local_addr().unwrap();
-        assert!(of_this(&four).contains(&format!("listens on {unasked} unasked")));
-        assert!(!of_this(&public).contains(&format!("listens on {unasked} unasked")));
+        let complaint = format!("listens on {unasked} unasked");
+        assert!(of(&four, None).contains(&complaint));
+        assert!(!of(&public, None).contains(&complaint));
+        assert!(!of(&four, Some(unasked)).contains(&complaint));
     }
 
     #[test]
     fn an_address_in_use_is_a_failure_and_a_free_one_is_none() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let found = free("API", &api(address)).unwrap().to_string();
+        let found = free("API", "api.listen", address).unwrap().to_string();
         assert!(
             found.starts_with("fail") && found.contains("another program"),
             "{found}"
         );
         drop(taken);
-        assert!(free("API", &api(address)).is_none());
+        assert!(free("API", "api.listen", address).is_none());
         let elsewhere = "192.0.2.1:8600".parse().unwrap();
-        let found = free("API", &api(elsewhere)).unwrap().to_string();
+        let found = free("API", "api.listen", elsewhere).unwrap().to_string();
         assert!(found.contains("no such address"), "{found}");
     }
 }

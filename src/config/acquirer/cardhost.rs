@@ -3,9 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use store_actors::wire::iso8583::{Cipher, Envelope, Header, KeyScheme, MacMethod, Station, Tpdu};
+use store_actors::wire::iso8583::{
+    Cipher, Codes, Envelope, Header, KeyScheme, MacMethod, Station, Tpdu,
+};
 
 use crate::{
+    adapters::acquirers::cardhost::{OfflineAs, SettlementRules},
     config::sections::{file, words},
     strict_toml::Section,
 };
@@ -23,9 +26,13 @@ pub struct CardHostAccount {
     pub first_batch: u32,
     pub unsealed_refusals: bool,
     pub order_in_62: bool,
+    /// Whether the contract has pre-authorisations.
+    pub pre_authorisation: bool,
     pub book: PathBuf,
     pub book_key_file: PathBuf,
     pub keep_days: u32,
+    pub settlement: SettlementRules,
+    pub offline_as: OfflineAs,
 }
 
 const CIPHERS: &[(&str, Cipher)] = &[
@@ -40,6 +47,11 @@ const MACS: &[(&str, MacMethod)] = &[
     ("cbc", MacMethod::Cbc),
 ];
 
+const OFFLINE_AS: &[(&str, OfflineAs)] = &[
+    ("purchase", OfflineAs::Purchase),
+    ("advice", OfflineAs::Advice),
+];
+
 pub(super) fn account(section: &mut Section<'_>, dir: &Path) -> Option<CardHostAccount> {
     let station = station(section);
     let tpdu = bytes(section, "tpdu", "6000060000").map(|[_, a, b, c, d]| Tpdu {
@@ -51,6 +63,8 @@ pub(super) fn account(section: &mut Section<'_>, dir: &Path) -> Option<CardHostA
     let cipher = choice(section, "cipher", CIPHERS, Cipher::TripleDes);
     let keys = choice(section, "keys", KEYS, KeyScheme::Double);
     let mac = choice(section, "mac", MACS, MacMethod::Ecb);
+    let settlement = settlement(section);
+    let offline_as = choice(section, "offline_as", OFFLINE_AS, OfflineAs::Purchase);
     let first_batch = number(section, "first_batch", 999_999, 1);
     let keep_days = number(section, "keep_days", 3_650, 90);
     let book = file(section, "book", dir);
@@ -71,10 +85,37 @@ pub(super) fn account(section: &mut Section<'_>, dir: &Path) -> Option<CardHostA
         first_batch,
         unsealed_refusals: flag(section, "unsealed_refusals"),
         order_in_62: flag(section, "order_in_62"),
+        pre_authorisation: flag(section, "pre_authorisation"),
         book,
         book_key_file,
         keep_days,
+        settlement,
+        offline_as: offline_as?,
     })
+}
+
+fn settlement(section: &mut Section<'_>) -> SettlementRules {
+    let usual = SettlementRules::default();
+    let code = |section: &mut Section<'_>, key, usual| number(section, key, 999, usual);
+    let flag = |section: &mut Section<'_>, key, usual| {
+        section.optional(key, Section::bool).unwrap_or(usual)
+    };
+    SettlementRules {
+        codes: Codes {
+            totals: code(section, "settlement_totals", usual.codes.totals),
+            details: code(section, "settlement_details", usual.codes.details),
+            end_balanced: code(section, "settlement_end_balanced", usual.codes.end_balanced),
+            end_unbalanced: code(
+                section,
+                "settlement_end_unbalanced",
+                usual.codes.end_unbalanced,
+            ),
+        },
+        is_sealed: flag(section, "settlement_mac", usual.is_sealed),
+        counts_voids: flag(section, "settlement_counts_voids", usual.counts_voids),
+        always_upload: flag(section, "settlement_always_uploads", usual.always_upload),
+        transactions_max: number(section, "batch_transactions", 900, usual.transactions_max),
+    }
 }
 
 fn station(section: &mut Section<'_>) -> Station {

@@ -34,6 +34,8 @@ pub struct AlipayAccount {
     /// The application's private key: PEM, or its bare base64 as Alipay's tool gives it.
     pub key_file: PathBuf,
     pub trust: AlipayTrust,
+    /// Where Alipay tells of payments; `None`: where the application's own settings say.
+    pub notify_url: Option<String>,
 }
 
 /// By what Alipay's answers are known.
@@ -143,6 +145,7 @@ fn alipay(section: &mut Section<'_>, dir: &Path) -> AlipayAccount {
         app_id,
         key_file,
         trust,
+        notify_url: section.optional("notify_url", |section, _| notify_url(section)),
     }
 }
 

@@ -14,10 +14,12 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type, content.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 6] = [
     ("console.css", CSS, include_str!("assets/console.css")),
     ("live.js", JS, include_str!("assets/live.js")),
     ("counter.js", JS, include_str!("assets/counter.js")),
+    ("pad.js", JS, include_str!("assets/pad.js")),
+    ("people.js", JS, include_str!("assets/people.js")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];
 

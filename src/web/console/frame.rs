@@ -1,4 +1,4 @@
-//! What surrounds every page: the store's name, the way around, the visitor's language.
+//! What surrounds every page: the store's name, the way around, the visitor's language and name.
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
@@ -9,10 +9,15 @@ use actix_web::{
 };
 use serde::Deserialize;
 use std::future::{Ready, ready};
-use store_actors::language::{Language, Value};
+use store_actors::{
+    domain::people::access::Verdict,
+    language::{Language, Value},
+};
 
+use super::people_page::role_id;
 use crate::web::{
     Shared,
+    caller::{Asker, Caller},
     problem::{Kind, Problem},
 };
 
@@ -20,22 +25,23 @@ const LANGUAGE_COOKIE: &str = "language";
 const LANGUAGE_DAYS: i64 = 400;
 
 /// Who looks, as far as a page depends on it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub language: Language,
+    pub caller: Caller,
 }
 
 impl Visitor {
-    fn of(request: &HttpRequest) -> Self {
+    pub(super) fn of(request: &HttpRequest, caller: Caller) -> Self {
         let chosen = request.cookie(LANGUAGE_COOKIE);
         let chosen = chosen.and_then(|cookie| Language::from_tag(cookie.value()));
         let accepted = || {
             let header = request.headers().get(ACCEPT_LANGUAGE)?;
             Language::accepted(header.to_str().ok()?)
         };
-        Self {
-            language: chosen.or_else(accepted).unwrap_or_default(),
-        }
+        let own = || Some(caller.person()?.language());
+        let language = chosen.or_else(own).or_else(accepted).unwrap_or_default();
+        Self { language, caller }
     }
 }
 
@@ -43,8 +49,9 @@ impl FromRequest for Visitor {
     type Error = actix_web::Error;
     type Future = Ready<Result<Self, Self::Error>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::of(request)))
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Caller::from_request(request, payload).into_inner();
+        ready(caller.map(|caller| Self::of(request, caller)))
     }
 }
 
@@ -57,6 +64,7 @@ pub(super) struct Frame {
     pub path: String,
     /// No way around: a screen that customers face.
     pub is_bare: bool,
+    pub caller: Caller,
 }
 
 /// A way to another page.
@@ -67,20 +75,24 @@ pub(super) struct Link {
     pub is_here: bool,
 }
 
-const LINKS: [(&str, &str); 4] = [
+const LINKS: [(&str, &str); 7] = [
     ("/", "nav-store"),
     ("/payments", "nav-payments"),
     ("/unknown", "nav-unknown"),
     ("/outbox", "nav-outbox"),
+    ("/office", "nav-office"),
+    ("/people", "nav-people"),
+    ("/audit", "nav-audit"),
 ];
 
 impl Frame {
     pub(super) fn new(shared: &Data<Shared>, visitor: Visitor, path: impl Into<String>) -> Self {
         Self {
             language: visitor.language,
-            store: shared.parts.shop.name.clone(),
+            store: shared.parts.shop.letterhead.store.clone(),
             path: path.into(),
             is_bare: false,
+            caller: visitor.caller,
         }
     }
 
@@ -101,9 +113,33 @@ impl Frame {
         let link = |(path, id): (&'static str, &str)| Link {
             path,
             text: self.say(id),
-            is_here: self.path == path,
+            is_here: self.path == path || (path == "/office" && self.path.starts_with("/office/")),
         };
-        LINKS.into_iter().map(link).collect()
+        let links = LINKS.into_iter().filter(|(path, _)| self.leads_to(path));
+        links.map(link).collect()
+    }
+
+    /// Whether the visitor may open this page. Where nobody signs in there are no people to see.
+    fn leads_to(&self, path: &str) -> bool {
+        let is_of_people = matches!(path, "/people" | "/audit");
+        let is_off = matches!(self.caller.asker, Asker::Anyone);
+        self.may("GET", path) && !(is_off && is_of_people)
+    }
+
+    /// Whether the visitor may ask for the route of this method and pattern.
+    pub(super) fn may(&self, method: &str, pattern: &str) -> bool {
+        self.caller.verdict(method, pattern) == Verdict::Allowed
+    }
+
+    /// What forms and scripts of this page prove themselves with.
+    pub(super) fn csrf(&self) -> &str {
+        self.caller.csrf()
+    }
+
+    /// Who is signed in, and as what.
+    pub(super) fn person(&self) -> Option<(&str, String)> {
+        let person = self.caller.person()?;
+        Some((&person.name, self.say(role_id(person.role))))
     }
 }
 
@@ -117,20 +153,23 @@ pub(super) struct Back {
 pub(super) async fn choose(tag: Path<String>, back: Query<Back>) -> Result<HttpResponse, Problem> {
     let language = Language::from_tag(&tag)
         .ok_or_else(|| Problem::new(Kind::NotFound, "there is no such language"))?;
-    let cookie = Cookie::build(LANGUAGE_COOKIE, language.tag())
-        .path("/")
-        .same_site(SameSite::Lax)
-        .http_only(true)
-        .max_age(Duration::days(LANGUAGE_DAYS))
-        .finish();
     Ok(HttpResponse::SeeOther()
-        .cookie(cookie)
+        .cookie(language_cookie(language))
         .insert_header((LOCATION, own_path(&back.back)))
         .finish())
 }
 
+pub(super) fn language_cookie(language: Language) -> Cookie<'static> {
+    Cookie::build(LANGUAGE_COOKIE, language.tag())
+        .path("/")
+        .same_site(SameSite::Lax)
+        .http_only(true)
+        .max_age(Duration::days(LANGUAGE_DAYS))
+        .finish()
+}
+
 /// A path of this server; anything else is the first page, so that nobody is sent elsewhere.
-fn own_path(back: &str) -> &str {
+pub(super) fn own_path(back: &str) -> &str {
     let is_own = back.starts_with('/')
         && !back.starts_with("//")
         && back

@@ -6,7 +6,7 @@ use store_actors::{language::Value, store::requests::GetUnknown};
 
 use super::{
     frame::{Frame, Visitor},
-    overview::age_words,
+    overview::{age_words, unsent_money},
     shown,
 };
 use crate::web::{
@@ -27,6 +27,7 @@ struct UnknownPage {
 struct OutboxPage {
     frame: Frame,
     outbox: OutboxModel,
+    money: Vec<String>,
     oldest: String,
     parked: Vec<ParkedModel>,
 }
@@ -89,7 +90,9 @@ pub(super) async fn outbox(
     visitor: Visitor,
 ) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(&shared, visitor, "/outbox");
-    let outbox = OutboxModel::from(&shared.parts.signals.board().outbox);
+    let status = shared.parts.signals.board().outbox;
+    let money = unsent_money(frame.language, status.money.as_deref().unwrap_or_default());
+    let outbox = OutboxModel::from(&status);
     let age = outbox.oldest_age_ms.filter(|_| outbox.depth > 0);
     let oldest = age.map_or_else(
         || frame.say("nothing-unsent"),
@@ -100,6 +103,7 @@ pub(super) async fn outbox(
         frame,
         outbox,
         oldest,
+        money,
         parked,
     })
 }

@@ -9,7 +9,8 @@ use store_actors::{
         timestamp::Timestamp,
         unresolved::Unresolved,
     },
-    language::{Language, Value},
+    language::{Language, Value, why},
+    outbox::UnsentMoney,
     signal::{AcquirerStatus, Board, DeviceStatus, Health},
 };
 
@@ -35,6 +36,8 @@ pub(super) struct Known<'a> {
 pub(super) struct Overview {
     /// Why no money is taken at all.
     pub stopped: Option<String>,
+    /// About printed QRs.
+    pub alarms: Vec<String>,
     pub day: String,
     pub tiles: Vec<Tile>,
     pub taken: Vec<Taken>,
@@ -73,6 +76,8 @@ pub(super) struct UnknownLine {
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub depth: u64,
+    /// What moved in those records, a line for each currency, and for refunds.
+    pub money: Vec<String>,
     pub is_late: bool,
     pub words: String,
 }
@@ -94,6 +99,7 @@ pub(super) struct LinkLine {
 
 #[derive(Debug)]
 pub(super) struct DeviceLine {
+    pub id: String,
     pub counter: String,
     pub kind: String,
     pub tone: &'static str,
@@ -114,6 +120,7 @@ impl Overview {
         let oldest = known.unknown.iter().map(|line| line.age_ms(known.now));
         Self {
             stopped: board.journal_stopped.clone(),
+            alarms: sticker_alarms(language, board),
             day: known.day.clone(),
             tiles: known
                 .counters
@@ -145,6 +152,19 @@ impl Overview {
     }
 }
 
+fn sticker_alarms(language: Language, board: &Board) -> Vec<String> {
+    let stickers = board.stickers.iter().filter(|(_, seen)| seen.is_alarm());
+    let swapped = stickers.map(|(counter, _)| {
+        let counter = Value::from(counter.as_str());
+        language.say_with("sticker-swapped", [("counter", counter)])
+    });
+    let unmatched = board.unmatched.map(|(_, count)| {
+        let count = Value::from(count);
+        language.say_with("sticker-unmatched", [("count", count)])
+    });
+    swapped.chain(unmatched).collect()
+}
+
 fn tile(language: Language, counter: &CounterStatus, at_stand: &[Payment]) -> Tile {
     let payment = at_stand
         .iter()
@@ -158,7 +178,7 @@ fn tile(language: Language, counter: &CounterStatus, at_stand: &[Payment]) -> Ti
         ) {
             continue;
         }
-        let words = obstacle_words(language, obstacle);
+        let words = obstacle.say(language);
         if !obstacles.contains(&words) {
             obstacles.push(words);
         }
@@ -178,16 +198,10 @@ fn tile(language: Language, counter: &CounterStatus, at_stand: &[Payment]) -> Ti
     }
 }
 
-/// Why a tender can't be taken, in one language.
-pub(super) fn obstacle_words(language: Language, obstacle: &Obstacle) -> String {
-    let (chinese, english) = obstacle.words();
-    language.of(chinese, english)
-}
-
 /// The first reason against a tender.
 pub(super) fn first_obstacle(language: Language, tender: &TenderReadiness) -> Option<String> {
     let obstacle = tender.obstacles.first().filter(|_| !tender.ready)?;
-    Some(obstacle_words(language, obstacle))
+    Some(obstacle.say(language))
 }
 
 pub(super) fn tender_name(language: Language, tender: &str) -> String {
@@ -251,12 +265,29 @@ fn unsent(language: Language, board: &Board) -> Unsent {
     let is_late = age.is_some_and(|age| age >= LATE_MS);
     Unsent {
         depth: board.outbox.depth,
+        money: unsent_money(language, board.outbox.money.as_deref().unwrap_or_default()),
         is_late,
         words: match age {
             None => language.say("nothing-unsent"),
             Some(age) => language.say_with("oldest", [("age", age_words(language, age).into())]),
         },
     }
+}
+
+/// How much money the head office does not know of.
+pub(super) fn unsent_money(language: Language, unsent: &[UnsentMoney]) -> Vec<String> {
+    let money = |units, line: &UnsentMoney| Money::from_minor_units(units, line.currency).ok();
+    let said = |id, units, line| {
+        let money = money(units, line).filter(|money| !money.is_zero())?;
+        Some(language.say_with(id, [("money", Value::from(money.to_string()))]))
+    };
+    let lines = unsent.iter().flat_map(|line| {
+        [
+            said("unsent-payments", line.payments, line),
+            said("unsent-refunds", line.refunds, line),
+        ]
+    });
+    lines.flatten().collect()
 }
 
 fn offline(language: Language, board: &Board) -> Option<OfflineLine> {
@@ -271,7 +302,7 @@ fn offline(language: Language, board: &Board) -> Option<OfflineLine> {
         is_closed: offline.closed.is_some(),
         words: offline.closed.as_ref().map_or_else(
             || language.say_with("offline-of", [("total", total)]),
-            |why| language.say_with("offline-closed", [("why", Value::from(why.to_string()))]),
+            |why| language.say_with("offline-closed", [("why", Value::from(why.say(language)))]),
         ),
     })
 }
@@ -281,7 +312,7 @@ fn link(language: Language, acquirer: &AcquirerStatus) -> LinkLine {
     let is_skewed = skew.unsigned_abs() >= 60;
     let words = match &acquirer.why {
         _ if is_skewed => language.say_with("clock-off", [("seconds", Value::from(skew))]),
-        Some(why) if !acquirer.reachable => why.clone(),
+        Some(said) if !acquirer.reachable => why(language, said),
         _ => String::new(),
     };
     let (tone, id) = match (acquirer.reachable, is_skewed) {
@@ -319,20 +350,21 @@ fn head_office(language: Language, board: &Board) -> LinkLine {
     }
 }
 
-fn device_line(language: Language, device: &DeviceStatus, now: Timestamp) -> DeviceLine {
-    let (tone, id, why) = match &device.health {
+pub(super) fn device_line(language: Language, device: &DeviceStatus, now: Timestamp) -> DeviceLine {
+    let (tone, id, reason) = match &device.health {
         Health::Ready => ("good", "device-ready", None),
         Health::Starting => ("busy", "device-starting", None),
-        Health::Absent(why) => ("bad", "device-absent", Some(why.clone())),
-        Health::Mute(why) => ("bad", "device-mute", Some(why.clone())),
-        Health::Babbling(why) => ("bad", "device-babbling", Some(why.clone())),
-        Health::Quarantined(why) => ("bad", "device-quarantined", Some(why.clone())),
+        Health::Absent(why) => ("bad", "device-absent", Some(why)),
+        Health::Mute(why) => ("bad", "device-mute", Some(why)),
+        Health::Babbling(why) => ("bad", "device-babbling", Some(why)),
+        Health::Quarantined(why) => ("bad", "device-quarantined", Some(why)),
     };
     let last_word = device.last_word_at.map(|at| {
         let ago = age_words(language, now.since_ms(at));
         language.say_with("ago", [("age", ago.into())])
     });
     DeviceLine {
+        id: device.id.to_string(),
         counter: device.counter.to_string(),
         kind: language.say(match device.kind.as_str() {
             "terminal" => "device-terminal",
@@ -341,7 +373,7 @@ fn device_line(language: Language, device: &DeviceStatus, now: Timestamp) -> Dev
         }),
         tone,
         state: language.say(id),
-        why,
+        why: reason.map(|said| why(language, said)),
         last_word: last_word.unwrap_or_else(|| "–".into()),
         restarts: device.restarts,
         line: device.line.clone(),

@@ -36,6 +36,8 @@ pub(super) struct Panel {
     pub face: Face,
     pub payment: Option<Shown>,
     pub tenders: Vec<TenderButton>,
+    /// A card's money can be held and taken later.
+    pub can_hold: bool,
     pub unresolved: usize,
     pub welcome: String,
 }
@@ -66,6 +68,10 @@ pub(super) struct Shown {
     pub can_cancel: bool,
     pub is_over: bool,
     pub sound: Option<&'static str>,
+    /// The customer is to sign on this screen.
+    pub wants_signature: bool,
+    /// Where the picture of the signature is.
+    pub signature: Option<String>,
     /// Said aloud: only for money that the acquirer confirmed.
     pub speech: Option<String>,
 }
@@ -100,6 +106,12 @@ pub(super) fn panel(view: View<'_>, counter: &CounterStatus, latest: Option<&Pay
         Face::Customer => CUSTOMER_READS_MS,
     };
     let is_shown = |payment: &&Payment| {
+        // a customer has time to sign
+        let reads_ms = if payment.wants_signature() {
+            READS_MS
+        } else {
+            reads_ms
+        };
         let is_fresh = now.since_ms(payment.changed_at) < reads_ms;
         let was_seen = seen == Some(payment.id.to_string().as_str());
         counter.at_stand == Some(payment.id) || (is_fresh && !was_seen)
@@ -121,6 +133,11 @@ pub(super) fn panel(view: View<'_>, counter: &CounterStatus, latest: Option<&Pay
             })
             .chain(any_way(language, counter))
             .collect(),
+        can_hold: counter.pre_authorises
+            && counter
+                .tenders
+                .iter()
+                .any(|one| one.tender == Tender::Card && one.ready && !one.offline),
         unresolved: counter.unresolved.len(),
         welcome: language.say("welcome"),
     }
@@ -152,9 +169,11 @@ fn shown(view: View<'_>, payment: &Payment, holds_stand: bool) -> Shown {
     let sound = match state {
         State::Approved | State::Confirmed => Some("success"),
         State::Declined | State::RefusedLater => Some("failure"),
-        State::Unknown | State::Reversing | State::Reversed | State::ApprovedOffline => {
-            Some("attention")
-        }
+        State::Unknown
+        | State::Reversing
+        | State::Reversed
+        | State::ApprovedOffline
+        | State::Authorised => Some("attention"),
         _ => None,
     };
     let money = Value::from(payment.money.to_string());
@@ -171,9 +190,10 @@ fn shown(view: View<'_>, payment: &Payment, holds_stand: bool) -> Shown {
         takes_picture: is_waiting && takes_code,
         can_cancel: !state.is_final() && holds_stand,
         is_over: !holds_stand,
+        wants_signature: model.wants_signature,
+        signature: model.signature.map(|signature| signature.svg),
         sound,
-        speech: state
-            .is_paid()
+        speech: (view.shop.speech && state.is_paid())
             .then(|| language.say_with("speech-approved", [("money", money)])),
     }
 }
@@ -188,6 +208,7 @@ const fn advice(state: State) -> Option<&'static str> {
         State::ApprovedOffline => "advice-offline",
         State::Verifying => "advice-verifying",
         State::RefusedLater => "advice-refused-later",
+        State::Authorised => "advice-authorised",
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ use store_actors::{
 };
 
 use super::{
+    charts::{self, Chart},
     frame::{Frame, Visitor},
     overview::{Known, Overview},
     shown,
@@ -19,18 +20,27 @@ use crate::web::{Shared, problem::Problem};
 struct StorePage {
     frame: Frame,
     overview: Overview,
+    charts: Vec<Chart>,
 }
 
 pub(super) async fn page(shared: Data<Shared>, visitor: Visitor) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(&shared, visitor, "/");
     let overview = look(&shared, &frame).await?;
-    shown(&StorePage { frame, overview })
+    let now = shared.parts.clock.now();
+    let offset = shared.parts.shop.letterhead.utc_offset_minutes;
+    let depth = shared.parts.signals.board().outbox.depth;
+    let charts = charts::charts(&frame, &shared.history.day(now), (now, offset), depth);
+    shown(&StorePage {
+        frame,
+        overview,
+        charts,
+    })
 }
 
 async fn look(shared: &Data<Shared>, frame: &Frame) -> Result<Overview, Problem> {
     let parts = &shared.parts;
     let now = parts.clock.now();
-    let day = Day::of(now, parts.shop.utc_offset_minutes).to_string();
+    let day = Day::of(now, parts.shop.letterhead.utc_offset_minutes).to_string();
     let counters = (parts.store.counters)(GetCounters).await?;
     let unknown = (parts.store.unknown)(GetUnknown).await?;
     let mut at_stand = Vec::new();

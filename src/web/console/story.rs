@@ -6,16 +6,24 @@ use actix_web::{
 };
 use askama::Template;
 use store_actors::{
-    domain::{payment::Payment, refund::RefundState, slip, timestamp::Timestamp},
+    domain::{
+        payment::Payment,
+        people::access::Verdict,
+        refund::{Refund, RefundState},
+        slip,
+        tender::Tender,
+        timestamp::Timestamp,
+    },
     store::requests::GetPayment,
 };
 
 use super::{
     frame::{Frame, Visitor},
+    office::funding_name,
     payments_page::{state_name, tone},
     shown,
 };
-use crate::web::{Shared, input, model::PaymentModel, problem::Problem};
+use crate::web::{Shared, input, model::PaymentModel, payments, problem::Problem};
 
 #[derive(Template)]
 #[template(path = "payment.html", config = "src/web/console/askama.toml")]
@@ -31,6 +39,12 @@ struct Story {
     tone: &'static str,
     state: String,
     words: String,
+    /// Of a card; also that it is not known, since that has a price.
+    card_kind: Option<String>,
+    /// Whether the visitor may give back, alone or with approval.
+    refund: Verdict,
+    /// What it holds can be taken or let go of, by this visitor.
+    can_complete: bool,
     steps: Vec<Step>,
     slip: Vec<String>,
 }
@@ -59,7 +73,10 @@ async fn look(
 ) -> Result<(Frame, Story), Problem> {
     let payment = (shared.parts.store.get)(GetPayment(input::parsed("id", id)?)).await?;
     let frame = Frame::new(shared, visitor, format!("/payments/{}", payment.id));
-    let model = PaymentModel::from(&payment);
+    let model = PaymentModel {
+        costs: payments::costs(shared, &payment).await?,
+        ..PaymentModel::from(&payment)
+    };
     let story = Story {
         amount: payment.money.to_string(),
         tone: tone(payment.state),
@@ -71,9 +88,21 @@ async fn look(
             &frame,
             &payment,
             &model,
-            shared.parts.shop.utc_offset_minutes,
+            shared.parts.shop.letterhead.utc_offset_minutes,
         ),
-        slip: slip::lines(&payment),
+        card_kind: (payment.actual_tender() == Tender::Card && payment.presented.is_some()).then(
+            || {
+                let funding = payment.means().funding;
+                match funding {
+                    Some(funding) => funding_name(frame.language, funding.as_str()),
+                    None => frame.say("card-kind-unknown"),
+                }
+            },
+        ),
+        slip: slip::lines(&payment, &shared.parts.shop.letterhead),
+        refund: frame.caller.verdict("POST", "/v1/payments/{id}/refunds"),
+        can_complete: payment.check_completion(payment.money).is_ok()
+            && frame.may("POST", "/v1/payments/{id}/completion"),
         model,
     };
     Ok((frame, story))
@@ -95,7 +124,11 @@ fn told(frame: &Frame, payment: &Payment, model: &PaymentModel, offset: i32) -> 
     step(
         payment.opened_at,
         frame.say("step-opened"),
-        model.reference.clone().unwrap_or_default(),
+        [model.reference.clone(), payment.opened_by.clone()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" · "),
     );
     if let Some(at) = payment.submitted_at {
         let by = model.acquirer.clone().unwrap_or_default();
@@ -116,7 +149,12 @@ fn told(frame: &Frame, payment: &Payment, model: &PaymentModel, offset: i32) -> 
         );
     }
     if let Some(at) = payment.ended_at {
-        step(at, state_name(frame, payment.state), reason(model));
+        let why = payment.reason.as_ref().map(|why| why.say(frame.language));
+        step(
+            at,
+            state_name(frame, payment.state),
+            why.unwrap_or_default(),
+        );
     }
     for refund in &payment.refunds {
         let what = frame.say(match refund.state {
@@ -124,23 +162,23 @@ fn told(frame: &Frame, payment: &Payment, model: &PaymentModel, offset: i32) -> 
             RefundState::Refused => "step-refund-refused",
             RefundState::Submitted | RefundState::Unknown => "step-refund",
         });
-        step(refund.changed_at, what, refund.money.to_string());
+        step(refund.changed_at, what, refunded(frame, refund));
     }
     steps.sort_by_key(|(at, _)| *at);
     steps.into_iter().map(|(_, step)| step).collect()
 }
 
-fn reason(model: &PaymentModel) -> String {
-    let Some(reason) = &model.reason else {
-        return String::new();
-    };
-    [
-        Some(reason.code.to_owned()),
-        reason.acquirer_code.clone(),
-        reason.text.clone(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join(" · ")
+/// How much, who asked for it, and who allowed it.
+fn refunded(frame: &Frame, refund: &Refund) -> String {
+    let mut said = refund.money.to_string();
+    if let Some(name) = &refund.by {
+        said = format!("{said} · {name}");
+    }
+    if let Some(name) = &refund.approved_by {
+        let approved = frame
+            .language
+            .say_with("approved-by-whom", [("name", name.as_str().into())]);
+        said = format!("{said} · {approved}");
+    }
+    said
 }

@@ -1,9 +1,13 @@
 //! Counters, devices, acquirers and the outbox as they are shown.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store_actors::{
-    counter::CounterStatus,
-    domain::readiness::TenderReadiness,
+    counter::{
+        CounterStatus,
+        trial::{Trial, Tried},
+    },
+    domain::{money::Money, readiness::TenderReadiness},
+    outbox::UnsentMoney,
     signal::{AcquirerStatus, Board, DeviceStatus, Health, OutboxStatus},
 };
 use utoipa::ToSchema;
@@ -25,6 +29,8 @@ pub struct CounterModel {
     /// It can take something.
     pub ready: bool,
     pub tenders: Vec<TenderModel>,
+    /// Whether a payment with `pre_authorise` may begin here.
+    pub pre_authorises: bool,
     /// The payment at the stand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_stand: Option<String>,
@@ -58,6 +64,7 @@ impl From<&CounterStatus> for CounterModel {
             id: status.id.to_string(),
             ready: status.tenders.iter().any(|readiness| readiness.ready),
             tenders: status.tenders.iter().map(tender).collect(),
+            pre_authorises: status.pre_authorises,
             at_stand: status.at_stand.map(|payment| payment.to_string()),
             unresolved: status.unresolved.iter().map(ToString::to_string).collect(),
         }
@@ -170,10 +177,33 @@ pub struct OutboxModel {
     pub depth: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_age_ms: Option<u64>,
+    /// What moved in those records, by currency; absent until it is counted up after a start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub money: Option<Vec<UnsentMoneyModel>>,
     /// How often the connection was thrown away and made anew.
     pub rebuilds: u64,
     /// Records in whose place a stub went, see `/v1/outbox/parked`.
     pub parked: usize,
+}
+
+/// Payments and refunds of which the head office does not know yet.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnsentMoney)]
+pub struct UnsentMoneyModel {
+    pub currency: String,
+    pub payments: String,
+    pub refunds: String,
+}
+
+impl UnsentMoneyModel {
+    fn of(unsent: &UnsentMoney) -> Option<Self> {
+        let money = |units| Money::from_minor_units(units, unsent.currency).ok();
+        Some(Self {
+            currency: unsent.currency.to_string(),
+            payments: money(unsent.payments)?.amount().to_string(),
+            refunds: money(unsent.refunds)?.amount().to_string(),
+        })
+    }
 }
 
 impl From<&OutboxStatus> for OutboxModel {
@@ -184,8 +214,77 @@ impl From<&OutboxStatus> for OutboxModel {
             receipted: status.receipted,
             depth: status.depth,
             oldest_age_ms: status.oldest_age_ms,
+            money: status.money.as_ref().map(|lines| {
+                let models = lines.iter().filter_map(UnsentMoneyModel::of);
+                models.collect()
+            }),
             rebuilds: status.rebuilds,
             parked: status.parked,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TrialKind)]
+pub enum TrialKind {
+    /// A terminal lets a sound be heard.
+    Beep,
+    /// A terminal shows words.
+    Display,
+    /// A terminal prints a slip.
+    Print,
+    /// A scanner or card reader reads what is shown within 10 s.
+    Read,
+}
+
+impl From<TrialKind> for Trial {
+    fn from(kind: TrialKind) -> Self {
+        match kind {
+            TrialKind::Beep => Self::Beep,
+            TrialKind::Display => Self::Display,
+            TrialKind::Print => Self::Print,
+            TrialKind::Read => Self::Read,
+        }
+    }
+}
+
+/// What a device shall do.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TryDevice)]
+pub struct TryDeviceModel {
+    pub what: TrialKind,
+}
+
+/// What came of it. Of a code or a card only its kind is told.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeviceTried)]
+pub struct DeviceTriedModel {
+    pub what: TrialKind,
+    /// `told` (somebody sees or hears whether it did), `code`, `other_code`, `card`,
+    /// `card_unread`, `nothing` (was shown in time), `overtaken` (by a payment).
+    pub outcome: &'static str,
+    /// Whose code or card it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<&'static str>,
+}
+
+impl DeviceTriedModel {
+    pub const fn of(what: TrialKind, tried: Tried) -> Self {
+        let (outcome, scheme) = match tried {
+            Tried::Told => ("told", None),
+            Tried::Code(scheme) => ("code", Some(scheme.as_str())),
+            Tried::OtherCode(_) => ("other_code", None),
+            Tried::Card(scheme) => ("card", Some(scheme.as_str())),
+            Tried::CardUnread => ("card_unread", None),
+            Tried::Nothing => ("nothing", None),
+            Tried::Overtaken => ("overtaken", None),
+        };
+        Self {
+            what,
+            outcome,
+            scheme,
         }
     }
 }

@@ -1,19 +1,26 @@
 //! Statements, shifts and books as they are shown.
 
 mod differences;
+mod fees;
+mod settlements;
 
 use serde::{Deserialize, Serialize};
-use store_actors::domain::office::{
-    books::Books,
-    fee::FeeTable,
-    shift::{CashKind, Report, ReportLine, Shift, ShiftState},
-    statement::{Line, Statement},
+use store_actors::domain::{
+    day::Day,
+    office::{
+        books::Books,
+        fee::FeeTable,
+        shift::{CashKind, Report, ReportLine, Shift, ShiftState},
+        statement::{Line, Statement},
+    },
 };
 use utoipa::ToSchema;
 
 pub use differences::{
     BillModel, DifferenceModel, DifferenceStateModel, MoveDifferenceModel, ReconciliationModel,
 };
+pub use fees::{FeeModel, FeesModel};
+pub use settlements::{SettledModel, SettlementModel, SettlementsModel};
 
 /// What a payment costs, by the table of fees. Absent where no rate fits.
 #[derive(Debug, Serialize, ToSchema)]
@@ -77,7 +84,7 @@ impl StatementLineModel {
 }
 
 impl StatementModel {
-    pub fn of(statement: &Statement, table: &FeeTable, (from, to): (String, String)) -> Self {
+    pub fn of(statement: &Statement, table: &FeeTable, (from, to): (Day, Day)) -> Self {
         let lines = |lines: &[Line]| {
             lines
                 .iter()
@@ -85,8 +92,8 @@ impl StatementModel {
                 .collect()
         };
         Self {
-            from,
-            to,
+            from: from.to_string(),
+            to: to.to_string(),
             by: statement.by.iter().map(|by| by.as_str()).collect(),
             lines: lines(&statement.lines),
             totals: lines(&statement.totals),

@@ -25,6 +25,9 @@ pub struct PaymentModel {
     /// As asked for; `presented` says what it was.
     pub tender: TenderKind,
     pub origin: OriginKind,
+    /// The person or the token that began it, where people sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_by: Option<String>,
     pub state: StateKind,
     pub is_final: bool,
     /// What the customer and the cashier are told.
@@ -58,6 +61,10 @@ pub struct PaymentModel {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refundable_amount: Option<String>,
     pub refunds: Vec<RefundModel>,
+    /// The customer has the goods and is to sign: `POST /v1/payments/{id}/signature`.
+    pub wants_signature: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SignatureModel>,
     /// Where money moved, a table of fees is configured, and one of its rates fits; only of a
     /// payment that was asked for by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +75,32 @@ pub struct PaymentModel {
     /// Later payments for the same reference, begun while this one's outcome was not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replaced_by: Vec<String>,
+    /// Of a payment at a printed QR.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<ClaimModel>,
+    /// A card's money is held only, or was.
+    pub pre_authorisation: bool,
+    /// The payment that took what is held, or is trying to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_by: Option<String>,
+    /// The pre-authorisation whose money it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completes: Option<String>,
+}
+
+/// What the provider told of a payment at a printed QR.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Claim)]
+pub struct ClaimModel {
+    /// The provider's own number of the transaction.
+    pub transaction: String,
+    /// The order number in the provider's books.
+    pub order: String,
+    /// What it said of the place: a sticker's id, or a counter's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// false: nobody can tell at which counter it was paid.
+    pub matched: bool,
 }
 
 /// What the store does next by itself.
@@ -92,9 +125,22 @@ pub struct PresentedModel {
     /// `alipay`, `wechat_pay`, `union_pay`, `emvco_cpm`, `visa`, `mastercard`, `other_card`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<&'static str>,
+    /// Of a card that tells, or that is on the store's list: `debit`, `credit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card_kind: Option<&'static str>,
     /// First six and last four digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub masked_pan: Option<String>,
+}
+
+/// A signature that was given.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Signature)]
+pub struct SignatureModel {
+    #[schema(format = DateTime)]
+    pub signed_at: String,
+    /// Where its picture is.
+    pub svg: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -112,7 +158,8 @@ pub struct ReasonModel {
     /// `acquirer`, `cashier_cancelled`, `customer_cancelled`, `nothing_presented`,
     /// `customer_too_slow`, `no_outcome_in_time`, `acquirer_unreachable`, `restarted`,
     /// `no_acquirer`, `not_enabled`, `above_limit`, `code_refused`, `card_failed`,
-    /// `pin_not_entered`, `offline_refused`, `card_lost`, `undone_elsewhere`.
+    /// `pin_not_entered`, `offline_refused`, `card_lost`, `undone_elsewhere`,
+    /// `release_refused`, `paid_otherwise`.
     pub code: &'static str,
     /// The acquirer's own code, with `acquirer`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,6 +209,12 @@ pub struct RefundModel {
     pub refusal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_word: Option<EvidenceModel>,
+    /// The person or the token that asked for it, where people sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Who allowed it, where the one who asked may not alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
 }
 
 /// One page of payments, newest first.
@@ -181,6 +234,7 @@ impl From<&Payment> for PaymentModel {
         let presented = payment.presented.as_ref().map(|presented| PresentedModel {
             tender: presented.tender.into(),
             scheme: presented.scheme.map(|scheme| scheme.as_str()),
+            card_kind: presented.funding.map(|funding| funding.as_str()),
             masked_pan: presented.masked_pan.clone(),
         });
         Self {
@@ -191,6 +245,7 @@ impl From<&Payment> for PaymentModel {
             currency: payment.money.currency().to_string(),
             tender: payment.tender.into(),
             origin: payment.origin.into(),
+            opened_by: payment.opened_by.clone(),
             state: payment.state.into(),
             is_final: payment.state.is_final(),
             words: words(payment),
@@ -214,6 +269,11 @@ impl From<&Payment> for PaymentModel {
                 .iter()
                 .map(|refund| RefundModel::of(payment, refund))
                 .collect(),
+            wants_signature: payment.wants_signature(),
+            signature: payment.signature.as_ref().map(|signed| SignatureModel {
+                signed_at: signed.at.to_string(),
+                svg: format!("/v1/payments/{}/signature.svg", payment.id),
+            }),
             costs: None,
             evidence: payment.evidence.iter().map(EvidenceModel::from).collect(),
             replaced_by: payment
@@ -221,6 +281,15 @@ impl From<&Payment> for PaymentModel {
                 .iter()
                 .map(|tie| tie.payment.to_string())
                 .collect(),
+            claim: payment.claim.as_ref().map(|claim| ClaimModel {
+                transaction: claim.transaction.clone(),
+                order: claim.order.clone(),
+                label: claim.label.clone(),
+                matched: claim.matched,
+            }),
+            pre_authorisation: payment.is_pre_authorisation(),
+            completed_by: payment.completion().map(|tie| tie.payment.to_string()),
+            completes: payment.completes().map(|of| of.to_string()),
         }
     }
 }
@@ -262,7 +331,9 @@ fn next_action(state: State) -> Option<NextAction> {
         | State::Cancelled
         | State::Reversed
         | State::Confirmed
-        | State::RefusedLater => None,
+        | State::RefusedLater
+        | State::Authorised
+        | State::Completed => None,
     }
 }
 
@@ -283,16 +354,13 @@ fn words(payment: &Payment) -> Words {
         State::Reversing => Notice::Reversing,
         State::Approved | State::Confirmed => Notice::Approved { money },
         State::ApprovedOffline => Notice::AcceptedOffline { money },
+        State::Authorised | State::Completed => Notice::Authorised { money },
         State::RefusedLater => Notice::RefusedLater,
         State::Declined => Notice::Declined { reason },
         State::Cancelled => Notice::Cancelled { reason },
         State::Reversed => Notice::Reversed,
     };
-    let mut lines = notice.lines().into_iter();
-    Words {
-        zh: lines.next().unwrap_or_default(),
-        en: lines.next().unwrap_or_default(),
-    }
+    Words::of(|language| notice.words(language))
 }
 
 impl From<&Reason> for ReasonModel {
@@ -315,6 +383,8 @@ impl From<&Reason> for ReasonModel {
             Reason::OfflineRefused { why } => ("offline_refused", Some(why.to_string())),
             Reason::CardLost => ("card_lost", None),
             Reason::UndoneElsewhere => ("undone_elsewhere", None),
+            Reason::ReleaseRefused => ("release_refused", None),
+            Reason::PaidOtherwise => ("paid_otherwise", None),
         };
         let acquirer_code = match reason {
             Reason::Acquirer { acquirer_code, .. } => Some(acquirer_code.clone()),
@@ -354,6 +424,8 @@ impl RefundModel {
             acquirer_ref: refund.acquirer_ref.clone(),
             refusal: refund.refusal.clone(),
             last_word: refund.last_word.as_ref().map(EvidenceModel::from),
+            by: refund.by.clone(),
+            approved_by: refund.approved_by.clone(),
         }
     }
 }

@@ -31,7 +31,7 @@ impl OfficeApi {
         }
     }
 
-    pub(super) async fn ask<M, T>(&self, message: M) -> Result<T, OfficeRefused>
+    pub(in crate::web) async fn ask<M, T>(&self, message: M) -> Result<T, OfficeRefused>
     where
         M: Message<Result = Result<T, OfficeRefused>> + Send + 'static,
         Office: Handler<M>,

@@ -5,14 +5,22 @@ use actix_web::{
     web::{Data, Path, Payload},
 };
 use store_actors::{
-    domain::office::entry::{self, Entry},
+    domain::{
+        office::{
+            books::Books,
+            entry::{self, Entry},
+        },
+        people::deed::What,
+    },
     office::requests::CloseDay,
 };
 
-use super::{LISTED_MAX, NAME_CHARACTERS_MAX, Shared, day};
+use super::{LISTED_MAX, NAME_CHARACTERS_MAX, Shared, Undone, day};
 use crate::web::{
+    caller::Caller,
     input,
     model::office::{BooksModel, CloseDayModel, DaysModel},
+    people,
     problem::{Document, Problem},
 };
 
@@ -25,14 +33,18 @@ use crate::web::{
     )
 )]
 pub(in crate::web) async fn list(shared: Data<Shared>) -> Result<HttpResponse, Problem> {
+    let days = closed(&shared).await?;
+    Ok(HttpResponse::Ok().json(DaysModel { days }))
+}
+
+/// The latest first.
+pub(in crate::web) async fn closed(shared: &Shared) -> Result<Vec<BooksModel>, Problem> {
     let entries = shared.parts.disk.entries(entry::BOOKS, LISTED_MAX).await?;
     let days = entries.iter().filter_map(|entry| match entry {
         Entry::Books(books) => Some(BooksModel::from(books)),
         _ => None,
     });
-    Ok(HttpResponse::Ok().json(DaysModel {
-        days: days.collect(),
-    }))
+    Ok(days.collect())
 }
 
 /// Closes a day's books: once, in order, and when nothing of the day is open.
@@ -51,15 +63,28 @@ pub(in crate::web) async fn list(shared: Data<Shared>) -> Result<HttpResponse, P
 )]
 pub(in crate::web) async fn close(
     shared: Data<Shared>,
+    caller: Caller,
     path: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let close: CloseDayModel = input::json(&request, payload).await?;
+    let books = close_day(&shared, &caller, &path, close.by).await?;
+    Ok(HttpResponse::Ok().json(BooksModel::from(&books)))
+}
+
+pub(in crate::web) async fn close_day(
+    shared: &Shared,
+    caller: &Caller,
+    text: &str,
+    by: Option<String>,
+) -> Result<Books, Undone> {
     let close = CloseDay {
-        day: day("day", &path)?,
-        by: input::words("by", close.by, NAME_CHARACTERS_MAX)?,
+        day: day("day", text)?,
+        by: caller.signed(input::words("by", by, NAME_CHARACTERS_MAX)?),
     };
     let books = shared.parts.office.ask(close).await?;
-    Ok(HttpResponse::Ok().json(BooksModel::from(&books)))
+    let day = books.day.to_string();
+    people::note(shared, caller, What::DayClosed, &day, |_| {}).await;
+    Ok(books)
 }

@@ -6,20 +6,25 @@ use actix_web::{
 };
 use serde::Deserialize;
 use store_actors::{
-    domain::office::{
-        difference::Move,
-        entry::{self, Entry},
+    domain::{
+        office::{
+            difference::{Difference, Move},
+            entry::{self, Entry},
+        },
+        people::deed::What,
     },
     office::requests::MoveDifference,
 };
 use utoipa::IntoParams;
 
-use super::{LISTED_MAX, NAME_CHARACTERS_MAX, Shared};
+use super::{LISTED_MAX, NAME_CHARACTERS_MAX, Shared, Undone};
 use crate::web::{
+    caller::Caller,
     input,
     model::office::{
         BillModel, DifferenceModel, DifferenceStateModel, MoveDifferenceModel, ReconciliationModel,
     },
+    people,
     problem::{Document, Problem},
 };
 
@@ -51,9 +56,17 @@ pub(in crate::web) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query: DifferencesQuery = input::query(&request)?;
-    let is_wanted = |state: DifferenceStateModel| match query.state {
-        Some(wanted) => wanted == state,
-        None => state != DifferenceStateModel::Settled,
+    Ok(HttpResponse::Ok().json(listed(&shared, query.state).await?))
+}
+
+/// In this state, or all that are not settled; and the bills.
+pub(in crate::web) async fn listed(
+    shared: &Shared,
+    state: Option<DifferenceStateModel>,
+) -> Result<ReconciliationModel, Problem> {
+    let is_wanted = |one: DifferenceStateModel| match state {
+        Some(wanted) => wanted == one,
+        None => one != DifferenceStateModel::Settled,
     };
     let entries = shared
         .parts
@@ -76,13 +89,26 @@ pub(in crate::web) async fn list(
         .collect();
     bills.sort_by_key(|bill| std::cmp::Reverse(bill.read_at));
     let differences = differences.into_iter().take(LISTED_MAX);
-    Ok(HttpResponse::Ok().json(ReconciliationModel {
+    Ok(ReconciliationModel {
         differences: differences.map(DifferenceModel::from).collect(),
         bills: bills
             .into_iter()
             .take(LISTED_MAX)
             .map(BillModel::from)
             .collect(),
+    })
+}
+
+/// `None`: there is none of this id.
+pub(in crate::web) async fn one(
+    shared: &Shared,
+    id: &str,
+) -> Result<Option<DifferenceModel>, Problem> {
+    let key = format!("{}{id}", entry::DIFFERENCES);
+    let found = shared.parts.disk.entries(&key, 1).await?;
+    Ok(found.iter().find_map(|entry| match entry {
+        Entry::Difference(one) if one.id == id => Some(DifferenceModel::from(one)),
+        _ => None,
     }))
 }
 
@@ -103,14 +129,25 @@ pub(in crate::web) async fn list(
 )]
 pub(in crate::web) async fn advance(
     shared: Data<Shared>,
+    caller: Caller,
     id: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let to: MoveDifferenceModel = input::json(&request, payload).await?;
-    let by = input::words("by", Some(to.by), NAME_CHARACTERS_MAX)?;
+    let moved = decide(&shared, &caller, id.into_inner(), to).await?;
+    Ok(HttpResponse::Ok().json(DifferenceModel::from(&moved)))
+}
+
+pub(in crate::web) async fn decide(
+    shared: &Shared,
+    caller: &Caller,
+    id: String,
+    to: MoveDifferenceModel,
+) -> Result<Difference, Undone> {
+    let by = caller.signed(input::words("by", Some(to.by), NAME_CHARACTERS_MAX)?);
     let moved = MoveDifference {
-        id: id.into_inner(),
+        id,
         to: Move {
             by: by.unwrap_or_default(),
             state: to.state.into(),
@@ -119,5 +156,6 @@ pub(in crate::web) async fn advance(
         },
     };
     let moved = shared.parts.office.ask(moved).await?;
-    Ok(HttpResponse::Ok().json(DifferenceModel::from(&moved)))
+    people::note(shared, caller, What::DifferenceMoved, &moved.id, |_| {}).await;
+    Ok(moved)
 }

@@ -8,19 +8,23 @@ use serde::Deserialize;
 use store_actors::{
     domain::{
         ids::CounterId,
+        money::Money,
         office::{
             entry::{self, Entry},
-            shift::CashMoved,
+            shift::{CashMoved, Shift},
         },
+        people::deed::What,
     },
     office::requests::{CloseShift, GetShift, MoveCash, OpenShift},
 };
 use utoipa::IntoParams;
 
-use super::{LISTED_MAX, NAME_CHARACTERS_MAX, Shared, amount};
+use super::{LISTED_MAX, NAME_CHARACTERS_MAX, Shared, Undone, amount};
 use crate::web::{
+    caller::Caller,
     input,
     model::office::{CloseShiftModel, NewCash, NewShift, ShiftModel, ShiftsModel},
+    people,
     problem::{Document, Problem},
 };
 
@@ -50,22 +54,41 @@ pub(in crate::web) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query: ShiftsQuery = input::query(&request)?;
-    let prefix = match &query.counter {
-        Some(counter) => entry::shifts_of(&input::parsed("counter", counter)?),
-        None => entry::SHIFTS.to_owned(),
-    };
+    let counter = query.counter.as_ref();
+    let counter = counter.map(|counter| input::parsed("counter", counter));
     let limit = query.limit.unwrap_or(50);
     if !(1..=LISTED_MAX).contains(&limit) {
         return Err(input::invalid(format!("limit: 1 to {LISTED_MAX}")));
     }
+    let shifts = listed(&shared, counter.transpose()?.as_ref(), limit).await?;
+    Ok(HttpResponse::Ok().json(ShiftsModel { shifts }))
+}
+
+/// Of one counter or of all, the latest of a counter first.
+pub(in crate::web) async fn listed(
+    shared: &Shared,
+    counter: Option<&CounterId>,
+    limit: usize,
+) -> Result<Vec<ShiftModel>, Problem> {
+    let prefix = counter.map_or_else(|| entry::SHIFTS.to_owned(), entry::shifts_of);
     let entries = shared.parts.disk.entries(&prefix, limit).await?;
     let shifts = entries.iter().filter_map(|entry| match entry {
         Entry::Shift(shift) => Some(ShiftModel::from(shift)),
         _ => None,
     });
-    Ok(HttpResponse::Ok().json(ShiftsModel {
-        shifts: shifts.collect(),
-    }))
+    Ok(shifts.collect())
+}
+
+/// A counter that the caller may do something at.
+fn counter(caller: &Caller, text: &str) -> Result<CounterId, Problem> {
+    let counter = input::parsed("counter", text)?;
+    caller.check_counter(&counter)?;
+    Ok(counter)
+}
+
+async fn note(shared: &Shared, caller: &Caller, what: What, shift: &Shift, money: Money) {
+    let to = format!("{}/{}", shift.counter, shift.number);
+    people::note(shared, caller, what, &to, |deed| deed.money = Some(money)).await;
 }
 
 /// Opens a counter's shift with a float.
@@ -84,17 +107,29 @@ pub(in crate::web) async fn list(
 )]
 pub(in crate::web) async fn open(
     shared: Data<Shared>,
+    caller: Caller,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let new: NewShift = input::json(&request, payload).await?;
+    let shift = open_shift(&shared, &caller, new).await?;
+    Ok(HttpResponse::Created().json(ShiftModel::from(&shift)))
+}
+
+pub(in crate::web) async fn open_shift(
+    shared: &Shared,
+    caller: &Caller,
+    new: NewShift,
+) -> Result<Shift, Undone> {
+    let cashier = input::words("cashier", new.cashier, NAME_CHARACTERS_MAX)?;
     let open = OpenShift {
-        counter: input::parsed("counter", &new.counter)?,
-        cashier: input::words("cashier", new.cashier, NAME_CHARACTERS_MAX)?,
-        float: amount(&shared, "float", &new.float)?,
+        counter: counter(caller, &new.counter)?,
+        cashier: cashier.or_else(|| caller.signed(None)),
+        float: amount(shared, "float", &new.float)?,
     };
     let shift = shared.parts.office.ask(open).await?;
-    Ok(HttpResponse::Created().json(ShiftModel::from(&shift)))
+    note(shared, caller, What::ShiftOpened, &shift, shift.float).await;
+    Ok(shift)
 }
 
 /// A counter's open shift with its X report: what it comes to now.
@@ -174,23 +209,37 @@ async fn get(
 )]
 pub(in crate::web) async fn cash(
     shared: Data<Shared>,
+    caller: Caller,
     counter: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let new: NewCash = input::json(&request, payload).await?;
     let key = input::fingerprint(&request, &[Some("cash")])?.key;
+    let shift = move_cash(&shared, &caller, &counter, new, key).await?;
+    Ok(HttpResponse::Ok().json(ShiftModel::from(&shift)))
+}
+
+pub(in crate::web) async fn move_cash(
+    shared: &Shared,
+    caller: &Caller,
+    text: &str,
+    new: NewCash,
+    key: String,
+) -> Result<Shift, Undone> {
+    let money = input::money(&new.amount, shared.parts.office.currency)?;
     let moved = MoveCash {
-        counter: input::parsed("counter", &counter)?,
+        counter: counter(caller, text)?,
         cash: CashMoved {
             kind: new.kind.into(),
-            money: input::money(&new.amount, shared.parts.office.currency)?,
+            money,
             note: input::words("note", new.note, NOTE_CHARACTERS_MAX)?,
         },
         key,
     };
     let shift = shared.parts.office.ask(moved).await?;
-    Ok(HttpResponse::Ok().json(ShiftModel::from(&shift)))
+    note(shared, caller, What::CashMoved, &shift, money).await;
+    Ok(shift)
 }
 
 /// Counts the drawer and closes the shift: its Z report is made, once.
@@ -210,15 +259,28 @@ pub(in crate::web) async fn cash(
 )]
 pub(in crate::web) async fn close(
     shared: Data<Shared>,
+    caller: Caller,
     counter: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let close: CloseShiftModel = input::json(&request, payload).await?;
+    let shift = close_shift(&shared, &caller, &counter, &close).await?;
+    Ok(HttpResponse::Ok().json(ShiftModel::from(&shift)))
+}
+
+pub(in crate::web) async fn close_shift(
+    shared: &Shared,
+    caller: &Caller,
+    text: &str,
+    close: &CloseShiftModel,
+) -> Result<Shift, Undone> {
+    let counted = amount(shared, "counted", &close.counted)?;
     let close = CloseShift {
-        counter: input::parsed("counter", &counter)?,
-        counted: amount(&shared, "counted", &close.counted)?,
+        counter: counter(caller, text)?,
+        counted,
     };
     let shift = shared.parts.office.ask(close).await?;
-    Ok(HttpResponse::Ok().json(ShiftModel::from(&shift)))
+    note(shared, caller, What::ShiftClosed, &shift, counted).await;
+    Ok(shift)
 }

@@ -14,8 +14,9 @@ use utoipa::IntoParams;
 use super::{Shared, day};
 use crate::web::{
     input,
-    model::office::{ComparisonModel, StatementLineModel, StatementModel},
+    model::office::{ComparisonModel, FeesModel, StatementLineModel, StatementModel},
     problem::{Document, Kind, Problem},
+    spreadsheet::{self, Spreadsheet},
 };
 
 /// Days of one statement.
@@ -30,7 +31,7 @@ pub struct StatementQuery {
     /// Last business day, at most 400 days later.
     to: String,
     /// Comma-separated: `day`, `week`, `month`, `counter`, `cashier`, `tender`, `scheme`,
-    /// `acquirer`. Without it one line.
+    /// `card_kind`, `acquirer`. Without it one line.
     by: Option<String>,
     /// `json` (usual) or `csv`.
     format: Option<String>,
@@ -68,32 +69,37 @@ pub(in crate::web) async fn show(
         Some("csv") => true,
         Some(_) => return Err(input::invalid("format: json or csv")),
     };
-    let days = days(&shared, &query.from, &query.to).await?;
-    let statement = Statement::of(&by, days.iter().map(|(day, sums)| (*day, &**sums)));
-    let table = shared.parts.office.ledger.table();
-    let model = StatementModel::of(&statement, table, (query.from, query.to));
+    let days = (day("from", &query.from)?, day("to", &query.to)?);
+    let model = statement(&shared, days, &by).await?;
     if !is_csv {
         return Ok(HttpResponse::Ok().json(model));
     }
+    let name = format!("statement-{}-{}", model.from, model.to);
     let internal = |cause: csv::Error| Problem::new(Kind::Internal, cause.to_string());
-    let text = csv_of(&model).map_err(internal)?;
-    let name = format!(
-        "attachment; filename=\"statement-{}-{}.csv\"",
-        model.from, model.to
-    );
-    let mut response = HttpResponse::Ok();
-    response.content_type("text/csv; charset=utf-8");
-    Ok(response
-        .insert_header(("content-disposition", name))
-        .body(text))
+    Ok(spreadsheet::download(
+        &name,
+        csv_of(&model).map_err(internal)?,
+    ))
+}
+
+/// What moved on these days, the first and the last included.
+pub(in crate::web) async fn statement(
+    shared: &Shared,
+    (from, to): (Day, Day),
+    by: &[By],
+) -> Result<StatementModel, Problem> {
+    let days = days(shared, from, to).await?;
+    let statement = Statement::of(by, days.iter().map(|(day, sums)| (*day, &**sums)));
+    let table = shared.parts.office.ledger.table();
+    Ok(StatementModel::of(&statement, table, (from, to)))
 }
 
 fn csv_of(model: &StatementModel) -> Result<Vec<u8>, csv::Error> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut csv = Spreadsheet::new(Vec::new());
     let sums = [
         "currency", "payments", "gross", "refunds", "refunded", "fees", "net", "unpriced",
     ];
-    csv.write_record(model.by.iter().copied().chain(sums))?;
+    csv.row(model.by.iter().copied().chain(sums))?;
     for line in &model.lines {
         let counts = [line.payments, line.refunds, line.unpriced].map(|count| count.to_string());
         let [payments, refunds, unpriced] = &counts;
@@ -107,15 +113,14 @@ fn csv_of(model: &StatementModel) -> Result<Vec<u8>, csv::Error> {
             &line.net,
             unpriced,
         ];
-        csv.write_record(line.of.iter().map(String::as_str).chain(rest))?;
+        csv.row(line.of.iter().map(String::as_str).chain(rest))?;
     }
-    csv.into_inner().map_err(|cause| cause.into_error().into())
+    csv.finish()
 }
 
 type Days = Vec<(Day, Arc<DaySums>)>;
 
-async fn days(shared: &Shared, from: &str, to: &str) -> Result<Days, Problem> {
-    let (from, until) = (day("from", from)?, day("to", to)?);
+async fn days(shared: &Shared, from: Day, until: Day) -> Result<Days, Problem> {
     if !(0..DAYS_MAX).contains(&until.days_since(from)) {
         let detail = format!("to: from the first day on, at most {DAYS_MAX} days");
         return Err(input::invalid(detail));
@@ -148,7 +153,16 @@ pub(in crate::web) async fn compare(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query: ComparisonQuery = input::query(&request)?;
-    let days = days(&shared, &query.from, &query.to).await?;
+    let days = (day("from", &query.from)?, day("to", &query.to)?);
+    Ok(HttpResponse::Ok().json(comparison(&shared, days).await?))
+}
+
+/// What moved on these days, at each acquirer's rates.
+pub(in crate::web) async fn comparison(
+    shared: &Shared,
+    (from, to): (Day, Day),
+) -> Result<ComparisonModel, Problem> {
+    let days = days(shared, from, to).await?;
     let table = shared.parts.office.ledger.table();
     let statement = Statement::of(&[], days.iter().map(|(day, sums)| (*day, &**sums)));
     let mut instead: BTreeMap<(String, Currency), Sums> = BTreeMap::new();
@@ -164,10 +178,20 @@ pub(in crate::web) async fn compare(
         .totals
         .iter()
         .map(|line| StatementLineModel::of(line, table));
-    Ok(HttpResponse::Ok().json(ComparisonModel {
-        from: query.from,
-        to: query.to,
+    Ok(ComparisonModel {
+        from: from.to_string(),
+        to: to.to_string(),
         actual: actual.collect(),
         instead: instead.collect(),
-    }))
+    })
+}
+
+/// What the acquirers take, in the order in which a rate is looked for.
+#[utoipa::path(
+    get, path = "/v1/office/fees", tag = "office", operation_id = "listFees",
+    responses((status = 200, description = "The table of fees", body = FeesModel))
+)]
+pub(in crate::web) async fn fees(shared: Data<Shared>) -> HttpResponse {
+    let table = shared.parts.office.ledger.table();
+    HttpResponse::Ok().json(FeesModel::from(table))
 }

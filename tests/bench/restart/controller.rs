@@ -16,6 +16,10 @@ use super::shop::{KEY, Shop};
 /// In the environment of a process that is an HTTP server on actix and nothing else.
 pub const BARE: &str = "RESTART_BENCH_BARE";
 
+/// What the acquirer takes.
+const FEES: &str = "[[fee]]\nname = \"S\"\nacquirer = \"sandbox\"\nrate_percent = \"0.6\"\nrounding = \"half_up\"\n\
+    rounded_per = \"transaction\"\nrefund = \"given_back\"\n";
+
 const READY_WITHIN: Duration = Duration::from_secs(300);
 const ASK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -34,6 +38,7 @@ impl Controller {
         let listen = free_address();
         let file = folder.path().join("store.toml");
         fs::write(folder.path().join("sandbox.key"), format!("{KEY}\n")).unwrap();
+        fs::write(folder.path().join("fees.toml"), FEES).unwrap();
         fs::write(&file, shop.configuration(journal, listen)).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let began = Instant::now();
@@ -74,6 +79,10 @@ impl Controller {
             assert!(waited < READY_WITHIN, "not ready: {}", self.log());
             pause();
         }
+    }
+
+    pub const fn listen(&self) -> SocketAddr {
+        self.listen
     }
 
     /// Resident memory, in MiB.

@@ -41,7 +41,8 @@ impl Shop {
         let mut text = format!(
             "[store]\nchain = \"bench\"\nstore = \"0001\"\nname = \"Bench\"\n\
              [api]\nlisten = \"{listen}\"\n\
-             [journal]\ndir = \"{}\"\nmin_free_mib = 64\n\
+             [people]\nsign_in = \"off\"\n[journal]\ndir = \"{}\"\nmin_free_mib = 64\n\
+             [office]\nfees_file = \"fees.toml\"\n\
              [acquirers.sandbox]\ndriver = \"sandbox\"\nbase_url = \"{}\"\n\
              merchant = \"sandbox-merchant\"\nkey_file = \"sandbox.key\"\n",
             journal.display(),

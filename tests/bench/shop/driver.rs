@@ -44,6 +44,7 @@ impl Direct {
                 tenders: vec![Tender::CustomerCode],
                 schemes: vec![Scheme::Alipay],
                 currencies: vec![Currency::Cny],
+                pre_authorises: false,
                 limits: Vec::new(),
                 clock: AcquirerClock::USUAL,
                 probe_interval: Duration::from_secs(5),

@@ -75,6 +75,7 @@ fn payment(counter: u64, number: u64, now: Timestamp) -> Vec<Payment> {
             body: "5f".repeat(32),
         }),
         number,
+        opened_by: None,
     };
     let times = Times {
         now,
@@ -84,6 +85,7 @@ fn payment(counter: u64, number: u64, now: Timestamp) -> Vec<Payment> {
     let approved = Verdict::Approved {
         acquirer_ref: format!("SBX{number:012}"),
         money,
+        signature: false,
     };
     let events = [
         Event::Collect,

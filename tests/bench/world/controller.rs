@@ -49,7 +49,7 @@ impl Controller {
         let listen = format!("127.0.0.1:{}", free_port());
         let mut text = format!(
             "[store]\nstore = \"{STORE}\"\n[api]\nlisten = \"{listen}\"\n\
-             [journal]\ndir = \"{}\"\nmin_free_mib = 64\n\
+             [people]\nsign_in = \"off\"\n[journal]\ndir = \"{}\"\nmin_free_mib = 64\n\
              [acquirers.sandbox]\ndriver = \"sandbox\"\nbase_url = \"{acquirer}\"\n\
              merchant = \"sandbox-merchant\"\nkey_file = \"{}\"\n\
              [log]\nlevel = \"warn\"\n",

@@ -19,23 +19,26 @@ mod desk;
 mod error;
 mod instrument;
 mod ledger;
+mod letters;
 mod money;
 mod order;
 mod request;
 mod rules;
 mod server;
 pub mod sign;
+mod sticker;
 
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, State};
 pub use api::{alipay, unionpay, wechat};
-pub use cardhost::{CardHost, CardHostSettings};
+pub use cardhost::{CardHost, CardHostSettings, Settled, Upset};
 pub use config::{AcquirerConfig, Tender};
 pub use customer::Customers;
 pub use error::AcquirerError;
 pub use ledger::{LedgerReader, Movement, MovementKind, OrderAccount, Posting, Totals};
+pub use letters::Provider;
 pub use order::{OrderState, Refusal};
 pub use request::Operation;
 pub use rules::{Connection, Delivery, Rule, Rules, Then, Verdict, When};

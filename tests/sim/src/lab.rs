@@ -18,6 +18,7 @@ mod faults;
 mod guard_log;
 mod hands;
 mod opening;
+pub mod people;
 pub mod power;
 mod prometheus;
 pub mod random;
@@ -36,6 +37,7 @@ use std::{
     time::Duration,
 };
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 use tokio::{
     signal::{
@@ -49,7 +51,8 @@ use tokio::{
 
 use args::Args;
 use counter::LabCounter;
-use customer::{Habit, Visit, visit};
+use crashes::procedures::die_at_each;
+use customer::{Habit, Offers, Visit, visit};
 use faults::Outage;
 use random::Random;
 use report::{Crashes, Report, Timing, percentile};
@@ -96,6 +99,15 @@ fn welcome(shop: &Shop, args: &Args) {
         "store API    http://{store}/v1/payments   (/openapi.json, /v1/events, /metrics)"
     ));
     shop.say(format_args!("head office  http://{office}/v1/stores"));
+    if let Some(people) = &shop.people {
+        for login in [&people.manager, &people.supervisor, &people.cashier] {
+            shop.say(format_args!(
+                "sign in as   {}, with {}",
+                login.name, login.secret
+            ));
+        }
+        shop.say(format_args!("till's token {}", people.token));
+    }
     if let Some((_, listen)) = &shop.prometheus {
         shop.say(format_args!("Prometheus   http://{listen}/alerts"));
     }
@@ -105,8 +117,11 @@ fn welcome(shop: &Shop, args: &Args) {
     shop.say(format_args!(
         "counter 01 is yours; customers come to the others. Pay by hand:"
     ));
+    let token = shop.people.as_ref().map_or(String::new(), |people| {
+        format!("-H 'Authorization: Bearer {}' ", people.token)
+    });
     shop.say(format_args!(
-        "  curl -s http://{store}/v1/payments -H 'Idempotency-Key: mine-1' -H 'Content-Type: application/json' \\\n\
+        "  curl -s http://{store}/v1/payments {token}-H 'Idempotency-Key: mine-1' -H 'Content-Type: application/json' \\\n\
          \x20            -d '{{\"counter\":\"01\",\"amount\":\"12.50\",\"currency\":\"CNY\",\"tender\":\"any\"}}'"
     ));
     shop.say(format_args!(
@@ -146,8 +161,15 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
     let outages = (!args.calm).then(|| {
         let (shop, served, over) = (Arc::clone(shop), Arc::clone(&served), Arc::clone(&over));
         let plan = faults::plan(payments, args);
+        let steps = args.points().filter(|point| point.is_step()).collect();
         tokio::spawn(async move {
-            let crashes = make_all(&shop, plan, &served).await;
+            let mut crashes = make_all(&shop, plan, &served).await;
+            if let Err(error) = die_at_each(&shop, steps, &mut crashes).await {
+                shop.say(format_args!("not every step was reached: {error}"));
+                crashes.failed.push(error.to_string());
+                // what is to be compared must run
+                let _ = shop.controller.lock().await.restart().await;
+            }
             over.store(true, Ordering::Relaxed);
             crashes
         })
@@ -181,7 +203,8 @@ async fn measured(shop: &Arc<Shop>, args: &Args, payments: u32) -> Result<bool, 
         .map(|(tender, values)| (tender, timing(values)))
         .collect();
     audit::compare(shop, &mut report).await?;
-    let wanted = faults::plan(payments, args).len();
+    let steps = args.points().filter(|point| point.is_step()).count();
+    let wanted = faults::plan(payments, args).len() + steps;
     if args.crashes() && report.crashes.count() < wanted {
         let what = format!("{} crashes instead of {wanted}", report.crashes.count());
         report.invariants.broken(what);
@@ -227,6 +250,9 @@ async fn mend(shop: &Shop) {
     for counter in &shop.counters {
         let _ = counter.scanner.plug().await;
         let _ = counter.terminal.plug().await;
+        if let Some(own) = &counter.own {
+            let _ = own.terminal.plug().await;
+        }
         let _ = counter
             .scanner
             .faults(|faults| *faults = Default::default())
@@ -296,14 +322,27 @@ async fn serve(
     seed: u64,
     number: u64,
 ) -> Option<Visit> {
-    let habit = Habit::draw(random, counter.card.is_some());
+    let offers = Offers {
+        cards: counter.card.is_some(),
+        own_terminal: counter.own.is_some(),
+        stickers: shop.door.is_some(),
+    };
+    let habit = Habit::draw(random, offers);
     let key = format!("lab-{seed}-{}-{number}", counter.id);
     let customers = shop.acquirer.customers();
-    match visit(counter, &shop.till, &customers, habit, &key, random).await {
+    let is_thorough = shop.is_thorough;
+    let to = (&shop.till, &customers);
+    match visit(counter, to, habit, &key, random, is_thorough).await {
         Ok(visit) => {
             tell(shop, counter, &visit);
-            if till::state(&visit.payment) == "approved" && random.percent(6) {
-                refund(shop, counter, &key, &visit.payment).await;
+            let brings_back = random.percent(if is_thorough { 35 } else { 6 });
+            if till::state(&visit.payment) == "approved" && brings_back {
+                let part = if is_thorough && random.percent(40) {
+                    2
+                } else {
+                    1
+                };
+                refund(shop, counter, &key, &visit.payment, part).await;
             }
             Some(visit)
         }
@@ -341,14 +380,17 @@ fn tell(shop: &Shop, counter: &LabCounter, visit: &Visit) {
     ));
 }
 
-async fn refund(shop: &Shop, counter: &LabCounter, key: &str, payment: &Value) {
+/// Of the whole, or a part of so many.
+async fn refund(shop: &Shop, counter: &LabCounter, key: &str, payment: &Value, part: u32) {
     let text = |name: &str| {
         payment
             .get(name)
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
-    let amount = text("amount");
+    let amount: Decimal = text("amount").parse().unwrap_or_default();
+    let part = (amount / Decimal::from(part)).round_dp(2);
+    let amount = &format!("{part:.2}");
     match shop
         .till
         .refund(&format!("{key}-refund"), text("id"), amount)

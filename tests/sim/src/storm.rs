@@ -35,6 +35,7 @@ use store_actors::{
         ids::CounterId,
         money::{Currency, Money},
         offline::{OfflineLimits, OfflineTotal},
+        slip::Letterhead,
         tender::Scheme,
     },
     journal::memory::MemoryDisk,
@@ -86,10 +87,13 @@ struct World {
     annals: Annals,
     disk: MemoryDisk,
     books: Books,
+    /// The second acquirer's.
+    second_books: Books,
     office: Office,
     memory: Memory,
     vault: MemoryVault,
     outages: Outages,
+    second_outages: Outages,
     limits: OfflineLimits,
     baskets: u64,
     /// The head office can't be reached before.
@@ -121,6 +125,7 @@ pub fn run(seed: u64, planted: Option<Mutant>, with_story: bool) -> Outcome {
     let mut world = World::new(&dice, dice.between(1, 4));
     world.annals = annals;
     world.outages = Outages::thrown(&dice);
+    world.second_outages = Outages::thrown(&dice);
     if planted == Some(Mutant::ReceiptBeforeCommit) {
         world.office = Office::hasty();
     }
@@ -142,10 +147,12 @@ impl World {
             annals: Annals::default(),
             disk: MemoryDisk::default(),
             books: Arc::new(Mutex::new(Ledger::default())),
+            second_books: Arc::new(Mutex::new(Ledger::default())),
             office: Office::default(),
             memory: Memory::default(),
             vault: MemoryVault::default(),
             outages: Outages::default(),
+            second_outages: Outages::default(),
             limits: offline_limits(dice),
             baskets,
             line_down_ms: 0,
@@ -201,6 +208,12 @@ impl World {
             self.dice.clone(),
             self.outages.clone(),
         );
+        let second = StormAcquirer::second(
+            self.second_books.clone(),
+            fate.clone(),
+            self.dice.clone(),
+            self.second_outages.clone(),
+        );
         let disk = StormDisk {
             memory: self.disk.clone(),
             fate: fate.clone(),
@@ -211,11 +224,15 @@ impl World {
             id: counter_id(AsRef::as_ref(id)),
             settings: CounterSettings {
                 enabling: Default::default(),
+                prefer: Default::default(),
+                cards: Default::default(),
                 currency: Currency::Cny,
                 collect_timeout_ms: 60_000,
                 terminal_entry: false,
                 pin_above: None,
+                signature_above: None,
                 print_slips: false,
+                letterhead: Letterhead::default(),
                 linger_ms: 1_500,
             },
             terminal: None,
@@ -224,7 +241,7 @@ impl World {
         };
         let started = plan::start(StorePlan {
             counters: names.iter().zip(devices).map(counter).collect(),
-            acquirers: vec![Arc::new(acquirer)],
+            acquirers: vec![Arc::new(acquirer), Arc::new(second)],
             disk: Arc::new(disk),
             uplink: Some((Arc::new(line), OutboxSettings::default())),
             signals: Signals::default(),
@@ -272,11 +289,11 @@ impl World {
         let until = Instant::now() + CALM_MAX;
         while Instant::now() < until {
             sleep(Duration::from_secs(5)).await;
-            let is_quiet = {
-                let mut ledger = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_quiet = [&self.books, &self.second_books].into_iter().all(|books| {
+                let mut ledger = books.lock().unwrap_or_else(PoisonError::into_inner);
                 ledger.settle(fate.elapsed_ms());
                 ledger.is_quiet()
-            };
+            });
             let unsettled = self.disk.unsettled().await;
             let all_settled = unsettled.is_ok_and(|unsettled| unsettled.is_empty());
             let last_seq = self.disk.tip().seq;
@@ -291,12 +308,16 @@ impl World {
 
     fn judge(self, seed: u64, lives: u64) -> Outcome {
         let records = self.disk.durable();
-        let mut ledger = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.settle(u64::MAX);
+        let settled = |books: &Books| {
+            let mut ledger = books.lock().unwrap_or_else(PoisonError::into_inner);
+            ledger.settle(u64::MAX);
+            std::mem::take(&mut *ledger)
+        };
+        let ledgers = [settled(&self.books), settled(&self.second_books)];
         let notes = self.memory.notes();
         let books = check::Books {
             records: &records,
-            ledger: &ledger,
+            ledgers: &ledgers,
             office: &self.office,
             notes: &notes,
             limits: &self.limits,

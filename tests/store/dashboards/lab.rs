@@ -22,11 +22,20 @@ use super::{BOARDS, board, check_metrics, metrics_in, metrics_of_rules, read};
 use crate::support::eventually;
 
 /// What shows nothing in a shop where all is well, and why.
-const EMPTY: [(&str, &str); 2] = [
+const EMPTY: [(&str, &str); 5] = [
+    ("store_batch", "the sandbox's own protocol has no batches"),
     ("store_actor_restarts_total", "no actor restarts by itself"),
     (
         "store_device_quarantined",
         "only what is in quarantine is drawn",
+    ),
+    (
+        "store_sticker_alarm",
+        "no camera looks at the lab's counters",
+    ),
+    (
+        "store_notifications_total",
+        "the sandbox's own protocol tells nothing by itself",
     ),
 ];
 
@@ -222,6 +231,10 @@ async fn on_a_running_lab_every_panel_shows_something_and_every_rule_works() {
         "store_actor_quarantines_total",
         "store_actor_restarts_total",
         "store_invariant_violations_total",
+        "store_batch_waits",
+        "store_batches_settled_total",
+        "store_sticker_alarm",
+        "store_notifications_total",
     ];
     let exprs = BOARDS.map(expressions).concat().into_iter();
     let of_boards: Vec<String> = exprs.map(|(_, expr)| expr).collect();
@@ -314,7 +327,9 @@ fn words() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("outcome", set(outcomes)),
         (
             "what",
-            set("used total unclean replayed_records cut_bytes breaks rebuilt store_from_copy"),
+            set(
+                "used total payments refunds unclean replayed_records cut_bytes breaks rebuilt store_from_copy",
+            ),
         ),
     ])
 }

@@ -7,6 +7,7 @@ use store_actors::{
     ports::{Parked, PublishRefused},
     wire::uplink::{Channel, encode_batch},
 };
+use tempfile::TempDir;
 
 use super::shop::{Shop, broker_at};
 use crate::support::{chain::Chain, eventually, mosquitto::Mosquitto, office::Office, tap::Tap};
@@ -32,16 +33,26 @@ fn chain_with_a_giant() -> Chain {
     chain
 }
 
+fn sqlite_in(dir: &TempDir) -> String {
+    format!("sqlite:{}", dir.path().join("office.db").display())
+}
+
+/// Everything else has been drained through a broker that takes no message so large.
+async fn with_the_giant_parked(chain: &Chain, database: &str) -> (Mosquitto, Office, Shop) {
+    let broker = Mosquitto::start_with("max_packet_size 4096\n").await;
+    let office = Office::start(&broker, database).await;
+    let shop = Shop::open(broker_at(broker.port), chain);
+    // the record that says so is the 301st
+    shop.drained(301).await;
+    (broker, office, shop)
+}
+
 #[actix::test]
 async fn a_record_too_large_for_the_broker_is_parked_the_rest_flows_and_it_comes_later() {
     let chain = chain_with_a_giant();
-    let mut broker = Mosquitto::start_with("max_packet_size 4096\n").await;
     let dir = tempfile::tempdir().unwrap();
-    let database = format!("sqlite:{}", dir.path().join("office.db").display());
-    let office = Office::start(&broker, &database).await;
-    let shop = Shop::open(broker_at(broker.port), &chain);
-    // the record that says so is the 301st
-    shop.drained(301).await;
+    let database = sqlite_in(&dir);
+    let (mut broker, office, shop) = with_the_giant_parked(&chain, &database).await;
     let parked = shop.outbox.send(GetParked).await.unwrap().unwrap();
     let listed: Vec<_> = parked.iter().map(|one| (one.seq, one.kind)).collect();
     assert_eq!(listed, [(150, "device")]);
@@ -91,11 +102,33 @@ async fn a_record_too_large_for_the_broker_is_parked_the_rest_flows_and_it_comes
 }
 
 #[actix::test]
+async fn a_parked_record_that_is_sent_while_nobody_is_there_comes_when_somebody_is() {
+    let chain = chain_with_a_giant();
+    let dir = tempfile::tempdir().unwrap();
+    let database = sqlite_in(&dir);
+    let (mut broker, office, shop) = with_the_giant_parked(&chain, &database).await;
+    drop(office);
+    // a broker that was restarted has forgotten who had subscribed
+    broker.configure("");
+    assert!(broker.restart().await);
+    eventually("the parked record to be handed over", || async {
+        let sent = shop.outbox.send(SendParked { seq: 150 }).await.unwrap();
+        sent.is_ok().then_some(())
+    })
+    .await;
+    let office = Office::start(&broker, &database).await;
+    shop.until("the head office's word", |status| status.parked == 0)
+        .await;
+    assert_eq!(office.store(STORE).await["stubs"], 0);
+    shop.drained(302).await;
+}
+
+#[actix::test]
 async fn what_the_head_office_can_not_take_is_named_in_its_receipt_until_it_comes() {
     let chain = Chain::of(STORE, 10);
     let broker = Mosquitto::start().await;
     let dir = tempfile::tempdir().unwrap();
-    let database = format!("sqlite:{}", dir.path().join("office.db").display());
+    let database = sqlite_in(&dir);
     let _office = Office::start(&broker, &database).await;
     let mut tap = Tap::open(&broker).await;
     let torn = String::from_utf8(encode_batch(

@@ -101,6 +101,7 @@ pub fn payment(number: u64, state: State) -> Payment {
         reference: Some(format!("basket {number} \0 茶")),
         fingerprint: None,
         number,
+        opened_by: None,
     };
     let mut payment = Payment::open(opening, opened_at);
     payment.state = state;

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, error::CmdError};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource as _, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
+    error::CmdError,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -51,6 +55,8 @@ impl Chromium {
         let wanted = json!({
             "goog:chromeOptions": { "args": arguments, "binary": "/usr/bin/chromium" },
             "goog:loggingPrefs": { "browser": "ALL" },
+            // a store's certificate may sign itself
+            "acceptInsecureCerts": true,
         });
         let wanted = wanted.as_object().unwrap().clone();
         let url = format!("http://127.0.0.1:{port}");
@@ -114,6 +120,26 @@ impl Chromium {
             element.send_keys(text).await.ok()
         });
         typed.await;
+    }
+
+    /// Draws a stroke on the element, as a pen would.
+    pub async fn sign(&self, css: &str) {
+        let element = self.page.find(Locator::Css(css)).await.unwrap();
+        let to = |x: f64, y: f64| PointerAction::MoveToElement {
+            element: element.clone(),
+            duration: Some(Duration::from_millis(20)),
+            x,
+            y,
+        };
+        let button = MOUSE_BUTTON_LEFT;
+        let stroke = MouseActions::new("pen".into())
+            .then(to(-80.0, 20.0))
+            .then(PointerAction::Down { button })
+            .then(to(-20.0, -30.0))
+            .then(to(40.0, 30.0))
+            .then(to(80.0, -10.0))
+            .then(PointerAction::Up { button });
+        self.page.perform_actions(stroke).await.unwrap();
     }
 
     pub async fn script(&self, script: &str) -> Value {

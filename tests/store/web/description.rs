@@ -121,6 +121,7 @@ fn every_path_of_the_interface_is_described() {
         ("/v1/payments", "get"),
         ("/v1/payments/{id}", "get"),
         ("/v1/payments/{id}/cancel", "post"),
+        ("/v1/payments/{id}/completion", "post"),
         ("/v1/payments/{id}/refunds", "post"),
         ("/v1/refunds/{id}", "get"),
         ("/v1/payments/{id}/qr.svg", "get"),

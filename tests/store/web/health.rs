@@ -31,6 +31,7 @@ fn counter(id: &str, obstacles: Vec<Obstacle>) -> CounterStatus {
     CounterStatus {
         id: id.parse().unwrap(),
         tenders: vec![readiness],
+        pre_authorises: false,
         at_stand: None,
         unresolved: vec![],
     }
@@ -162,6 +163,9 @@ async fn counters_devices_and_outbox_are_shown() {
         since,
         clock_ahead_s: Some(-7),
     }));
+    let page = shop.request("GET", "/").header("accept-language", "zh-CN");
+    let page = page.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("未插入") && !page.contains("not plugged in"));
     let devices = shop.get("/v1/devices").await.json();
     assert_eq!(devices["devices"][0]["state"], "absent");
     assert_eq!(devices["devices"][0]["why"], "not plugged in");

@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 use store_actors::domain::{
-    payment::{Payment, State},
+    payment::{NoAnswer, Payment, State},
     tender::{Presented, Scheme},
 };
 
-use super::shop::{Shop, payment, yuan};
+use super::shop::{Shop, now, payment, yuan};
+use crate::support::eventually;
 
-const TODAY: &str = "2027-01-15";
+pub const TODAY: &str = "2027-01-15";
 
 /// Approved by acquirer `a`, at the time when it was opened.
-fn approved(number: u64, amount: &str) -> Payment {
+pub fn approved(number: u64, amount: &str) -> Payment {
     let mut payment = payment(number, |opening| opening.money = yuan(amount));
     payment.state = State::Approved;
     payment.presented = Some(Presented::code(Scheme::Alipay));
@@ -199,4 +200,59 @@ async fn a_day_is_closed_or_says_what_stands_in_the_way() {
     let moved = json!({ "state": "settled", "by": "王", "note": "?" });
     let unknown = shop.post("/v1/office/differences/abc", "-", &moved).await;
     assert_eq!(unknown.problem(), (404, "no-such-difference".into()));
+}
+
+#[actix_web::test]
+async fn a_batch_is_settled_when_asked_and_listed() {
+    let shop = Shop::open().await;
+    let settle = async |id: &str| {
+        let path = format!("/v1/acquirers/{id}/settlement");
+        shop.post(&path, "", &json!({})).await
+    };
+    let nothing = settle("b").await;
+    assert_eq!((nothing.status, nothing.json()), (200, json!({})));
+    shop.batching.paid_at(now());
+    shop.batching.fail(NoAnswer::TimedOut);
+    let waits = settle("b").await;
+    assert_eq!(waits.problem(), (503, "not-settled".into()));
+    assert!(
+        waits.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("no answer in time"),
+        "{waits:?}"
+    );
+    let settled = settle("b").await;
+    assert_eq!(settled.status, 200);
+    let one = settled.json()["settlement"].clone();
+    assert_eq!(one["acquirer"], "b");
+    assert_eq!(one["debits"], json!({ "count": 1, "amount": "12.50" }));
+    assert_eq!(one["credits"], json!({ "count": 0, "amount": "0.00" }));
+    assert_eq!(
+        (&one["balanced"], &one["uploaded"]),
+        (&json!(true), &json!(0))
+    );
+    let listed = shop.get("/v1/office/settlements").await;
+    assert_eq!(listed.json(), json!({ "settlements": [one] }));
+    // the metrics follow the signals
+    let metrics = eventually("the batch is counted", || async {
+        let page = String::from_utf8(shop.get("/metrics").await.body).unwrap();
+        page.contains("store_batches_settled_total{acquirer=\"b\",balanced=\"yes\"} 1")
+            .then_some(page)
+    })
+    .await;
+    assert!(
+        metrics.contains("store_batch_waits{acquirer=\"b\"} 0"),
+        "{metrics}"
+    );
+
+    assert_eq!(settle("a").await.problem(), (409, "no-batches".into()));
+    assert_eq!(
+        settle("c").await.problem(),
+        (404, "no-such-acquirer".into())
+    );
+    assert_eq!(
+        settle("C!").await.problem(),
+        (400, "invalid-request".into())
+    );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use store_actors::domain::{
-    double::Replacement,
+    double::Tie,
     money::Currency,
     payment::{Evidence, Operation, Reason, Resolving, State},
     tender::{Presented, Scheme, Tender},
@@ -23,7 +23,7 @@ async fn a_payment_is_begun_once_however_often_it_is_asked_for() {
     assert_eq!(first.json()["reference"], "basket 7");
     assert_eq!(
         first.json()["words"],
-        json!({ "zh": "请付款 12.50 CNY", "en": "Show your payment code or tap your card" })
+        json!({ "zh": "请付款", "en": "Show your payment code or tap your card" })
     );
     // the same meaning, laid out differently, and the key as a structured field
     body["amount"] = "12.5".into();
@@ -219,7 +219,14 @@ async fn the_payments_command_prints_what_the_api_lists() {
     (1..=3).for_each(|number| shop.know(payment(number, |_| {})));
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("store.toml");
-    std::fs::write(&file, format!("[api]\nlisten = \"{}\"\n", shop.address)).unwrap();
+    std::fs::write(
+        &file,
+        format!(
+            "[api]\nlisten = \"{}\"\n[people]\nsign_in = \"off\"\n",
+            shop.address
+        ),
+    )
+    .unwrap();
     let printed = tokio::process::Command::new(env!("CARGO_BIN_EXE_store-controller"))
         .args(["payments", "--json", "--limit", "2", "--config"])
         .arg(&file)
@@ -255,7 +262,7 @@ async fn what_nobody_knows_is_a_list_with_age_evidence_and_next_action() {
         ..Resolving::begun(unknown.opened_at, unknown.opened_at.plus_ms(15_000))
     });
     unknown.submitted_at = Some(unknown.opened_at);
-    unknown.replaced_by.push(Replacement {
+    unknown.replaced_by.push(Tie {
         payment: payment(9, |_| {}).id,
         at: unknown.opened_at,
     });
@@ -279,4 +286,45 @@ async fn what_nobody_knows_is_a_list_with_age_evidence_and_next_action() {
     assert_eq!(evidence["said"], "no answer in time");
     let tie = &line["payment"]["replaced_by"][0];
     assert_eq!(*tie, payment(9, |_| {}).id.to_string());
+}
+
+#[actix_web::test]
+async fn a_card_is_signed_for_once() {
+    let shop = Shop::open().await;
+    let mut known = payment(1, |opening| opening.tender = Tender::Card);
+    known.state = State::Approved;
+    known.presented = Some(Presented {
+        signature: true,
+        ..Presented::card(Scheme::Visa, "476173******0010".into())
+    });
+    let path = format!("/v1/payments/{}/signature", known.id);
+    shop.know(known);
+    let picture = format!("{path}.svg");
+    assert_eq!(
+        shop.get(&picture).await.problem(),
+        (404, "not-found".into())
+    );
+    let sign = |strokes: serde_json::Value| {
+        let body = json!({ "width": 600, "height": 200, "strokes": strokes });
+        shop.send(shop.request("POST", &path).json(&body))
+    };
+    let tap = sign(json!([[[1, 1]]])).await;
+    assert_eq!(tap.problem(), (422, "not-a-signature".into()));
+    let outside = sign(json!([[[1, 1], [601, 1]]])).await;
+    assert_eq!(outside.problem(), (422, "not-a-signature".into()));
+    let words = sign(json!([["<script>"]])).await;
+    assert_eq!(words.problem(), (400, "invalid-request".into()));
+    let signed = sign(json!([[[1, 2], [30, 40]], [[5, 6], [7, 8]]])).await;
+    assert_eq!(signed.status, 200);
+    assert_eq!(signed.json()["signature"]["svg"], picture);
+    assert_eq!(signed.json()["wants_signature"], false);
+    let drawn = shop.get(&picture).await;
+    assert_eq!(drawn.header("content-type"), "image/svg+xml");
+    assert!(
+        String::from_utf8(drawn.body)
+            .unwrap()
+            .contains("M1 2L30 40M5 6L7 8")
+    );
+    let again = sign(json!([[[1, 2], [30, 40]]])).await;
+    assert_eq!(again.problem(), (409, "no-signature-wanted".into()));
 }

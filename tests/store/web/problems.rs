@@ -251,6 +251,8 @@ async fn a_body_that_is_not_right_is_refused_with_what_is_wrong() {
         assert_eq!(answer.problem(), (status, kind.to_owned()), "{body}");
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(words), "{body}: {detail}");
+        let said = answer.json()["words"]["en"].as_str().unwrap().to_owned();
+        assert!(!said.is_empty() && !said.starts_with("problem-"), "{said}");
     }
     assert!(
         shop.told.lock().unwrap().payments.is_empty(),
@@ -343,4 +345,17 @@ async fn paths_methods_and_media_types_are_told_apart() {
         )
         .await;
     assert_eq!(answer.problem(), (415, "unsupported-media-type".into()));
+}
+
+#[actix_web::test]
+async fn every_answer_carries_the_id_of_its_request() {
+    let shop = Shop::open().await;
+    let of = |id: &'static str| {
+        let request = shop.request("GET", "/v1/nothing");
+        shop.send(request.header("x-request-id", id))
+    };
+    assert_eq!(of("till-7:42").await.header("x-request-id"), "till-7:42");
+    let made = of("two words").await.header("x-request-id").to_owned();
+    assert_eq!(made.len(), 16, "{made}");
+    assert_ne!(shop.get("/v1/counters").await.header("x-request-id"), made);
 }

@@ -11,30 +11,39 @@ use std::{
 use actix::{Actor, Context, Handler};
 use serde_json::{Value, json};
 use store_actors::{
-    counter::CounterStatus,
+    counter::{CounterStatus, trial::Tried},
     domain::{
         ids::{CounterId, PaymentId, RefundId},
         money::{Currency, Money},
-        payment::{AcquirerClock, Fingerprint, Opening, Origin, Payment, State, machine::Times},
+        payment::{
+            AcquirerClock, Fingerprint, Opening, Origin, Part, Payment, State, machine::Times,
+        },
         record::Body,
         refund::{Refund, RefundState},
+        signature::Signed,
+        slip::Letterhead,
         tender::Tender,
         timestamp::Timestamp,
         unresolved::Unresolved,
     },
     journal::{Journal, JournalDeps, memory::MemoryDisk},
+    language::Languages,
     office::{Office, OfficeDeps, OfficeSettings},
     ports::{JournalDisk as _, PaymentFilter},
+    settlement::{Settling, SettlingDeps},
     signal::{Signal, Signals},
     store::requests::*,
-    supervisor::{ChildSpec, Heartbeat, Supervision, Supervisor, SupervisorDeps},
+    supervisor::{ChildSpec, Handle, Heartbeat, Supervision, Supervisor, SupervisorDeps},
+    testing::{BatchingAcquirer, ScriptedAcquirer},
 };
 use store_controller::{
     adapters::clock::{OsEntropy, SystemClock},
     config::{Api, Config, fees},
     metrics::Metrics,
     office::Ledger,
-    web::{OfficeApi, OutboxApi, Parts, Stopper, StoreApi, serve},
+    people::People,
+    stickers::Stickers,
+    web::{OfficeApi, OutboxApi, Parts, SettlingApi, Stopper, StoreApi, serve},
 };
 
 /// What the store knows, what it shall say next, and what it was asked.
@@ -44,6 +53,7 @@ pub struct Script {
     pub counters: Vec<CounterStatus>,
     pub refuse: VecDeque<Refused>,
     pub filters: Vec<PaymentFilter>,
+    pub tried: Vec<TryDevice>,
     pub scanned: Vec<String>,
 }
 
@@ -91,6 +101,15 @@ answers! {
         Ok(found.take(find.0.page_len()).cloned().collect())
     };
     RefundPayment => RefundOpened, |script, refund| refund_payment(script, refund);
+    CompletePayment => Opened, |script, complete| complete_payment(script, complete);
+    SignPayment => Payment, |script, sign| {
+        let payment = script.payments.get_mut(&sign.payment).ok_or(Refused::NoSuchPayment)?;
+        if !payment.wants_signature() {
+            return Err(Refused::NoSignatureWanted);
+        }
+        payment.signature = Some(Signed { at: now(), drawing: sign.drawing });
+        Ok(payment.clone())
+    };
     GetRefund => Payment, |script, get| {
         let holds = |payment: &&Payment| payment.refund(get.0).is_some();
         script.payments.values().find(holds).cloned().ok_or(Refused::NoSuchRefund)
@@ -99,6 +118,10 @@ answers! {
         let times = Times { now: now(), acquirer: AcquirerClock::USUAL, collect_timeout_ms: 0 };
         let lines = script.payments.values().flat_map(|payment| Unresolved::of(payment, &times));
         Ok(lines.collect())
+    };
+    TryDevice => Tried, |script, ask| {
+        script.tried.push(ask);
+        Ok(Tried::Told)
     };
     Scan => PaymentId, |script, scan| {
         script.scanned.push(scan.text.expose().to_owned());
@@ -126,12 +149,36 @@ fn open_payment(script: &mut Script, open: OpenPayment) -> Result<Opened, Refuse
             Err(Refused::KeyReused)
         };
     }
-    let payment = payment(script.payments.len() as u64 + 1, |opening| {
+    let mut payment = payment(script.payments.len() as u64 + 1, |opening| {
         opening.counter = open.counter;
         opening.money = open.money;
         opening.tender = open.tender;
         opening.reference = open.reference;
         opening.fingerprint = open.fingerprint;
+        opening.opened_by = open.by;
+    });
+    payment.part = open
+        .pre_authorise
+        .then_some(Part::PreAuthorisation { completion: None });
+    script.payments.insert(payment.id, payment.clone());
+    Ok(Opened {
+        payment,
+        repeated: false,
+    })
+}
+
+fn complete_payment(script: &mut Script, complete: CompletePayment) -> Result<Opened, Refused> {
+    let held = script.payments.get(&complete.payment);
+    let held = held.ok_or(Refused::NoSuchPayment)?;
+    held.check_completion(complete.money)?;
+    let mut payment = payment(script.payments.len() as u64 + 1, |opening| {
+        opening.money = complete.money;
+        opening.tender = Tender::Card;
+        opening.fingerprint = complete.fingerprint;
+        opening.opened_by = complete.by;
+    });
+    payment.part = Some(Part::Completion {
+        of: complete.payment,
     });
     script.payments.insert(payment.id, payment.clone());
     Ok(Opened {
@@ -167,6 +214,8 @@ fn refund_payment(script: &mut Script, refund: RefundPayment) -> Result<RefundOp
         changed_at: now(),
         reason: refund.reason,
         fingerprint: refund.fingerprint,
+        by: refund.by_whom.by,
+        approved_by: refund.by_whom.approved_by,
         acquirer_ref: None,
         refusal: None,
         last_word: None,
@@ -186,7 +235,7 @@ fn key_of(fingerprint: &Option<Fingerprint>) -> &str {
         .map_or("", |fingerprint| &fingerprint.key)
 }
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::from_unix_ms(1_800_000_000_000)
 }
 
@@ -205,6 +254,7 @@ pub fn payment(number: u64, change: impl FnOnce(&mut Opening)) -> Payment {
         reference: None,
         fingerprint: None,
         number: 0,
+        opened_by: None,
     };
     change(&mut opening);
     Payment::open(opening, now().plus_ms(number))
@@ -223,7 +273,9 @@ fn office(supervision: &Supervision, disk: &MemoryDisk, signals: Signals) -> Off
     });
     let rates = "[[fee]]\nname = \"A\"\nacquirer = \"a\"\nrate_percent = \"0.6\"\nrounding = \"half_up\"\n\
                  rounded_per = \"transaction\"\nrefund = \"given_back\"\n";
-    let table = fees::parse("fees.toml", rates, std::path::Path::new("")).unwrap();
+    let table = fees::parse("fees.toml", rates, std::path::Path::new(""))
+        .unwrap()
+        .table;
     let fees = Arc::new(table);
     let deps = OfficeDeps {
         disk: disk.clone(),
@@ -241,11 +293,45 @@ fn office(supervision: &Supervision, disk: &MemoryDisk, signals: Signals) -> Off
     OfficeApi::new(office, Arc::new(Ledger::new(disk, fees, 0)), Currency::Cny)
 }
 
+/// A real one over the journal in memory: acquirer `a` settles by itself, `b` as the test has it.
+fn settling(
+    supervision: &Supervision,
+    disk: &MemoryDisk,
+    signals: Signals,
+    batching: Arc<BatchingAcquirer>,
+) -> Handle<Settling> {
+    let disk = Arc::new(disk.clone());
+    let journal_deps = JournalDeps {
+        disk: disk.clone(),
+        clock: Arc::new(SystemClock),
+        signals: signals.clone(),
+    };
+    let journal = supervision.child(ChildSpec::new("journal of batches"), move || {
+        Journal::new(journal_deps.clone())
+    });
+    let deps = SettlingDeps {
+        acquirers: vec![
+            Arc::new(ScriptedAcquirer::named("a".parse().unwrap())),
+            batching,
+        ],
+        disk,
+        journal,
+        signals,
+        clock: Arc::new(SystemClock),
+        offset_minutes: 0,
+    };
+    supervision.child(ChildSpec::new("settling"), move || {
+        Settling::new(deps.clone())
+    })
+}
+
 /// The running API and everything around it.
 pub struct Shop {
     pub address: SocketAddr,
     pub told: Told,
     pub disk: MemoryDisk,
+    /// Acquirer `b`.
+    pub batching: Arc<BatchingAcquirer>,
     pub signals: Signals,
     pub stopper: Stopper,
     client: reqwest::Client,
@@ -280,6 +366,11 @@ impl Answer {
         );
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
+        let chinese = problem["words"]["zh"].as_str().unwrap();
+        let is_chinese = chinese
+            .chars()
+            .any(|c| ('\u{4e00}'..'\u{9fff}').contains(&c));
+        assert!(is_chinese, "{problem}");
         let kind = problem["type"]
             .as_str()
             .unwrap()
@@ -294,6 +385,11 @@ impl Shop {
     }
 
     pub async fn open_with(change: impl FnOnce(&mut Api)) -> Self {
+        Self::open_for(None, change).await
+    }
+
+    /// With these people, or for everybody.
+    pub async fn open_for(people: Option<Arc<People>>, change: impl FnOnce(&mut Api)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default(); // another test was first
         let signals = Signals::default();
         let supervision = Supervisor::start(SupervisorDeps {
@@ -313,22 +409,37 @@ impl Shop {
         let metrics = Arc::new(Metrics::new(signals.clone()).unwrap());
         let counting = Arc::clone(&metrics);
         actix_web::rt::spawn(async move { counting.run().await });
+        let batching = Arc::new(BatchingAcquirer::named("b".parse().unwrap()));
+        let settling = settling(&supervision, &disk, signals.clone(), Arc::clone(&batching));
         let parts = Parts {
             store: StoreApi::of(&store),
             outbox: OutboxApi::of(None),
             office: office(&supervision, &disk, signals.clone()),
+            settling: SettlingApi::of(Some(&settling)),
             disk: Arc::new(disk.clone()),
             signals: signals.clone(),
             clock: Arc::new(SystemClock),
             metrics: Arc::new(move || metrics.page().map_err(|cause| cause.to_string())),
             totals: Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
             shop: store_controller::web::shop::Shop {
-                name: "Test store".into(),
-                currency: store_actors::domain::money::Currency::Cny,
-                utc_offset_minutes: 480,
+                currency: Currency::Cny,
+                letterhead: Letterhead {
+                    store: "Test store".into(),
+                    languages: Languages::default(),
+                    utc_offset_minutes: 480,
+                },
+                speech: true,
                 collect_timeout_ms: std::iter::empty().collect(),
                 qr_expiry_ms: std::iter::empty().collect(),
             },
+            stickers: Arc::new(Stickers {
+                store: "0001".parse().unwrap(),
+                store_name: "Test store".into(),
+                printable: Vec::new(),
+            }),
+            entropy: Arc::new(OsEntropy),
+            people,
+            tls: None,
         };
         let bound = serve(&api, parts).unwrap();
         actix_web::rt::spawn(bound.run);
@@ -341,6 +452,7 @@ impl Shop {
             address,
             told,
             disk,
+            batching,
             signals,
             stopper,
             client,
@@ -401,6 +513,15 @@ impl Shop {
             .unwrap()
             .payments
             .insert(payment.id, payment);
+    }
+
+    /// Puts bodies onto the disk, without a word to anybody.
+    pub async fn write(&self, bodies: Vec<Body>) {
+        let mut tip = self.disk.tip();
+        for body in bodies {
+            let record = tip.append(now(), &body).unwrap();
+            self.disk.append(vec![record]).await.unwrap();
+        }
     }
 
     /// Puts payments onto the disk, without a word to anybody.

@@ -90,7 +90,11 @@ pub fn judge(asked: &Asked, last: Option<&StatusInformation>, utc_offset_minutes
 
 /// How long after `at_ms` the terminal's clock puts the booking. It says no year: the nearest one
 /// is meant.
-fn booked_after_ms(booked: &StatusInformation, at_ms: i64, utc_offset_minutes: i32) -> Option<i64> {
+pub(super) fn booked_after_ms(
+    booked: &StatusInformation,
+    at_ms: i64,
+    utc_offset_minutes: i32,
+) -> Option<i64> {
     let (time, date) = (booked.time?, booked.date?);
     let part = |number: u32| i8::try_from(number % 100).ok();
     let (hour, minute, second) = (part(time / 10_000)?, part(time / 100)?, part(time)?);

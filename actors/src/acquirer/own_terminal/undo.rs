@@ -2,11 +2,10 @@
 //!
 //! A reversal needs no card and is of the terminal's own day; a refund needs the card again. Each
 //! is in the book before it is sent, and after a lost answer the terminal's last booking is judged
-//! as it is for a charge.
+//! as it is for a charge, before anything else is sent.
 
 use super::{
-    Asked, Outcome, OwnTerminal, Page, TerminalFact, Whose, money_of, no_answer, outcome_of,
-    reference,
+    Asked, Outcome, OwnTerminal, Page, TerminalFact, money_of, no_answer, outcome_of, reference,
 };
 use crate::{
     device::zvt::{Failed, Job, StopAsking},
@@ -25,7 +24,7 @@ impl OwnTerminal {
             let _ = self.deps.terminal.try_send(StopAsking);
         }
         let _mine = self.turn().await?;
-        self.find_out(order).await?;
+        self.clear().await?;
         let page = self.read(|pages| pages.orders.get(&order).cloned());
         let Some(page) = page else {
             let at_ms = self.deps.clock.now().unix_ms();
@@ -55,15 +54,8 @@ impl OwnTerminal {
             acquirer_ref: reference(receipt, trace),
             money: money_of(&page.asked)?,
         };
-        if !page.refunds.is_empty() {
+        if page.has_refunds_but(None) {
             return Ok(kept);
-        }
-        if let Some(asked) = &page.undoing {
-            match self.judged(asked).await? {
-                Whose::Ours(_) => return self.undone(order).await,
-                Whose::NothingNew => self.write(TerminalFact::NotUndone { order }).await?,
-                Whose::Unproven(why) => return Err(NoAnswer::Refused(why.into())),
-            }
         }
         let Asked {
             minor, currency, ..
@@ -103,27 +95,20 @@ impl OwnTerminal {
         money: Money,
     ) -> Result<RefundVerdict, NoAnswer> {
         let _mine = self.turn().await?;
+        self.clear().await?;
         let page = self.read(|pages| pages.orders.get(&order).cloned());
         let not_kept = || NoAnswer::Refused("the terminal's book has it no longer".into());
         let page = page.ok_or_else(not_kept)?;
         let Some(Outcome::Booked { receipt, .. }) = page.outcome else {
             return Err(NoAnswer::Refused("this order holds no money".into()));
         };
-        let mut may_reverse = page.asked.minor == money.minor_units() && page.refunds.is_empty();
+        let is_whole = page.asked.minor == money.minor_units();
+        let mut may_reverse = is_whole && !page.has_refunds_but(Some(refund));
         if let Some(begun) = page.refunds.get(&refund) {
-            if let Some(outcome) = &begun.outcome {
-                return refund_verdict(outcome, money);
-            }
-            match self.judged(&begun.asked).await? {
-                Whose::Ours(booking) => {
-                    let outcome = Outcome::Booked {
-                        receipt: booking.receipt,
-                        trace: booking.trace,
-                    };
-                    return self.paid_back(order, refund, outcome, money).await;
-                }
-                Whose::NothingNew => may_reverse = begun.whole,
-                Whose::Unproven(why) => return Err(NoAnswer::Refused(why.into())),
+            match &begun.outcome {
+                // it came to nothing: once more
+                None | Some(Outcome::Nothing) => may_reverse = begun.whole,
+                Some(outcome) => return refund_verdict(outcome, money),
             }
         }
         let currency = money.currency().numeric();
@@ -191,8 +176,7 @@ fn refund_verdict(outcome: &Outcome, money: Money) -> Result<RefundVerdict, NoAn
             code: format!("{code:02X}"),
             text: words(*code).into(),
         }),
-        Outcome::Nothing | Outcome::Reversed | Outcome::Unproven { .. } => {
-            Ok(RefundVerdict::InProgress)
-        }
+        Outcome::Unproven { why } => Err(NoAnswer::Refused(why.clone())),
+        Outcome::Nothing | Outcome::Reversed => Ok(RefundVerdict::InProgress),
     }
 }

@@ -47,12 +47,13 @@ fn card(kind: CardKind, pan: &str) -> Box<CardRead> {
         },
         cryptogram: CryptogramKind::Online,
         emv_data: EmvData::from_bytes(&[0x9F, 0x36, 0x02, 0x00, 0x07]),
+        signature: false,
         track2: None,
     })
 }
 
 /// A Visa number with a right check digit.
-fn visa(n: u8) -> Box<CardRead> {
+pub(super) fn visa(n: u8) -> Box<CardRead> {
     let digits = (0..10).map(|check| format!("47617390010{n:04}{check}"));
     let pan = digits
         .map(|pan| Pan::parse(&pan).map(|_| pan))
@@ -61,7 +62,7 @@ fn visa(n: u8) -> Box<CardRead> {
 }
 
 impl Shop {
-    async fn offline(lending: Lending) -> Self {
+    pub(super) async fn offline(lending: Lending) -> Self {
         tokio::time::pause();
         let shop = shop_on(MemoryDisk::default(), lending);
         shop.ready().await;
@@ -75,7 +76,7 @@ impl Shop {
         shop
     }
 
-    async fn cut_off(&self, is_cut_off: bool) {
+    pub(super) async fn cut_off(&self, is_cut_off: bool) {
         self.acquirer.cut_off(is_cut_off);
         let signals = self.signals.clone();
         until("the link is judged", move || {
@@ -86,7 +87,11 @@ impl Shop {
         .await;
     }
 
-    async fn open_for(&self, amount: &str, tender: Tender) -> Result<PaymentId, Refused> {
+    pub(super) async fn open_for(
+        &self,
+        amount: &str,
+        tender: Tender,
+    ) -> Result<PaymentId, Refused> {
         let open = OpenPayment {
             money: cny(amount),
             tender,
@@ -97,7 +102,7 @@ impl Shop {
         Ok(opened.payment.id)
     }
 
-    fn tap(&self, payment: PaymentId, card: Box<CardRead>) {
+    pub(super) fn tap(&self, payment: PaymentId, card: Box<CardRead>) {
         self.fact(FactKind::CardRead { payment, card });
     }
 

@@ -1,9 +1,20 @@
 //! Several acquirers for one tender: limits, and the way round one that got nothing.
 
+use rust_decimal::Decimal;
+
 use super::*;
 use crate::{
-    domain::{code::CodeRefused, enabling::Enabling, readiness::Obstacle, tender::Scheme},
+    domain::{
+        code::CodeRefused,
+        enabling::Enabling,
+        office::fee::{FeeRule, FeeTable, Rounded, Rounding},
+        readiness::Obstacle,
+        routing::Preference,
+        tender::{Funding, Scheme},
+    },
+    language::Language,
     store::requests::Scan,
+    wire::emv::CardRead,
 };
 
 struct Two {
@@ -171,7 +182,10 @@ async fn what_is_off_for_the_store_is_refused_in_words_whatever_its_acquirers_ta
     let [obstacle @ Obstacle::NotEnabled { .. }] = obstacles.as_slice() else {
         panic!("{obstacles:?}");
     };
-    assert!(obstacle.words().1.ends_with("ask Ms Li"), "{obstacle:?}");
+    assert!(
+        obstacle.say(Language::English).ends_with("ask Ms Li"),
+        "{obstacle:?}"
+    );
     // the cashier, at the scan; a code of another kind still pays
     let id = shop.open().await;
     let refused = shop.store.ask(alipay_at_01(), BOUND).await.unwrap();
@@ -182,4 +196,98 @@ async fn what_is_off_for_the_store_is_refused_in_words_whatever_its_acquirers_ta
     assert_eq!(shop.acquirer.heard(), []);
     shop.scan(id, "120061098828009406");
     shop.reaches(id, State::Approved).await;
+}
+
+fn rule(acquirer: &str, percent: &str) -> FeeRule {
+    FeeRule {
+        name: acquirer.into(),
+        acquirer: acquirer.parse().unwrap(),
+        tenders: vec![Tender::CustomerCode],
+        schemes: vec![Scheme::Alipay],
+        fundings: Vec::new(),
+        from: None,
+        until: None,
+        rate: percent.parse::<Decimal>().unwrap() / Decimal::ONE_HUNDRED,
+        fixed: Decimal::ZERO,
+        minimum: Decimal::ZERO,
+        cap: None,
+        tiers: Vec::new(),
+        rounding: Rounding::HalfUp,
+        rounded: Rounded::Transaction,
+        given_back: true,
+    }
+}
+
+/// What the two acquirers take, in percent.
+fn preferring(first: &str, second: &str) -> Preference {
+    let rules = vec![rule("scripted", first), rule("second", second)];
+    Preference::LeastCost {
+        table: Arc::new(FeeTable { rules }),
+        offset_minutes: 480,
+    }
+}
+
+/// The rate of a debit card is another than that of a credit card, and the journal keeps which it
+/// was.
+#[actix::test]
+async fn a_debit_card_goes_where_debit_cards_are_cheap() {
+    tokio::time::pause();
+    let card_rule = |acquirer: &str, percent, fundings: &[Funding]| FeeRule {
+        tenders: vec![Tender::Card],
+        schemes: Vec::new(),
+        fundings: fundings.to_vec(),
+        ..rule(acquirer, percent)
+    };
+    let rules = vec![
+        card_rule("second", "0.35", &[Funding::Debit]),
+        card_rule("second", "0.60", &[]),
+        card_rule("scripted", "0.45", &[]),
+    ];
+    let prefer = Preference::LeastCost {
+        table: Arc::new(FeeTable { rules }),
+        offset_minutes: 480,
+    };
+    for (name, funding, asked) in [
+        ("VISA DEBIT", Some(Funding::Debit), "second"),
+        ("VISA CREDIT", Some(Funding::Credit), "scripted"),
+        ("VISA", None, "scripted"),
+    ] {
+        let second = Arc::new(ScriptedAcquirer::named("second".parse().unwrap()));
+        let acquirers = (ScriptedAcquirer::default(), Some(second));
+        let (disk, enabling) = (MemoryDisk::default(), Enabling::default());
+        let shop = shop_preferring(disk, Lending::Nobody, acquirers, enabling, prefer.clone());
+        shop.ready().await;
+        shop.reader_is_ready();
+        let id = shop.open_for("50", Tender::Card).await.unwrap();
+        let card = CardRead {
+            label: Some(name.into()),
+            ..*super::offline::visa(1)
+        };
+        shop.tap(id, Box::new(card));
+        let paid = shop.reaches(id, State::Approved).await;
+        assert_eq!(paid.acquirer, Some(asked.parse().unwrap()), "{name}");
+        assert_eq!(paid.presented.unwrap().funding, funding, "{name}");
+    }
+}
+
+#[actix::test]
+async fn the_cheaper_acquirer_is_asked_where_the_store_prefers_that() {
+    let cases = [
+        (Preference::Priority, "scripted"),
+        (preferring("0.60", "0.38"), "second"),
+        (preferring("0.38", "0.60"), "scripted"),
+        (preferring("0.38", "0.38"), "scripted"),
+    ];
+    tokio::time::pause();
+    for (prefer, asked) in cases {
+        let second = Arc::new(ScriptedAcquirer::named("second".parse().unwrap()));
+        let acquirers = (ScriptedAcquirer::default(), Some(second));
+        let (disk, enabling) = (MemoryDisk::default(), Enabling::default());
+        let shop = shop_preferring(disk, Lending::Nobody, acquirers, enabling, prefer.clone());
+        shop.ready().await;
+        let id = shop.open().await;
+        shop.scan(id, ALIPAY);
+        let paid = shop.reaches(id, State::Approved).await;
+        assert_eq!(paid.acquirer, Some(asked.parse().unwrap()), "{prefer:?}");
+    }
 }

@@ -39,9 +39,17 @@ pub(super) enum Out {
 #[derive(Debug)]
 enum Job {
     Play(Sound),
-    Pin { payment: PaymentId },
-    Sign { payment: PaymentId, money: Money },
-    Print { lines: Vec<String> },
+    Pin {
+        payment: PaymentId,
+    },
+    Sign {
+        payment: PaymentId,
+        money: Money,
+    },
+    Print {
+        lines: Vec<String>,
+        room_for_pen: bool,
+    },
 }
 
 /// What the request under way is.
@@ -139,7 +147,14 @@ impl Desk {
             CommandKind::AskSignature { money } => {
                 self.waiting.push_back(Job::Sign { payment, money });
             }
-            CommandKind::Print { lines } => self.waiting.push_back(Job::Print { lines }),
+            CommandKind::Print {
+                lines,
+                room_for_pen,
+            } => self.waiting.push_back(Job::Print {
+                lines,
+                room_for_pen,
+            }),
+            CommandKind::Play(sound) => self.waiting.push_back(Job::Play(sound)),
         }
         self.proceed(now);
     }
@@ -159,6 +174,7 @@ impl Desk {
             CommandKind::AskSignature { .. } => {
                 Out::Fact(FactKind::SignatureRefused { payment, why })
             }
+            CommandKind::Play(_) => Out::Ignored(format!("a sound was not played: {why}")),
             _ => Out::Ignored(format!("a slip was not printed: {why}")),
         });
     }
@@ -278,17 +294,25 @@ impl Desk {
                 Kind::Show | Kind::Play | Kind::Print => false,
             };
             if overtaken {
+                if let Kind::Sign(_) = current.kind
+                    && !current.aborted
+                {
+                    let kind = current.kind.clone();
+                    self.fail(&kind, "the next customer pays");
+                }
                 self.abort("something else comes first", now);
             }
             return;
         }
-        if let Some(body) = self.screen.request(now) {
+        if let Some(body) = self.screen.request(self.settings.languages, now) {
             let header = self.send(Kind::Show, body, self.settings.answer_timeout, now);
             self.screen.sent(header.service_id);
         } else if let Some(job) = self.waiting.pop_front() {
             self.begin(job, now);
         } else if let Some(currency) = self.offer.filter(|_| now >= self.offer_not_before) {
-            let lines = amount_lines(currency);
+            let currency_name = currency.to_string();
+            let asking = ("currency", currency_name.as_str());
+            let lines = self.settings.asking("notice-amount", asking);
             let wait_s = self.settings.amount_wait_s;
             let body = Body::ask_amount(&refs(&lines), self.settings.amount_max_digits, wait_s);
             self.send(
@@ -318,14 +342,18 @@ impl Desk {
                 (Kind::Pin(payment), body, settings.wait(wait_s))
             }
             Job::Sign { payment, money } => {
-                let lines = [format!("请签名 {money}"), String::from("Please sign")];
+                let money = money.to_string();
+                let lines = settings.asking("notice-sign", ("money", &money));
                 let wait_s = settings.signature_wait_s;
                 let body = Body::ask_signature(&refs(&lines), wait_s);
                 (Kind::Sign(payment), body, settings.wait(wait_s))
             }
-            Job::Print { lines } => (
+            Job::Print {
+                lines,
+                room_for_pen,
+            } => (
                 Kind::Print,
-                Body::print_text(&refs(&lines), false),
+                Body::print_slip(&refs(&lines), room_for_pen),
                 settings.print_timeout,
             ),
         };
@@ -374,11 +402,4 @@ impl Desk {
 
 fn refs(lines: &[String]) -> Vec<&str> {
     lines.iter().map(String::as_str).collect()
-}
-
-fn amount_lines(currency: Currency) -> [String; 2] {
-    [
-        format!("请输入金额 {currency}"),
-        format!("Amount in {currency}"),
-    ]
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     device::{BabbleSettings, line::LineSettings},
     domain::payment::Sound,
+    language::{Language, Languages, Value},
     wire::{frame::Framing, nexo::PinFormat},
 };
 
@@ -59,6 +60,8 @@ pub struct TerminalSettings {
     /// Digits of minor units that can be typed, at most 12.
     pub amount_max_digits: u32,
     pub sounds: SoundNames,
+    /// What it speaks: a line for each.
+    pub languages: Languages,
     pub babble: BabbleSettings,
 }
 
@@ -91,12 +94,19 @@ impl Default for TerminalSettings {
                 failure: String::from("declined"),
                 attention: String::from("attention"),
             },
+            languages: Languages::default(),
             babble: BabbleSettings::default(),
         }
     }
 }
 
 impl TerminalSettings {
+    /// A question in each language, with its one variable.
+    pub(super) fn asking(&self, id: &str, (name, value): (&'static str, &str)) -> Vec<String> {
+        let say = |language: Language| language.say_with(id, [(name, Value::from(value))]);
+        self.languages.iter().map(say).collect()
+    }
+
     /// How long to wait for the answer to a question for which a person has `seconds`.
     pub(super) fn wait(&self, seconds: u32) -> Duration {
         Duration::from_secs(u64::from(seconds)) + self.answer_timeout

@@ -136,6 +136,7 @@ async fn words_a_qr_and_a_sound_reach_the_customer_one_after_the_other() {
         1,
         CommandKind::Print {
             lines: vec!["slip".into()],
+            room_for_pen: false,
         },
     )
     .await;
@@ -311,9 +312,9 @@ async fn a_signature_is_asked_taken_or_refused() {
         match rig.office.fact().await {
             FactKind::Signed {
                 payment: whose,
-                signature,
+                drawing,
             } => {
-                assert!(signed && whose == payment(1) && signature == b"M0,0 L9,9");
+                assert!(signed && whose == payment(1) && drawing.path == "M0 0L9 9");
             }
             FactKind::SignatureRefused { payment: whose, .. } => {
                 assert!(!signed && whose == payment(1));
@@ -330,6 +331,7 @@ async fn a_slip_that_is_not_printed_is_reported() {
         1,
         CommandKind::Print {
             lines: vec!["one".into()],
+            room_for_pen: false,
         },
     )
     .await;
@@ -345,6 +347,7 @@ async fn a_slip_that_is_not_printed_is_reported() {
             1,
             CommandKind::Print {
                 lines: vec!["two".into()],
+                room_for_pen: false,
             },
         )
         .await;
@@ -436,6 +439,7 @@ async fn a_slip_interrupts_the_amount_entry_which_then_goes_on() {
         1,
         CommandKind::Print {
             lines: vec!["refund".into()],
+            room_for_pen: false,
         },
     )
     .await;

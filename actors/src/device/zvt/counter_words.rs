@@ -6,6 +6,7 @@ use super::{Job, ZvtTerminal};
 use crate::{
     device::{Command, CommandKind, Disarm, OfferAmountEntry, Report},
     domain::payment::Notice,
+    language::Language,
     supervisor::Heartbeat,
 };
 
@@ -20,9 +21,9 @@ impl Handler<Command> for ZvtTerminal {
         let is_last = notice.is_last_word() || matches!(notice, Notice::OutOfService);
         let is_idle = self.dialog.is_none() && self.waiting.is_empty();
         if is_last && is_idle && self.registered && !self.blind {
-            // the second line is the one in letters that such a terminal has
-            let lines = notice.lines().into_iter().skip(1).collect();
-            self.enqueue(Job::Display(lines), None);
+            // in letters that such a terminal has
+            let line = notice.words(Language::English);
+            self.enqueue(Job::Display(vec![line]), None);
         }
     }
 }

@@ -7,6 +7,18 @@ use crate::{
     wire::frame::Framing,
 };
 
+/// When the terminal is told to end its day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndOfDay {
+    /// Somebody else sees to it, or the terminal itself.
+    #[default]
+    Never,
+    /// With the store's business day.
+    WithDay,
+    /// At so many minutes after midnight.
+    At(u32),
+}
+
 /// Who prints what the terminal wants printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipts {
@@ -36,8 +48,8 @@ pub struct ZvtSettings {
     pub idle_bound: Duration,
     /// From one status enquiry to the next, and before a refused registration is tried again.
     pub heartbeat_every: Duration,
-    /// Minutes after midnight at which the terminal settles its day.
-    pub end_of_day: Option<u32>,
+    /// When the terminal settles its day.
+    pub end_of_day: EndOfDay,
     /// From UTC to the store's clock.
     pub utc_offset_minutes: i32,
     pub babble: BabbleSettings,
@@ -71,7 +83,7 @@ impl ZvtSettings {
             abort_timeout: Duration::from_secs(10),
             idle_bound: Duration::from_millis(1_500),
             heartbeat_every: Duration::from_secs(10),
-            end_of_day: None,
+            end_of_day: EndOfDay::Never,
             utc_offset_minutes: 0,
             babble: BabbleSettings::default(),
         }

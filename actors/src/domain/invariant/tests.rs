@@ -24,6 +24,7 @@ fn payment(state: State) -> Payment {
         reference: None,
         fingerprint: None,
         number: 0,
+        opened_by: None,
     };
     let mut payment = Payment::open(opening, Timestamp::from_unix_ms(0));
     payment.state = state;

@@ -12,6 +12,9 @@ use thiserror::Error;
 
 use crate::domain::{day::Day, ids::AcquirerId, timestamp::Timestamp};
 
+/// The source of a difference that was found by asking.
+pub const BY_QUERY: &str = "query";
+
 /// Steps that a difference can have.
 pub const STEPS_MAX: usize = 50;
 
@@ -112,7 +115,7 @@ pub struct Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub at: Timestamp,
-    /// A person, or `bill`.
+    /// A person, `bill` or `query`.
     pub by: String,
     pub state: DifferenceState,
     pub owner: String,
@@ -155,7 +158,7 @@ impl Difference {
         };
         let step = Step {
             at: now,
-            by: "bill".to_owned(),
+            by: if source == BY_QUERY { BY_QUERY } else { "bill" }.to_owned(),
             state,
             owner: owner.to_owned(),
             note: found.explained.then(|| "both sides have it".to_owned()),

@@ -1,14 +1,16 @@
-//! What the back office writes down: one thing as it is after its last step.
+//! What the back office writes down: one thing as it is after its last step; and what people did.
 //!
 //! As with payments, a record carries the whole of it, so that the latest is found under its key
 //! without reading what came before.
 
 use serde::{Deserialize, Serialize};
 
-use super::{books::Books, difference::Difference, shift::Shift};
+use super::{books::Books, difference::Difference, settlement::Settlement, shift::Shift};
 use crate::domain::{
     day::Day,
     ids::{AcquirerId, CounterId},
+    people::deed::Deed,
+    sticker::Sticker,
     timestamp::Timestamp,
 };
 
@@ -20,6 +22,10 @@ pub enum Entry {
     Books(Books),
     Bill(BillRead),
     Difference(Difference),
+    Settlement(Settlement),
+    Sticker(Sticker),
+    /// What somebody did.
+    Deed(Deed),
 }
 
 /// A bill that was read and compared.
@@ -47,6 +53,16 @@ impl Entry {
             Entry::Books(books) => format!("{BOOKS}{}", books.day),
             Entry::Bill(bill) => format!("{BILLS}{}", bill.sha256),
             Entry::Difference(one) => format!("{DIFFERENCES}{}", one.id),
+            Entry::Settlement(one) => {
+                format!(
+                    "{}{}/{}",
+                    settlements_of(&one.acquirer),
+                    one.settled_at,
+                    one.batch
+                )
+            }
+            Entry::Sticker(sticker) => format!("{STICKERS}{}", sticker.id),
+            Entry::Deed(deed) => deed.key(),
         }
     }
 }
@@ -55,10 +71,17 @@ pub const SHIFTS: &str = "shift/";
 pub const BOOKS: &str = "books/";
 pub const BILLS: &str = "bill/";
 pub const DIFFERENCES: &str = "difference/";
+pub const SETTLEMENTS: &str = "settlement/";
+pub const STICKERS: &str = "sticker/";
 
 /// The prefix of a counter's shifts.
 pub fn shifts_of(counter: &CounterId) -> String {
     format!("{SHIFTS}{counter}/")
+}
+
+/// The prefix of an acquirer's settlements, which sort by their time.
+pub fn settlements_of(acquirer: &AcquirerId) -> String {
+    format!("{SETTLEMENTS}{acquirer}/")
 }
 
 #[cfg(test)]
@@ -68,9 +91,11 @@ pub(crate) mod tests {
         office::{
             books::ShiftNumber,
             difference::{Class, Found},
+            settlement::Side,
             shift::{CashKind, CashMoved, ReportLine},
             statement::tests::{decimal, yuan},
         },
+        people::deed::{By, What},
         record::Body,
     };
 
@@ -79,7 +104,7 @@ pub(crate) mod tests {
     }
 
     /// One of each kind.
-    pub(crate) fn entries() -> [Entry; 4] {
+    pub(crate) fn entries() -> [Entry; 7] {
         let counter: CounterId = "01".parse().unwrap();
         let (acquirer, day): (AcquirerId, _) =
             ("a".parse().unwrap(), Day::parse("2027-01-15").unwrap());
@@ -141,11 +166,44 @@ pub(crate) mod tests {
             explained: false,
         };
         let difference = Difference::new(found, &acquirer, "ab", "manager", at(90_001));
+        let sticker = Sticker {
+            id: "01-7K3QF9ZD".parse().unwrap(),
+            counter: "01".parse().unwrap(),
+            acquirer: acquirer.clone(),
+            text: "https://qr.example/01-7K3QF9ZD".into(),
+            issued_at: at(0),
+        };
         [
             Entry::Shift(shift),
             Entry::Books(books),
             Entry::Bill(bill),
             Entry::Difference(difference),
+            Entry::Settlement(Settlement {
+                acquirer,
+                batch: 7,
+                settled_at: at(90_002),
+                debits: Side {
+                    count: 2,
+                    money: yuan("20.00"),
+                },
+                credits: Side {
+                    count: 1,
+                    money: yuan("2.50"),
+                },
+                balanced: true,
+                uploaded: 0,
+            }),
+            Entry::Sticker(sticker),
+            Entry::Deed(Deed {
+                at: at(90_002),
+                nonce: "0a1b2c3d".into(),
+                by: By::Person("L".into()),
+                what: What::Refunded,
+                to: Some("x".into()),
+                money: Some(yuan("2.50")),
+                approved_by: Some("M".into()),
+                from: None,
+            }),
         ]
     }
 
@@ -168,6 +226,18 @@ pub(crate) mod tests {
             (
                 "difference/7a0e624fe91589d1",
                 r#"{"kind":"office","office":{"difference":{"id":"7a0e624fe91589d1","acquirer":"a","day":"2027-01-15","class":"missing_there","order":"x","ours":"12.50","source":"ab","owner":"manager","state":"open","steps":[{"at":"2027-01-16T09:00:01.000Z","by":"bill","state":"open","owner":"manager"}]}}}"#,
+            ),
+            (
+                "settlement/a/2027-01-16T09:00:02.000Z/7",
+                r#"{"kind":"office","office":{"settlement":{"acquirer":"a","batch":7,"settled_at":"2027-01-16T09:00:02.000Z","debits":{"count":2,"money":{"amount":"20.00","currency":"CNY"}},"credits":{"count":1,"money":{"amount":"2.50","currency":"CNY"}},"balanced":true,"uploaded":0}}}"#,
+            ),
+            (
+                "sticker/01-7K3QF9ZD",
+                r#"{"kind":"office","office":{"sticker":{"id":"01-7K3QF9ZD","counter":"01","acquirer":"a","text":"https://qr.example/01-7K3QF9ZD","issued_at":"2027-01-15T08:00:00.000Z"}}}"#,
+            ),
+            (
+                "deed/2027-01-16T09:00:02.000Z/0a1b2c3d",
+                r#"{"kind":"office","office":{"deed":{"at":"2027-01-16T09:00:02.000Z","nonce":"0a1b2c3d","by":{"person":"L"},"what":"refunded","to":"x","money":{"amount":"2.50","currency":"CNY"},"approved_by":"M"}}}"#,
             ),
         ];
         for (entry, (key, bytes)) in entries().into_iter().zip(golden) {

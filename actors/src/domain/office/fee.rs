@@ -15,7 +15,7 @@ use crate::domain::{
     day::Day,
     ids::AcquirerId,
     money::{Currency, Money},
-    tender::{Scheme, Tender},
+    tender::{Funding, Means, Scheme, Tender},
 };
 
 /// How a fee becomes whole minor units.
@@ -64,6 +64,9 @@ pub struct FeeRule {
     pub tenders: Vec<Tender>,
     /// Empty: all, and what has none.
     pub schemes: Vec<Scheme>,
+    /// Empty: all. Otherwise cards alone; one of which nothing is known counts as a credit card,
+    /// whose rate is the dearer one.
+    pub fundings: Vec<Funding>,
     /// First and last day.
     pub from: Option<Day>,
     pub until: Option<Day>,
@@ -81,10 +84,20 @@ pub struct FeeRule {
 }
 
 impl FeeRule {
-    fn fits(&self, tender: Tender, scheme: Option<Scheme>, day: Day) -> bool {
+    fn fits(&self, means: Means, day: Day) -> bool {
+        let Means {
+            tender,
+            scheme,
+            funding,
+        } = means;
         let any_scheme = self.schemes.is_empty();
+        let is_of_kind = || {
+            let funding = funding.unwrap_or(Funding::Credit);
+            tender == Tender::Card && self.fundings.contains(&funding)
+        };
         (self.tenders.is_empty() || self.tenders.contains(&tender))
             && (any_scheme || scheme.is_some_and(|scheme| self.schemes.contains(&scheme)))
+            && (self.fundings.is_empty() || is_of_kind())
             && self.from.is_none_or(|from| from <= day)
             && self.until.is_none_or(|until| day <= until)
     }
@@ -138,14 +151,9 @@ pub struct FeeTable {
 }
 
 impl FeeTable {
-    pub fn rule(
-        &self,
-        acquirer: &AcquirerId,
-        (tender, scheme): (Tender, Option<Scheme>),
-        day: Day,
-    ) -> Option<(usize, &FeeRule)> {
+    pub fn rule(&self, acquirer: &AcquirerId, means: Means, day: Day) -> Option<(usize, &FeeRule)> {
         let mut rules = self.rules.iter().enumerate();
-        rules.find(|(_, rule)| rule.acquirer == *acquirer && rule.fits(tender, scheme, day))
+        rules.find(|(_, rule)| rule.acquirer == *acquirer && rule.fits(means, day))
     }
 
     /// In the order of their first rules.
@@ -162,28 +170,20 @@ impl FeeTable {
     pub fn has_tiers(&self) -> bool {
         self.rules.iter().any(|rule| !rule.tiers.is_empty())
     }
-}
 
-/// The cheapest acquirer for a payment first, by the rates of the first tier; those that cost the
-/// same, or for which there is no rate, stay in the order given, the latter last.
-pub fn least_cost_order(
-    table: &FeeTable,
-    acquirers: &[AcquirerId],
-    (tender, scheme): (Tender, Option<Scheme>),
-    money: Money,
-    day: Day,
-) -> Vec<AcquirerId> {
-    let cost = |acquirer: &AcquirerId| {
-        let rule = table.rule(acquirer, (tender, scheme), day);
-        rule.map(|(_, rule)| rule.of_payment(money, Decimal::ZERO))
-    };
-    let mut order = acquirers.to_vec();
-    // no rate is no promise of being cheap
-    order.sort_by_key(|acquirer| {
-        let cost = cost(acquirer);
+    /// What a payment would cost at an acquirer, to be sorted by: by the rates of the first tier,
+    /// since what the month will bring is not known. No rate is no promise of being cheap.
+    pub fn cost_rank(
+        &self,
+        acquirer: &AcquirerId,
+        means: Means,
+        money: Money,
+        day: Day,
+    ) -> (bool, Option<Decimal>) {
+        let rule = self.rule(acquirer, means, day);
+        let cost = rule.map(|(_, rule)| rule.of_payment(money, Decimal::ZERO));
         (cost.is_none(), cost)
-    });
-    order
+    }
 }
 
 /// What each rule has priced in the month so far.
@@ -220,8 +220,7 @@ impl<'t> Pricer<'t> {
         let paid_on = movement
             .refund
             .map_or(movement.day, |refund| refund.paid_on);
-        let kind = (movement.tender, movement.scheme);
-        let (at, rule) = self.table.rule(acquirer, kind, paid_on)?;
+        let (at, rule) = self.table.rule(acquirer, movement.means(), paid_on)?;
         let fee = match &movement.refund {
             Some(refund) => rule.of_refund(movement.money, refund),
             None if rule.tiers.is_empty() => rule.of_payment(movement.money, Decimal::ZERO),

@@ -84,12 +84,17 @@ fn by_order<'b>(bill: &'b Bill, movements: &[Movement]) -> BTreeMap<String, Vec<
         Some((reference, one.order))
     });
     let by_ref: BTreeMap<&str, PaymentId> = named.collect();
+    let known: BTreeSet<PaymentId> = movements.iter().map(|one| one.order).collect();
     let mut orders: BTreeMap<String, Vec<&BillLine>> = BTreeMap::new();
     for line in &bill.lines {
         let reference = line.acquirer_ref.as_deref().unwrap_or_default();
         let order = match (line.order.as_str(), by_ref.get(reference)) {
             ("", Some(order)) => order.to_string(),
             ("", None) => format!("ref {reference}"),
+            // an order that the provider made, and numbered
+            (order, Some(own)) if !order.parse().is_ok_and(|id| known.contains(&id)) => {
+                own.to_string()
+            }
             // some write it in capitals
             (order, _) => order
                 .parse::<PaymentId>()

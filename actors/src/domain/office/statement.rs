@@ -1,5 +1,5 @@
 //! Statements: payments, refunds, fees and net by day, week, month, counter, cashier, tender,
-//! scheme and acquirer.
+//! scheme, kind of card and acquirer.
 //!
 //! A day is added up once (`DaySums::of`), in the finest cells that a statement can ask for; any
 //! statement over any days is a sum of those. Fees that are rounded by period stay exact in the
@@ -18,7 +18,7 @@ use crate::domain::{
     day::Day,
     ids::{AcquirerId, CounterId},
     money::Currency,
-    tender::{Scheme, Tender},
+    tender::{Funding, Scheme, Tender},
 };
 
 /// By what a statement is divided.
@@ -28,15 +28,18 @@ pub enum By {
     Week,
     Month,
     Counter,
-    /// Nobody signs in yet: always empty.
+    /// Whoever took the money, or gave it back: a person or a till's token. Empty where nobody
+    /// signs in.
     Cashier,
     Tender,
     Scheme,
+    /// Debit or credit; empty where it is not known.
+    Funding,
     Acquirer,
 }
 
 impl By {
-    pub const ALL: [By; 8] = [
+    pub const ALL: [By; 9] = [
         By::Day,
         By::Week,
         By::Month,
@@ -44,6 +47,7 @@ impl By {
         By::Cashier,
         By::Tender,
         By::Scheme,
+        By::Funding,
         By::Acquirer,
     ];
 
@@ -56,6 +60,7 @@ impl By {
             By::Cashier => "cashier",
             By::Tender => "tender",
             By::Scheme => "scheme",
+            By::Funding => "card_kind",
             By::Acquirer => "acquirer",
         }
     }
@@ -138,7 +143,9 @@ pub struct Cell {
     pub counter: CounterId,
     pub tender: Tender,
     pub scheme: Option<&'static str>,
+    pub funding: Option<&'static str>,
     pub acquirer: Option<AcquirerId>,
+    pub cashier: Option<String>,
 }
 
 impl Cell {
@@ -148,7 +155,9 @@ impl Cell {
             counter: movement.counter.clone(),
             tender: movement.tender,
             scheme: movement.scheme.map(Scheme::as_str),
+            funding: movement.funding.map(Funding::as_str),
             acquirer: movement.acquirer.clone(),
+            cashier: movement.cashier.clone(),
         }
     }
 
@@ -158,9 +167,10 @@ impl Cell {
             By::Week => day.week_begin().to_string(),
             By::Month => day.month(),
             By::Counter => self.counter.to_string(),
-            By::Cashier => String::new(),
+            By::Cashier => self.cashier.clone().unwrap_or_default(),
             By::Tender => self.tender.as_str().to_owned(),
             By::Scheme => self.scheme.unwrap_or_default().to_owned(),
+            By::Funding => self.funding.unwrap_or_default().to_owned(),
             By::Acquirer => {
                 let acquirer = self.acquirer.as_ref();
                 acquirer.map(ToString::to_string).unwrap_or_default()

@@ -38,6 +38,8 @@ pub enum Verdict {
     Approved {
         acquirer_ref: String,
         money: Money,
+        /// It asks for the customer's signature.
+        signature: bool,
     },
     Declined {
         code: String,

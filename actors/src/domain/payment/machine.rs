@@ -15,6 +15,8 @@ use crate::domain::{
     money::Money,
     offline::{CardToken, may_go_offline},
     payment::Fingerprint,
+    refund::ByWhom,
+    signature::{Drawing, Signed},
     tender::{Presented, Tender},
     timestamp::Timestamp,
 };
@@ -56,6 +58,13 @@ pub enum Event {
         answer: Answer,
     },
     Timer(Timer),
+    /// A provider says that this was paid, at an order of its own.
+    Claimed,
+    /// A provider says something of this order; what it says was paid, and its own number. Nothing
+    /// is settled by it: the acquirer is asked.
+    Notified {
+        paid: Option<(String, Money)>,
+    },
     /// The controller was restarted and found this payment in its journal.
     Recovered,
     /// Checked by `Payment::check_refund` before.
@@ -64,17 +73,27 @@ pub enum Event {
         money: Money,
         reason: Option<String>,
         fingerprint: Option<Fingerprint>,
+        by_whom: ByWhom,
     },
     RefundAnswer {
         id: RefundId,
         answer: Result<RefundVerdict, NoAnswer>,
     },
+    /// The customer has signed for it.
+    Sign(Drawing),
     /// Another payment for the same reference is about to begin.
     Replaced {
         by: PaymentId,
     },
     /// How those that replaced this one stand.
     DoublesSeen(Vec<Standing>),
+    /// Another payment is about to take what is held; checked by `Payment::check_completion`.
+    Complete {
+        by: PaymentId,
+        money: Money,
+    },
+    /// How the payment that takes it stands.
+    CompletionSeen(Standing),
 }
 
 /// What a timer is for.
@@ -85,6 +104,7 @@ pub enum Timer {
     Reverse,
     Refund(RefundId),
     Doubles,
+    Completion,
 }
 
 /// What is to be done. In order; after a `Record`, only once it is on disk.
@@ -103,7 +123,12 @@ pub enum Effect {
     ForgetCard,
     /// Look up how the payments that replaced this one stand.
     LookForDoubles,
+    /// Look up how the payment that takes what is held stands.
+    LookForCompletion,
     Show(Notice),
+    AskSignature,
+    /// Print what the customer signed.
+    PrintSlip,
     Schedule(Timer, u64),
 }
 
@@ -133,19 +158,23 @@ impl Payment {
                 money,
                 reason,
                 fingerprint,
-            } => next.begin_refund(id, money, reason, fingerprint, times),
+                by_whom,
+            } => next.begin_refund(id, money, reason, fingerprint, by_whom, times),
             Event::RefundAnswer { id, answer } => next.refund_answered(id, answer, times),
             Event::Timer(Timer::Refund(id)) => next.refund_due(id, times),
             Event::Recovered => next.recovered(times),
+            Event::Sign(drawing) => next.sign(drawing, times.now),
             Event::Replaced { by } => next.replaced(by, times),
             Event::DoublesSeen(standings) => next.doubles_seen(&standings, times),
             Event::Timer(Timer::Doubles) => next.look_for_doubles(),
             event => match self.state {
+                _ if self.claim.is_some() && !self.state.is_final() => next.on_claim(event, times),
                 State::Opened | State::Collecting => next.on_stand(event, times),
                 State::Submitted | State::Verifying | State::Unknown => next.on_asked(event, times),
                 State::Reversing => next.on_reversing(event, times),
                 State::ApprovedOffline => next.on_accepted_offline(event, times),
-                State::Approved | State::Confirmed => Vec::new(),
+                State::Authorised => next.on_held(event, times),
+                State::Approved | State::Confirmed | State::Completed => Vec::new(),
                 State::Declined | State::Cancelled | State::Reversed | State::RefusedLater => {
                     next.on_ended(event, times)
                 }
@@ -190,7 +219,9 @@ impl Payment {
                 ]
             }
             Event::AcceptOffline { presented, card }
-                if self.tender.accepts(presented.tender) && may_go_offline(presented.tender) =>
+                if self.tender.accepts(presented.tender)
+                    && may_go_offline(presented.tender)
+                    && self.part.is_none() =>
             {
                 self.accept_offline(presented, card, times)
             }
@@ -210,6 +241,10 @@ impl Payment {
 
     fn recovered(&mut self, times: &Times) -> Vec<Effect> {
         let mut effects = match self.state {
+            State::Opened if self.claim.is_some() => self.take_claim(times),
+            State::Submitted | State::Unknown if self.claim.is_some() => {
+                self.take_up(None, Timer::Query, times)
+            }
             State::Opened | State::Collecting => self.cancel(Reason::Restarted, times.now),
             State::Submitted if self.qr.is_none() => {
                 self.state = State::Unknown;
@@ -225,7 +260,9 @@ impl Payment {
             State::Reversing => self.take_up(None, Timer::Reverse, times),
             _ if self.is_in_doubt() => self.take_up(None, Timer::Query, times),
             State::ApprovedOffline => self.take_up_offline(times),
+            State::Authorised => self.look_for_completion(),
             State::Approved
+            | State::Completed
             | State::Declined
             | State::Cancelled
             | State::Reversed
@@ -270,10 +307,32 @@ impl Payment {
 
     pub(super) fn approve(&mut self, acquirer_ref: String, now: Timestamp) -> Vec<Effect> {
         self.acquirer_ref = Some(acquirer_ref);
-        let notice = Notice::Approved { money: self.money };
-        let mut effects = self.end(State::Approved, notice, now);
+        let money = self.money;
+        let (state, notice) = match self.is_pre_authorisation() {
+            true => (State::Authorised, Notice::Authorised { money }),
+            false => (State::Approved, Notice::Approved { money }),
+        };
+        let mut effects = self.end(state, notice, now);
+        effects.extend(self.wants_signature().then_some(Effect::AskSignature));
         effects.extend(self.look_for_doubles());
         effects
+    }
+
+    /// Of a card alone: nobody signs for a code.
+    pub(super) fn signature_asked(&mut self, is_asked: bool) {
+        if let Some(presented) = &mut self.presented
+            && presented.tender == Tender::Card
+        {
+            presented.signature |= is_asked;
+        }
+    }
+
+    fn sign(&mut self, drawing: Drawing, now: Timestamp) -> Vec<Effect> {
+        if !self.wants_signature() {
+            return Vec::new();
+        }
+        self.signature = Some(Signed { at: now, drawing });
+        vec![Effect::Record, Effect::Disarm, Effect::PrintSlip]
     }
 
     pub(super) fn end(&mut self, state: State, notice: Notice, now: Timestamp) -> Vec<Effect> {

@@ -6,7 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
-use crate::domain::{code::CodeRefused, money::Money, offline::OfflineRefused, tender::Tender};
+use crate::{
+    domain::{code::CodeRefused, money::Money, tender::Tender},
+    language::{Language, Languages, Value},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +37,10 @@ pub enum Notice {
     Approved {
         money: Money,
     },
+    /// The money is held, and has not moved.
+    Authorised {
+        money: Money,
+    },
     /// A card was taken without the acquirer's word. No word of success, and no sound of it.
     AcceptedOffline {
         money: Money,
@@ -57,6 +64,8 @@ pub enum Notice {
     OutOfService,
     /// It does again.
     InService,
+    /// Somebody tries the display. Of no payment.
+    Trial,
 }
 
 /// What the terminal lets be heard.
@@ -74,10 +83,12 @@ impl Notice {
         matches!(
             self,
             Notice::Approved { .. }
+                | Notice::Authorised { .. }
                 | Notice::Declined { .. }
                 | Notice::Cancelled { .. }
                 | Notice::Reversed
                 | Notice::Refunded { .. }
+                | Notice::Trial
         )
     }
 
@@ -87,6 +98,7 @@ impl Notice {
             Notice::Declined { .. } => Some(Sound::Failure),
             Notice::Unknown
             | Notice::Reversed
+            | Notice::Authorised { .. }
             | Notice::AcceptedOffline { .. }
             | Notice::CodeRefused { .. }
             | Notice::CardUnread => Some(Sound::Attention),
@@ -94,67 +106,64 @@ impl Notice {
         }
     }
 
-    /// Two lines at most: Chinese, then English.
-    pub fn lines(&self) -> Vec<String> {
-        let say = |chinese: &str, english: &str| vec![chinese.to_owned(), english.to_owned()];
-        match self {
-            Notice::PleasePay { money, tender } => match tender {
-                Tender::Card => say(&format!("请刷卡 {money}"), "Please present your card"),
-                Tender::CustomerCode => say(
-                    &format!("请出示付款码 {money}"),
-                    "Please show your payment code",
-                ),
-                _ => say(
-                    &format!("请付款 {money}"),
-                    "Show your payment code or tap your card",
-                ),
+    /// A line for each of the shop's languages; the first says the amount, too.
+    pub fn lines(&self, languages: Languages) -> Vec<String> {
+        let mut lines: Vec<_> = languages
+            .iter()
+            .map(|language| self.words(language))
+            .collect();
+        if let (Some(first), Some(money)) = (lines.first_mut(), self.money()) {
+            *first = format!("{first} {money}");
+        }
+        lines
+    }
+
+    /// Without the amount.
+    pub fn words(&self, language: Language) -> String {
+        language.say(match self {
+            Notice::PleasePay { tender, .. } => match tender {
+                Tender::Card => "notice-pay-card",
+                Tender::CustomerCode => "notice-pay-code",
+                Tender::MerchantQr | Tender::Any => "notice-pay",
             },
-            Notice::ScanThis { money, .. } => {
-                say(&format!("请扫码支付 {money}"), "Please scan to pay")
-            }
-            Notice::EnterPin { money } => {
-                say(&format!("请输入密码 {money}"), "Please enter your PIN")
-            }
-            Notice::CodeRefused {
-                why: why @ CodeRefused::NoNetwork,
-            } => say("网络中断 请刷卡或付现金", &why.to_string()),
-            Notice::CodeRefused { why } => say("无法识别 请重新扫码", &why.to_string()),
-            Notice::CardUnread => say(
-                "读卡失败 请重试",
-                "The card could not be read, please try again",
-            ),
-            Notice::Processing => say("正在处理", "Processing"),
-            Notice::Verifying => say("请在手机上确认", "Please confirm on your phone"),
-            Notice::Approved { money } => say(&format!("交易成功 {money}"), "Approved"),
-            Notice::AcceptedOffline { money } => say(
-                &format!("已离线受理 {money}"),
-                "Accepted offline, to be charged later",
-            ),
-            Notice::RefusedLater => say("离线交易被拒 未收到款项", "Refused later, no money came"),
-            Notice::Declined { .. } => say(
-                "交易失败 请换其他方式支付",
-                "Declined, please pay another way",
-            ),
+            Notice::ScanThis { .. } => "notice-scan",
+            Notice::EnterPin { .. } => "notice-pin",
+            Notice::CodeRefused { why } => why.text_id(),
+            Notice::CardUnread => "notice-card-unread",
+            Notice::Processing => "notice-processing",
+            Notice::Verifying => "notice-verifying",
+            Notice::Approved { .. } => "notice-approved",
+            Notice::Authorised { .. } => "notice-authorised",
+            Notice::AcceptedOffline { .. } => "notice-accepted-offline",
+            Notice::RefusedLater => "notice-refused-later",
+            Notice::Declined { .. } => "notice-declined",
             Notice::Cancelled {
                 reason: Some(Reason::OfflineRefused { why }),
-            } => say("网络中断 不能离线受理 请换其他方式", &offline_words(why)),
-            Notice::Cancelled { .. } => say("交易已取消", "Cancelled"),
-            Notice::Unknown => say(
-                "结果查询中 请勿重复付款",
-                "Checking the outcome, please do not pay again",
-            ),
-            Notice::Reversing => say("正在撤销", "Cancelling, no money will be kept"),
-            Notice::Reversed => say("交易已撤销 未扣款", "Undone: you have not been charged"),
-            Notice::OutOfService => say(
-                "暂停收款 请联系店员",
-                "Out of service, please ask the staff",
-            ),
-            Notice::InService => say("欢迎光临", "Welcome"),
-            Notice::Refunded { money } => say(&format!("退款成功 {money}"), "Refunded"),
+            } => {
+                let why = Value::from(why.say(language));
+                return language.say_with("notice-offline-refused", [("why", why)]);
+            }
+            Notice::Cancelled { .. } => "notice-cancelled",
+            Notice::Unknown => "notice-unknown",
+            Notice::Reversing => "notice-reversing",
+            Notice::Reversed => "notice-reversed",
+            Notice::OutOfService => "notice-out-of-service",
+            Notice::InService => "welcome",
+            Notice::Trial => "notice-trial",
+            Notice::Refunded { .. } => "notice-refunded",
+        })
+    }
+
+    const fn money(&self) -> Option<Money> {
+        match self {
+            Notice::PleasePay { money, .. }
+            | Notice::ScanThis { money, .. }
+            | Notice::EnterPin { money }
+            | Notice::Approved { money }
+            | Notice::Authorised { money }
+            | Notice::AcceptedOffline { money }
+            | Notice::Refunded { money } => Some(*money),
+            _ => None,
         }
     }
-}
-
-fn offline_words(why: &OfflineRefused) -> String {
-    format!("The network is down: {why}, please pay another way")
 }

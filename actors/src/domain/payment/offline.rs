@@ -33,11 +33,13 @@ impl Payment {
             forwards: 0,
         });
         let money = self.money;
-        vec![
+        let mut effects = vec![
             Effect::Record,
             Effect::Disarm,
             Effect::Show(Notice::AcceptedOffline { money }),
-        ]
+        ];
+        effects.extend(self.wants_signature().then_some(Effect::AskSignature));
+        effects
     }
 
     pub(super) fn on_accepted_offline(&mut self, event: Event, times: &Times) -> Vec<Effect> {

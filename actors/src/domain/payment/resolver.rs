@@ -145,6 +145,8 @@ impl Payment {
             .map_or((0, 0), |resolving| (resolving.queries, resolving.reversals));
         match (self.state, operation) {
             (_, Operation::Reverse) => clock.doubled_ms(clock.reverse_interval_ms, reversals),
+            // the money is there, as the provider said: nobody waits for the answer
+            _ if self.claim.is_some() => clock.doubled_ms(clock.query_interval_ms, queries),
             (State::Submitted | State::Verifying | State::Unknown, _) if queries == 0 => {
                 clock.first_query_ms
             }

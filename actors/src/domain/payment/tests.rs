@@ -3,15 +3,19 @@
 //! `at` is milliseconds since the payment was opened. The acquirer's clock of these tables: first
 //! query after 5 s, then every 5 s, give up at 60 s, QR payable for 120 s, reversals 2 s apart.
 
+mod holds;
+
 use proptest::prelude::*;
 
 use super::{answer::RefundVerdict, machine::Times, *};
 use crate::domain::{
     code::CodeRefused,
+    double::Standing,
     invariant,
     money::Currency,
     offline::CardToken,
-    refund::{RefundRefused, RefundState},
+    refund::{ByWhom, RefundRefused, RefundState},
+    signature::Drawing,
     tender::Scheme,
 };
 
@@ -33,6 +37,7 @@ pub(super) fn opened(tender: Tender) -> Payment {
         reference: None,
         fingerprint: None,
         number: 0,
+        opened_by: None,
     };
     Payment::open(opening, Timestamp::from_unix_ms(0))
 }
@@ -54,10 +59,17 @@ fn verdict(word: &str) -> Verdict {
         "approved" => Verdict::Approved {
             acquirer_ref,
             money: cny("12.50"),
+            signature: false,
+        },
+        "approved-signed" => Verdict::Approved {
+            acquirer_ref,
+            money: cny("12.50"),
+            signature: true,
         },
         "approved-1.00" => Verdict::Approved {
             acquirer_ref,
             money: cny("1.00"),
+            signature: false,
         },
         "declined" => Verdict::Declined {
             code: "51".into(),
@@ -108,6 +120,14 @@ fn event(text: &str) -> Event {
         ["collect"] => Event::Collect,
         ["present", "code"] => present(Presented::code(Scheme::Alipay)),
         ["present", "card"] => present(Presented::card(Scheme::Visa, "476173******0010".into())),
+        ["present", "signed-card"] => present(Presented {
+            signature: true,
+            ..Presented::card(Scheme::Visa, "476173******0010".into())
+        }),
+        ["sign"] => {
+            let strokes = vec![vec![[1, 1], [2, 2]]];
+            Event::Sign(Drawing::new(9, 9, &strokes).unwrap())
+        }
         ["present", "qr"] => present(Presented::merchant_qr()),
         ["accept"] => Event::AcceptOffline {
             presented: Presented::card(Scheme::Visa, "476173******0010".into()),
@@ -125,9 +145,26 @@ fn event(text: &str) -> Event {
         ["timer", "collect"] => Event::Timer(Timer::Collect),
         ["timer", "query"] => Event::Timer(Timer::Query),
         ["timer", "reverse"] => Event::Timer(Timer::Reverse),
+        ["complete", amount] => Event::Complete {
+            by: completion(),
+            money: cny(amount),
+        },
+        ["completion", standing] => Event::CompletionSeen(match standing {
+            "paid" => Standing::Paid(completion()),
+            "open" => Standing::Open,
+            _ => Standing::Gone,
+        }),
+        ["timer", "completion"] => Event::Timer(Timer::Completion),
+        ["replaced"] => Event::Replaced { by: completion() },
+        ["other", "paid"] => Event::DoublesSeen(vec![Standing::Paid(completion())]),
         ["restart"] => Event::Recovered,
         _ => panic!("no event {text}"),
     }
+}
+
+/// Another payment than the one that is played.
+fn completion() -> PaymentId {
+    PaymentId::new(Timestamp::from_unix_ms(3), [3; 10])
 }
 
 fn present(presented: Presented) -> Event {
@@ -153,8 +190,11 @@ fn effect(effect: &Effect) -> String {
         Effect::Reverse => "reverse".into(),
         Effect::Refund(_) => "refund".into(),
         Effect::Forward => "forward".into(),
+        Effect::AskSignature => "ask-signature".into(),
+        Effect::PrintSlip => "print".into(),
         Effect::ForgetCard => "forget".into(),
         Effect::LookForDoubles => "look".into(),
+        Effect::LookForCompletion => "look-for-completion".into(),
         Effect::Show(shown) => format!("show:{}", notice(shown)),
         Effect::Schedule(timer, ms) => format!("{}@{ms}", format!("{timer:?}").to_lowercase()),
     }
@@ -193,6 +233,49 @@ fn a_customer_shows_a_code_and_is_approved() {
          9000 cancel           -> approved   |",
     );
     assert_eq!(paid.acquirer_ref.as_deref(), Some("A1"));
+}
+
+#[test]
+fn a_card_is_signed_for_once_and_after_the_approval() {
+    let signed = play(
+        opened(Tender::Card),
+        "0    collect             -> collecting | record arm show:please_pay collect@90000
+         10   sign                -> collecting |
+         100  present signed-card -> submitted  | record disarm show:processing charge
+         200  sign                -> submitted  |
+         300  charge: approved    -> approved   | record disarm show:approved ask-signature
+         400  sign                -> approved   | record disarm print
+         500  sign                -> approved   |",
+    );
+    let given = signed.signature.unwrap();
+    assert_eq!(
+        (given.at.unix_ms(), given.drawing.path.as_str()),
+        (400, "M1 1L2 2")
+    );
+}
+
+/// The acquirer asks for a signature in its answer, also in a late one; for a code it can't.
+#[test]
+fn the_acquirer_asks_for_a_signature() {
+    let card = play(
+        opened(Tender::Card),
+        "0    collect                  -> collecting | record arm show:please_pay collect@90000
+         100  present card             -> submitted  | record disarm show:processing charge
+         300  charge: approved-signed  -> approved   | record disarm show:approved ask-signature
+         400  sign                     -> approved   | record disarm print",
+    );
+    assert!(card.signature.is_some());
+    assert_eq!(
+        card.evidence[0].said.as_deref(),
+        Some("approved, to be signed for")
+    );
+    let code = play(
+        opened(Tender::CustomerCode),
+        "0    collect                  -> collecting | record arm show:please_pay collect@90000
+         100  present code             -> submitted  | record disarm show:processing charge
+         300  charge: approved-signed  -> approved   | record disarm show:approved",
+    );
+    assert!(!code.wants_signature());
 }
 
 #[test]
@@ -441,6 +524,7 @@ fn refunds_never_exceed_the_payment() {
         money: cny(text),
         reason: None,
         fingerprint: None,
+        by_whom: ByWhom::default(),
     };
     let first = approved.on(request(1, "10.00"), &times(10));
     assert_eq!(first.effects, [Effect::Record, Effect::Refund(id(1))]);
@@ -491,6 +575,7 @@ fn a_refund_without_an_answer_is_repeated_under_its_id() {
         money: cny("1.00"),
         reason: None,
         fingerprint: None,
+        by_whom: ByWhom::default(),
     };
     let asked = approved.on(request, &times(0)).payment;
     let silent = |payment: &Payment| {
@@ -514,8 +599,8 @@ fn a_refund_without_an_answer_is_repeated_under_its_id() {
     let still = silent(&again.payment);
     assert_eq!(
         still.effects,
-        [Effect::Schedule(Timer::Refund(id), 20_000)],
-        "the pause doubles"
+        [Effect::Record, Effect::Schedule(Timer::Refund(id), 20_000)],
+        "what was said is kept, and the pause doubles"
     );
     let restarted = |at_ms| still.payment.on(Event::Recovered, &times(at_ms)).effects;
     assert_eq!(

@@ -28,7 +28,7 @@ pub(super) fn with_own(
     devices: &Devices,
     shared: &[AcquirerRoute],
     supervision: &Supervision,
-) -> (Vec<AcquirerRoute>, Option<AcquirerRoute>) {
+) -> (Vec<AcquirerRoute>, Option<Arc<dyn Acquirer>>) {
     let (Some((device, TerminalHandle::Zvt(terminal))), Some((_, terminal_plan))) =
         (&devices.terminal, &counter.terminal)
     else {
@@ -38,11 +38,12 @@ pub(super) fn with_own(
         settings,
         profile,
         book,
+        around,
     } = terminal_plan
     else {
         return (shared.to_vec(), None);
     };
-    let port: Arc<dyn Acquirer> = Arc::new(OwnTerminal::new(OwnTerminalDeps {
+    let port = around(OwnTerminal::new(OwnTerminalDeps {
         profile: (**profile).clone(),
         device: device.clone(),
         terminal: terminal.clone(),
@@ -50,6 +51,7 @@ pub(super) fn with_own(
         signals: plan.signals.clone(),
         clock: Arc::clone(&plan.clock),
         utc_offset_minutes: settings.utc_offset_minutes,
+        end_of_day: settings.end_of_day,
     }));
     let own = start_acquirer(plan, &port, supervision);
     let without_cards = shared.iter().cloned().map(|mut route| {
@@ -59,8 +61,8 @@ pub(super) fn with_own(
             .retain(|tender| *tender != Tender::Card);
         route
     });
-    let all = [own.clone()].into_iter().chain(without_cards).collect();
-    (all, Some(own))
+    let all = [own].into_iter().chain(without_cards).collect();
+    (all, Some(port))
 }
 
 pub(super) fn start_devices(

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::domain::tender::Scheme;
+use crate::domain::tender::{Funding, Scheme};
 
 use super::tag;
 use super::tlv::{Hex, Tlv, find, find_bytes};
@@ -44,6 +44,18 @@ impl CardKind {
             | Self::UnionPayElectronicCash => Scheme::UnionPay,
             Self::Visa => Scheme::Visa,
             Self::Mastercard | Self::Maestro => Scheme::Mastercard,
+        }
+    }
+
+    /// Whose money it spends, where the identifier says so. Visa and Mastercard have one identifier
+    /// for debit and credit. UnionPay's quasi-credit cards are charged for as credit cards are.
+    pub const fn funding(self) -> Option<Funding> {
+        match self {
+            Self::UnionPayDebit | Self::UnionPayElectronicCash | Self::Maestro => {
+                Some(Funding::Debit)
+            }
+            Self::UnionPayCredit | Self::UnionPayQuasiCredit => Some(Funding::Credit),
+            Self::Visa | Self::Mastercard => None,
         }
     }
 

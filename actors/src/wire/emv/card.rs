@@ -11,7 +11,10 @@ use super::pan::{Pan, Track2};
 use super::tag::{self, Tag};
 use super::terminal::TerminalData;
 use super::tlv::{Hex, Tlv, encode, find_bytes};
-use crate::domain::tender::Scheme;
+use crate::domain::{
+    card_list::CardList,
+    tender::{Funding, Scheme},
+};
 
 /// The data objects for the acquirer (ISO 8583 field 55), in the order in which they are written.
 const FIELD_55: [Tag; 19] = [
@@ -118,8 +121,27 @@ pub struct CardRead {
     pub expiry: Expiry,
     pub cryptogram: CryptogramKind,
     pub emv_data: EmvData,
+    /// The card wants its holder to sign (9F6C, or 9F34 where the card gives it).
+    pub signature: bool,
     #[serde(skip)]
     pub track2: Option<Track2>,
+}
+
+impl CardRead {
+    /// Debit or credit: by the store's list, or else as the card says by its identifier, or else by
+    /// its name ("VISA DEBIT").
+    pub fn funding(&self, listed: &CardList) -> Option<Funding> {
+        let named = || {
+            let label = self.label.as_deref().unwrap_or_default().to_uppercase();
+            match (label.contains("DEBIT"), label.contains("CREDIT")) {
+                (true, false) => Some(Funding::Debit),
+                (false, true) => Some(Funding::Credit),
+                _ => None,
+            }
+        };
+        let listed = listed.of(self.pan.issuer());
+        listed.or_else(|| self.kind.funding()).or_else(named)
+    }
 }
 
 /// Everything gathered from one card.
@@ -164,6 +186,7 @@ impl Gathered<'_> {
             expiry: expiry.ok_or(ReadFailure::Malformed("the card gave no expiry date"))?,
             cryptogram,
             emv_data: self.emv_data(),
+            signature: self.asks_signature(),
             track2,
         })
     }
@@ -183,6 +206,21 @@ impl Gathered<'_> {
             0b01 => Ok(CryptogramKind::OfflineApproved),
             _ => Err(ReadFailure::DeclinedByCard),
         }
+    }
+
+    /// Card transaction qualifiers, byte 1 bit 7 (EMV Contactless Book C-3, A.2), unless the card
+    /// says beside it that a PIN or the holder's own device does (bits 8 of the bytes 1 and 2); or
+    /// the CVM's code of its results (EMV Book 3, C.3): a signature alone or after an offline PIN.
+    fn asks_signature(&self) -> bool {
+        let byte = |tag, at: usize| {
+            let bytes = find_bytes(self.objects, tag);
+            bytes.and_then(|bytes| bytes.get(at)).copied().unwrap_or(0)
+        };
+        let (first, second) = (byte(tag::CTQ, 0), byte(tag::CTQ, 1));
+        // under this tag Mastercard's cards say something else
+        let has_qualifiers = self.kind.scheme() != Scheme::Mastercard;
+        let by_qualifiers = has_qualifiers && first & 0xC0 == 0x40 && second & 0x80 == 0;
+        by_qualifiers || matches!(byte(tag::CVM_RESULTS, 0) & 0x3F, 0x03 | 0x05 | 0x1E)
     }
 
     fn emv_data(&self) -> EmvData {

@@ -87,6 +87,8 @@ impl CardRead {
                 _ => return Err(NotACard),
             },
             emv_data: EmvData::from_bytes(value(FIELD_55).ok_or(NotACard)?),
+            // its holder has gone
+            signature: false,
             track2: track2.map_err(|_| NotACard)?,
         })
     }
@@ -134,6 +136,7 @@ mod tests {
             },
             cryptogram: CryptogramKind::Online,
             emv_data: EmvData::from_bytes(&[0x9F, 0x36, 0x02, 0x00, 0x07]),
+            signature: false,
             track2: Some(
                 Track2::from_compressed(&compressed("4761739001010010D30122011234")).unwrap(),
             ),

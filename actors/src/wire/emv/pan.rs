@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::card::Expiry;
+use crate::domain::card_list;
 
 /// Why digits are not a card number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +61,12 @@ impl Pan {
         let hidden = shown_first..self.0.len().saturating_sub(4);
         let star = |(at, digit)| if hidden.contains(&at) { '*' } else { digit };
         self.0.chars().enumerate().map(star).collect()
+    }
+
+    /// The first digits, which name the issuer's product and are the same on many cards.
+    pub fn issuer(&self) -> &str {
+        let whole = self.0.as_str();
+        whole.get(..card_list::DIGITS_MAX).unwrap_or(whole)
     }
 
     /// The number in clear. For the acquirer's driver alone.

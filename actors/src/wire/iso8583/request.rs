@@ -222,11 +222,24 @@ impl Station {
         self.network(Mti::SIGN_OFF, trace, 2)
     }
 
-    fn network(&self, mti: Mti, trace: Trace, management: u32) -> Result<Message, EncodeError> {
-        let batch = format!("00{:06}{management:03}", trace.batch);
-        self.begun(mti, trace)?
-            .digits(Field::Batch, &batch)?
+    pub(super) fn network(
+        &self,
+        mti: Mti,
+        trace: Trace,
+        management: u32,
+    ) -> Result<Message, EncodeError> {
+        self.of_batch(mti, trace, management)?
             .text(Field::Private63, &self.operator)
+    }
+
+    pub(super) fn of_batch(
+        &self,
+        mti: Mti,
+        trace: Trace,
+        management: u32,
+    ) -> Result<Message, EncodeError> {
+        let batch = format!("00{:06}{management:03}", trace.batch);
+        self.begun(mti, trace)?.digits(Field::Batch, &batch)
     }
 
     fn begun(&self, mti: Mti, trace: Trace) -> Result<Message, EncodeError> {

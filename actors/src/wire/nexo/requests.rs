@@ -81,22 +81,27 @@ impl Body {
 
     /// Prints lines of a customer's slip; with `more`, another part of the slip follows.
     pub fn print_text(lines: &[&str], more: bool) -> Self {
-        Self::print(OutputContent::text(lines), more)
+        Self::print(OutputContent::text(lines), more, false)
+    }
+
+    /// Prints a whole slip, perhaps with room for a signature.
+    pub fn print_slip(lines: &[&str], room_for_pen: bool) -> Self {
+        Self::print(OutputContent::text(lines), false, room_for_pen)
     }
 
     /// Prints a QR code on a customer's slip. A slip with text and QR is two requests, since one
     /// output has one format; all but the last say that more follows.
     pub fn print_qr(value: &str, more: bool) -> Self {
-        Self::print(OutputContent::qr(value), more)
+        Self::print(OutputContent::qr(value), more, false)
     }
 
-    fn print(output_content: OutputContent, more: bool) -> Self {
+    fn print(output_content: OutputContent, more: bool, room_for_pen: bool) -> Self {
         Self::PrintRequest(PrintRequest {
             print_output: PrintOutput {
                 document_qualifier: DocumentQualifier::CustomerReceipt,
                 response_mode: ResponseMode::PrintEnd,
                 integrated_print_flag: more.then_some(true),
-                required_signature_flag: None,
+                required_signature_flag: room_for_pen.then_some(true),
                 output_content,
             },
         })

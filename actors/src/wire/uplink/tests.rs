@@ -40,6 +40,7 @@ fn payment() -> Payment {
         reference: Some("basket \"7\" 茶".into()),
         fingerprint: None,
         number: 0,
+        opened_by: None,
     };
     Payment::open(opening, now)
 }

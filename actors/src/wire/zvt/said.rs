@@ -13,6 +13,10 @@ use crate::wire::emv::{Tag, tlv};
 const LINES_MAX: usize = 256;
 const TEXT_LINE: Tag = Tag::new(0x07);
 const TEXT_LINES: Tag = Tag::new(0x25);
+/// How the card holder was authenticated (PA00P015, list of TLV objects).
+const CARD_HOLDER: Tag = Tag::new(0x1F10);
+/// Of its values, those with a signature: alone, or beside a PIN.
+const SIGNED: [u8; 4] = [0x01, 0x05, 0x06, 0x07];
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub struct StatusInformation {
     pub card_name: Option<String>,
     /// The first six and the last four digits at most.
     pub masked_pan: Option<String>,
+    /// The customer is to sign.
+    pub signature: bool,
 }
 
 /// What tells one booking of a terminal from every other.
@@ -73,7 +79,10 @@ impl StatusInformation {
 
     fn read(data: &[u8]) -> Result<Self, ZvtError> {
         let fields = Fields::read(data)?;
+        let objects = fields.objects();
+        let card_holder = tlv::find_bytes(&objects, CARD_HOLDER).and_then(<[u8]>::first);
         Ok(Self {
+            signature: card_holder.is_some_and(|how| SIGNED.contains(how)),
             result: fields.byte(RESULT),
             minor: fields.number(AMOUNT)?,
             currency: fields.small(CURRENCY)?,

@@ -86,11 +86,32 @@ fn a_status_information_is_read_and_its_card_number_masked() {
         terminal: Some(52_523_535),
         card_name: Some("MasterCard".into()),
         masked_pan: Some("559883******8074".into()),
+        signature: false,
     };
     assert_eq!(*status, expected);
     let (receipt, trace) = (231, 975);
     assert_eq!(status.booking(), Some(Booking { receipt, trace }));
     assert!(!format!("{status:?}").contains("559883123"));
+}
+
+#[test]
+fn a_terminal_says_whether_the_customer_signs() {
+    for (container, signature) in [
+        ("", false),
+        ("06 04 1F100100", false),
+        ("06 04 1F100101", true),
+        ("06 04 1F100102", false),
+        ("06 04 1F100107", true),
+        ("06 04 1F1001FF", false),
+        ("06 03 1F1000", false),
+    ] {
+        let bytes = hex(&format!("2700 04000000002500 {container}"));
+        let bytes = Apdu::new(0x04, 0x0F, bytes).encode().unwrap();
+        let Said::Status(status) = Said::read(&bytes).unwrap() else {
+            panic!("no status");
+        };
+        assert_eq!(status.signature, signature, "{container}");
+    }
 }
 
 #[test]

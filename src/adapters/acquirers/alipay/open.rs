@@ -39,6 +39,15 @@ impl AnswerKey {
         })
     }
 
+    /// Whether a notification with this text, and maybe a certificate's number, is Alipay's.
+    pub fn verifies(&self, text: &[u8], signature: &str, certificate: Option<&str>) -> bool {
+        let is_named = match (&self.number, certificate) {
+            (Some(number), Some(named)) => number == named,
+            _ => true,
+        };
+        is_named && self.key.verifies(text, signature)
+    }
+
     /// The raw object of an answer to `method`.
     ///
     /// # Errors

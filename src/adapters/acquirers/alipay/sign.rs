@@ -34,6 +34,10 @@ impl Parameters {
         self.0.push(("alipay_root_cert_sn", numbers.root.clone()));
     }
 
+    pub fn tell_at(&mut self, url: &str) {
+        self.0.push(("notify_url", url.to_owned()));
+    }
+
     /// The text that is signed. It holds the customer's code.
     pub fn signed(&self, content: &str) -> Text {
         let mut all: Vec<(&str, &str)> = self

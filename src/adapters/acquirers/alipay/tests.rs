@@ -3,7 +3,9 @@
 mod answers;
 mod bytes;
 mod faults;
+mod notified;
 mod operations;
+mod undoing;
 
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ fn config(url: &str, profile: AcquirerProfile) -> AlipayConfig {
         trust: Trust::PublicKey(SecretString::from(alipay::GATEWAY_PUBLIC_KEY)),
         store: "s1".parse().unwrap(),
         subject: "Nanjing Road".to_owned(),
+        notify_url: None,
         way: Way::default(),
         profile,
     }

@@ -8,9 +8,11 @@
 use serde::{Deserialize, Serialize};
 use store_actors::{
     domain::{
+        day::Day,
         ids::{PaymentId, RefundId, StoreId},
         money::{Currency, Money},
         payment::{Answer, Answered, NoAnswer, Verdict, answer::RefundVerdict},
+        sticker::Claim,
     },
     ports::Charge,
 };
@@ -27,6 +29,22 @@ const OPEN_SUB_CODES: [&str; 4] = [
     "ACQ.TRADE_HAS_SUCCESS",
     "ACQ.CONTEXT_INCONSISTENT",
     "ACQ.REQUEST_PROCESSING",
+];
+
+/// To `close`: it is paid, or closed already.
+const WAITS_FOR_NO_BUYER: [&str; 3] = [
+    "ACQ.TRADE_STATUS_ERROR",
+    "ACQ.REASON_ILLEGAL_STATUS",
+    "ACQ.REASON_TRADE_STATUS_INVALID",
+];
+
+/// To `cancel`: its time is over, some of it was refunded, or the merchant's contract has no such
+/// thing.
+const CAN_NOT_BE_CANCELLED: [&str; 4] = [
+    "ACQ.TRADE_CANCEL_TIME_OUT",
+    "ACQ.CANCEL_NOT_ALLOWED",
+    "ACQ.TRADE_HAS_FINISHED",
+    "ACQ.REASON_TRADE_REFUND_FEE_ERR",
 ];
 
 /// A new order, with what belongs to its way of paying.
@@ -89,9 +107,38 @@ pub(super) fn number(order: PaymentId) -> Number {
     }
 }
 
+/// A transaction by Alipay's own number.
+#[derive(Serialize)]
+pub(super) struct Trade<'a> {
+    trade_no: &'a str,
+}
+
+pub(super) fn trade(claim: &Claim) -> Trade<'_> {
+    Trade {
+        trade_no: &claim.transaction,
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct TradeBill {
+    bill_type: &'static str,
+    bill_date: String,
+}
+
+/// All trades of a day.
+pub(super) fn trade_bill(day: Day) -> TradeBill {
+    TradeBill {
+        bill_type: "trade",
+        bill_date: day.to_string(),
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct Refund {
-    out_trade_no: PaymentId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_trade_no: Option<PaymentId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trade_no: Option<String>,
     out_request_no: RefundId,
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_amount: Option<String>,
@@ -107,9 +154,19 @@ impl Refund {
 
     pub fn query(order: PaymentId, refund: RefundId) -> Self {
         Self {
-            out_trade_no: order,
+            out_trade_no: Some(order),
+            trade_no: None,
             out_request_no: refund,
             refund_amount: None,
+        }
+    }
+
+    /// The same of what began at Alipay.
+    pub fn by_trade(self, claim: &Claim) -> Self {
+        Self {
+            out_trade_no: None,
+            trade_no: Some(claim.transaction.clone()),
+            ..self
         }
     }
 }
@@ -141,7 +198,7 @@ pub(super) struct Said {
     msg: String,
     sub_code: Option<String>,
     sub_msg: Option<String>,
-    out_trade_no: Option<PaymentId>,
+    out_trade_no: Option<String>,
     trade_no: Option<String>,
     trade_status: Option<String>,
     total_amount: Option<String>,
@@ -152,6 +209,7 @@ pub(super) struct Said {
     refund_status: Option<String>,
     refund_amount: Option<String>,
     out_request_no: Option<RefundId>,
+    bill_download_url: Option<String>,
 }
 
 pub(super) fn said(object: &str) -> Result<Said, NoAnswer> {
@@ -181,6 +239,7 @@ impl Said {
                 Ok(Verdict::Approved {
                     acquirer_ref,
                     money,
+                    signature: false,
                 })
             }),
             "10003" => self.about(order, |_| Ok(Verdict::Verifying)),
@@ -220,6 +279,7 @@ impl Said {
                 Verdict::Approved {
                     acquirer_ref,
                     money,
+                    signature: false,
                 }
             }
             // closed unpaid, or paid and paid back as a whole: it holds no money
@@ -239,6 +299,28 @@ impl Said {
                     _ => Err(missing("known action")),
                 }
             }),
+            _ => Err(self.no_answer()),
+        }
+    }
+
+    pub fn can_not_be_cancelled(&self) -> bool {
+        self.has_failed_by(&CAN_NOT_BE_CANCELLED)
+    }
+
+    pub fn waits_for_no_buyer(&self) -> bool {
+        self.has_failed_by(&WAITS_FOR_NO_BUYER)
+    }
+
+    fn has_failed_by(&self, sub_codes: &[&str]) -> bool {
+        let sub_code = self.sub_code.as_deref().unwrap_or_default();
+        self.code == "40004" && sub_codes.contains(&sub_code)
+    }
+
+    pub fn of_close(self, order: PaymentId) -> Answer {
+        match (self.code.as_str(), self.sub_code.as_deref()) {
+            ("10000", _) => self.about(order, |_| Ok(Verdict::Reversed)),
+            // nobody has scanned it, so there is nothing to close yet
+            ("40004", Some("ACQ.TRADE_NOT_EXIST")) => self.about(order, |_| Ok(Verdict::NotFound)),
             _ => Err(self.no_answer()),
         }
     }
@@ -313,10 +395,52 @@ impl Said {
         self.about(order, |_| Ok(verdict(code, text)))
     }
 
+    /// Where a bill lies.
+    pub fn of_bill(&self) -> Result<String, NoAnswer> {
+        if self.code != "10000" {
+            return Err(self.no_answer());
+        }
+        let place = self.bill_download_url.clone();
+        place.ok_or_else(|| missing("bill_download_url"))
+    }
+
+    /// To a query by Alipay's own number, which the answer must name.
+    pub fn of_look_up(self, payment: PaymentId, claim: &Claim) -> Answer {
+        let verdict = match (self.code.as_str(), self.sub_code.as_deref()) {
+            ("10000", _) => {
+                self.check_claim(claim)?;
+                self.standing()?
+            }
+            ("40004", Some("ACQ.TRADE_NOT_EXIST")) => Verdict::NotFound,
+            _ => return Err(self.no_answer()),
+        };
+        Ok(Answered {
+            order: payment,
+            verdict,
+        })
+    }
+
+    /// The same answer, if it names the transaction, under the store's own number.
+    pub fn renamed(mut self, order: PaymentId, claim: &Claim) -> Result<Self, NoAnswer> {
+        if self.code == "10000" {
+            self.check_claim(claim)?;
+        }
+        self.out_trade_no = Some(order.to_string());
+        Ok(self)
+    }
+
+    fn check_claim(&self, claim: &Claim) -> Result<(), NoAnswer> {
+        match self.trade_no.as_deref() {
+            Some(named) if named == claim.transaction => Ok(()),
+            Some(_) => Err(NoAnswer::AnotherOrder),
+            None => Err(missing("trade_no")),
+        }
+    }
+
     /// An answer must name the order (PAY-5): it carries nothing else of the request.
     fn check(&self, order: PaymentId) -> Result<(), NoAnswer> {
-        match self.out_trade_no {
-            Some(named) if named == order => Ok(()),
+        match &self.out_trade_no {
+            Some(named) if named.parse() == Ok(order) => Ok(()),
             Some(_) => Err(NoAnswer::AnotherOrder),
             None => Err(missing("out_trade_no")),
         }
@@ -349,7 +473,7 @@ impl Said {
     }
 }
 
-fn amount(text: Option<&str>, name: &str) -> Result<Money, NoAnswer> {
+pub(super) fn amount(text: Option<&str>, name: &str) -> Result<Money, NoAnswer> {
     let text = text.ok_or_else(|| missing(name))?;
     Money::parse(text, Currency::Cny).map_err(|e| NoAnswer::Unintelligible(e.to_string()))
 }

@@ -4,13 +4,15 @@
 //! protocol has no query, so these pages are all that can be said of an order without asking for
 //! its reversal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use store_actors::{
     domain::ids::{PaymentId, RefundId},
-    wire::iso8583::Trace,
+    wire::iso8583::{Kind, Totals, Trace},
 };
+
+use super::batch::{Settled, Settling};
 
 /// Trace numbers have six digits and begin again at 1.
 pub(super) const STAN_MAX: u32 = 999_999;
@@ -40,7 +42,17 @@ pub(super) enum Fact {
         currency: u16,
         /// 071 and 072 differ, and a reversal says it as the charge did.
         with_pin: bool,
+        /// Told as an advice, which is repeated and never reversed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        advice: bool,
+        /// Of a pre-authorised sale.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Part>,
         card: String,
+    },
+    /// Not a byte of it left, as is known now.
+    Unsent {
+        order: PaymentId,
     },
     Answered {
         order: PaymentId,
@@ -71,6 +83,42 @@ pub(super) enum Fact {
     Buried {
         order: PaymentId,
         at_ms: i64,
+    },
+    /// The batch takes nothing more: these are its totals.
+    Settling {
+        batch: u32,
+        stan: u32,
+        totals: Totals,
+    },
+    /// The host has held its own totals against them.
+    Compared {
+        balanced: bool,
+    },
+    /// Details from this one on are sent under this trace number.
+    Uploading {
+        stan: u32,
+        from: u32,
+    },
+    Uploaded {
+        through: u32,
+    },
+    Ending {
+        stan: u32,
+    },
+    /// The host will not settle it now: it goes on.
+    NotSettled,
+    /// The batch has ended, and the next one has begun.
+    Settled(Settled),
+}
+
+/// Which part of a pre-authorised sale an order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Part {
+    PreAuthorisation,
+    /// Of this pre-authorisation.
+    Completion {
+        of: PaymentId,
     },
 }
 
@@ -105,12 +153,16 @@ pub(super) struct Page {
     pub minor: u64,
     pub currency: u16,
     pub with_pin: bool,
+    pub advice: bool,
+    pub part: Option<Part>,
     /// Sealed.
     pub card: String,
     /// `None`: sent, and nobody knows.
     pub outcome: Option<Outcome>,
     /// A void that was sent and has no answer.
     pub void: Option<Trace>,
+    /// What was approved and voided, and by which message.
+    pub voided: Option<(Approval, Trace)>,
     pub refunds: BTreeMap<RefundId, RefundPage>,
 }
 
@@ -131,6 +183,10 @@ pub(super) struct Pages {
     pub orders: HashMap<PaymentId, Page>,
     /// Undone before they were sent, and when.
     pub buried: HashMap<PaymentId, i64>,
+    /// How far the batch's settlement has come; `None` while it is open.
+    pub settling: Option<Settling>,
+    /// The last ones, oldest first.
+    pub settled: Vec<Settled>,
 }
 
 impl Pages {
@@ -148,6 +204,8 @@ impl Pages {
                 minor,
                 currency,
                 with_pin,
+                advice,
+                part,
                 card,
             } => {
                 let page = Page {
@@ -156,17 +214,28 @@ impl Pages {
                     minor,
                     currency,
                     with_pin,
+                    advice,
+                    part,
                     card,
                     outcome: None,
                     void: None,
+                    voided: None,
                     refunds: BTreeMap::new(),
                 };
                 self.orders.insert(order, page);
+            }
+            Fact::Unsent { order } => {
+                self.orders.remove(&order);
             }
             Fact::Buried { order, at_ms } => {
                 self.buried.insert(order, at_ms);
             }
             Fact::Answered { order, outcome } => self.page(order, |page| {
+                if let (Some(Outcome::Approved(approval)), Outcome::Reversed, Some(void)) =
+                    (&page.outcome, &outcome, page.void)
+                {
+                    page.voided = Some((approval.clone(), void));
+                }
                 page.outcome = Some(outcome);
                 page.void = None;
             }),
@@ -198,18 +267,19 @@ impl Pages {
                     refund.outcome = Some(outcome);
                 }
             }),
+            about_a_batch => self.add_of_batch(about_a_batch),
         }
     }
 
     /// The facts that make these pages anew, without what is older than `keep_from_ms` and has an
-    /// outcome: one whose outcome nobody knows is kept for as long as it takes.
+    /// outcome: one whose outcome nobody knows, and one that holds money, is kept for as long as it
+    /// takes.
     pub(super) fn facts(&self, keep_from_ms: i64) -> Vec<Fact> {
         let begun_ms = self.begun_ms.max(keep_from_ms);
         let mut facts = vec![
             Fact::Begun { at_ms: begun_ms },
             Fact::Reserved { through: self.stan },
         ];
-        facts.extend(self.batch.map(|number| Fact::Batch { number }));
         let buried = self
             .buried
             .iter()
@@ -218,8 +288,11 @@ impl Pages {
             order: *order,
             at_ms: *at_ms,
         }));
+        facts.extend(self.batch_facts());
+        let taken: HashSet<PaymentId> = self.orders.values().filter_map(Page::taken).collect();
         for (order, page) in &self.orders {
-            if page.at_ms >= keep_from_ms || page.is_open() {
+            let still_holds = page.holds() && !taken.contains(order);
+            if page.at_ms >= keep_from_ms || page.is_open() || still_holds {
                 facts.extend(page.facts(*order));
             }
         }
@@ -234,7 +307,40 @@ impl Pages {
 }
 
 impl Page {
-    fn is_open(&self) -> bool {
+    /// What it was sent as.
+    pub(super) const fn kind(&self) -> Kind {
+        match self.part {
+            Some(Part::PreAuthorisation) => Kind::PreAuthorisation,
+            Some(Part::Completion { .. }) => Kind::Completion,
+            None if self.advice => Kind::OfflineAdvice,
+            None => Kind::Purchase,
+        }
+    }
+
+    /// What undoes it once it was approved.
+    pub(super) const fn void_kind(&self) -> Kind {
+        match self.part {
+            Some(Part::PreAuthorisation) => Kind::PreAuthorisationCancel,
+            Some(Part::Completion { .. }) => Kind::CompletionVoid,
+            None => Kind::PurchaseVoid,
+        }
+    }
+
+    /// Money is held by it, and may yet be taken or let go of: days later, too.
+    pub(super) const fn holds(&self) -> bool {
+        matches!(self.part, Some(Part::PreAuthorisation))
+            && matches!(self.outcome, Some(Outcome::Approved(_)))
+    }
+
+    /// The pre-authorisation whose money it has taken.
+    fn taken(&self) -> Option<PaymentId> {
+        match (self.part, &self.outcome) {
+            (Some(Part::Completion { of }), Some(Outcome::Approved(_))) => Some(of),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
         let is_refunding = self.refunds.values().any(|refund| refund.outcome.is_none());
         self.outcome.is_none() || self.void.is_some() || is_refunding
     }
@@ -249,8 +355,15 @@ impl Page {
             minor: self.minor,
             currency: self.currency,
             with_pin: self.with_pin,
+            advice: self.advice,
+            part: self.part,
             card: self.card.clone(),
         }];
+        if let Some((approval, Trace { stan, batch })) = self.voided.clone() {
+            let outcome = Outcome::Approved(approval);
+            facts.push(Fact::Answered { order, outcome });
+            facts.push(Fact::Voiding { order, stan, batch });
+        }
         let outcome = self.outcome.clone();
         facts.extend(outcome.map(|outcome| Fact::Answered { order, outcome }));
         let void = self.void;

@@ -3,7 +3,8 @@
 //! AES-256-GCM (NIST SP 800-38D) under a key in a file of its own, the payment's id authenticated
 //! with it. Kept are number, expiry, sequence number and three data objects of the chip. Track 2
 //! and PIN block are never kept, not even sealed: after the authorisation nobody may (PCI DSS 4.0,
-//! 3.3.1).
+//! 3.3.1). Of a card that the store accepted offline all of the chip's data are kept: the advice
+//! about it is repeated as it was.
 
 use std::{io, path::Path};
 
@@ -57,8 +58,22 @@ impl Seal {
         let kept = CardRead {
             track2: None,
             emv_data: EmvData::from_bytes(&tlv::encode(&chip)),
+            signature: false,
             ..card.clone()
         };
+        self.sealed(order, &kept)
+    }
+
+    /// As `seal`, with all of the chip's data: for a message that is repeated as it was.
+    pub(super) fn seal_whole(&self, order: PaymentId, card: &CardRead) -> Option<String> {
+        let kept = CardRead {
+            track2: None,
+            ..card.clone()
+        };
+        self.sealed(order, &kept)
+    }
+
+    fn sealed(&self, order: PaymentId, kept: &CardRead) -> Option<String> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).ok()?;
         let clear = kept.to_kept();

@@ -21,6 +21,7 @@ use super::{
     book::Book,
     line::{Expected, Line, exchange},
     pages::{Approval, Fact, Pages},
+    step,
 };
 
 pub(super) struct Session {
@@ -70,7 +71,7 @@ impl Session {
     async fn sign_in(&self) -> Result<WorkingKeys, NoAnswer> {
         let trace = self.next_trace().await?;
         let message = self.station.sign_in(trace, self.keys).map_err(unsendable)?;
-        let (_, answer) = self.plain(&message, trace).await?;
+        let (_, answer) = step("sign-in", self.plain(&message, trace)).await?;
         let answer = Decoded::decode(&answer).map_err(nonsense)?;
         let code = answer.text(Field::ResponseCode).unwrap_or_default();
         if Response::of(&code) != Response::Approved {
@@ -88,7 +89,9 @@ impl Session {
     }
 
     async fn note_batch(&self, number: u32) -> Result<(), NoAnswer> {
-        if self.read(|pages| pages.batch) == Some(number) {
+        // one that is being settled stays what it is until it has ended
+        let is_known = |pages: &Pages| pages.settling.is_some() || pages.batch == Some(number);
+        if self.read(is_known) {
             return Ok(());
         }
         self.write(vec![Fact::Batch { number }]).await
@@ -138,15 +141,40 @@ impl Session {
     /// Sends a sealed frame and gives the host's word on it, verified.
     pub(super) async fn ask(
         &self,
-        mut stream: TcpStream,
+        stream: TcpStream,
         frame: &[u8],
         message: &Message,
         trace: Trace,
         keys: &WorkingKeys,
     ) -> Result<Reply, NoAnswer> {
-        let expected = self.expected(message, trace);
-        let (header, answer) = exchange(&mut stream, frame, &expected).await?;
+        let answer = self.verified(stream, frame, message, trace, keys).await?;
         let answer = Decoded::decode(&answer).map_err(nonsense)?;
+        let approval = Approval {
+            reference: answer.text(Field::Reference).unwrap_or_default(),
+            authorisation: answer
+                .text(Field::Authorisation)
+                .filter(|text| !text.is_empty()),
+            date: answer
+                .digits(Field::LocalDate)
+                .map(|date| date.to_text().to_string()),
+            minor: answer.number(Field::Amount).unwrap_or(0),
+        };
+        let code = answer.text(Field::ResponseCode).unwrap_or_default();
+        Ok(Reply { code, approval })
+    }
+
+    /// Sends a sealed frame and gives the host's answer, verified.
+    pub(super) async fn verified(
+        &self,
+        mut stream: TcpStream,
+        frame: &[u8],
+        message: &Message,
+        trace: Trace,
+        keys: &WorkingKeys,
+    ) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
+        let expected = self.expected(message, trace);
+        let (header, bytes) = exchange(&mut stream, frame, &expected).await?;
+        let answer = Decoded::decode(&bytes).map_err(nonsense)?;
         let code = answer.text(Field::ResponseCode).unwrap_or_default();
         let response = Response::of(&code);
         if response == Response::SignInAgain {
@@ -167,17 +195,33 @@ impl Session {
         if header.asks() == HostAsks::SignIn || code == "77" {
             self.forget(keys).await;
         }
-        let approval = Approval {
-            reference: answer.text(Field::Reference).unwrap_or_default(),
-            authorisation: answer
-                .text(Field::Authorisation)
-                .filter(|text| !text.is_empty()),
-            date: answer
-                .digits(Field::LocalDate)
-                .map(|date| date.to_text().to_string()),
-            minor: answer.number(Field::Amount).unwrap_or(0),
-        };
-        Ok(Reply { code, approval })
+        Ok(bytes)
+    }
+
+    /// Sends a message that bears no seal and gives the answer, as it came.
+    pub(super) async fn unsealed(
+        &self,
+        message: &Message,
+        trace: Trace,
+    ) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
+        let frame = self.envelope.wrap(&message.encode()).map_err(unsendable)?;
+        let mut stream = self.line.connect().await?;
+        let (_, answer) = exchange(&mut stream, &frame, &self.expected(message, trace)).await?;
+        Ok(answer)
+    }
+
+    /// The working keys are of no use any more: whatever is sent next begins with a sign-in.
+    pub(super) async fn sign_in_anew(&self) {
+        *self.working.lock().await = None;
+    }
+
+    pub(super) async fn is_signed_in(&self) -> bool {
+        self.working.lock().await.is_some()
+    }
+
+    /// The batch that new transactions are in.
+    pub(super) fn batch(&self) -> u32 {
+        self.read(|pages| pages.batch).unwrap_or(self.first_batch)
     }
 
     // ---- the book, off the store's thread where the disk may take its time
@@ -232,7 +276,7 @@ fn batch_of(answer: &Decoded<'_>) -> Option<u32> {
     digits.get(2..8)?.parse().ok()
 }
 
-fn nonsense(why: store_actors::wire::iso8583::DecodeError) -> NoAnswer {
+pub(super) fn nonsense(why: store_actors::wire::iso8583::DecodeError) -> NoAnswer {
     NoAnswer::Unintelligible(why.to_string())
 }
 

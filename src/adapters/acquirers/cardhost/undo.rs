@@ -17,7 +17,7 @@ use super::{
     pages::{Approval, Fact, Outcome, Page, RefundPage},
     says,
     session::{Reply, unsendable},
-    yymm,
+    step, step_of, yymm,
 };
 
 /// Field 39 of a reversal: no answer came in time.
@@ -30,11 +30,15 @@ impl CardHost {
         let Some(page) = self.session.read(|pages| pages.orders.get(&order).cloned()) else {
             return self.bury(order).await;
         };
+        let open = self.unsettled().await?;
         let verdict = match &page.outcome {
             Some(Outcome::Declined { .. } | Outcome::Reversed) => Verdict::Reversed,
+            None if page.advice => {
+                drop(open);
+                return self.find_out(order).await;
+            }
             None => {
-                self.reverse(order, &page, Kind::Purchase, page.trace)
-                    .await?;
+                self.reverse(order, &page, page.kind(), page.trace).await?;
                 let outcome = Outcome::Reversed;
                 self.session
                     .write(vec![Fact::Answered { order, outcome }])
@@ -43,7 +47,7 @@ impl CardHost {
             }
             Some(Outcome::Approved(approval)) => match page.void {
                 Some(void) => {
-                    self.reverse(order, &page, Kind::PurchaseVoid, void).await?;
+                    self.reverse(order, &page, page.void_kind(), void).await?;
                     self.session.write(vec![Fact::NotVoided { order }]).await?;
                     let why = "a void without an answer was undone; it is sent again".into();
                     return Err(NoAnswer::Refused(why));
@@ -88,7 +92,7 @@ impl CardHost {
         let station = &self.session.station;
         let message = station.reversal(kind, amount(page, page.minor), &data, &about, NO_ANSWER);
         let message = message.map_err(unsendable)?;
-        let reply = self.send(order, message, original).await?;
+        let reply = step("reversal", self.send(order, message, original)).await?;
         match Response::is_undone(&reply.code) {
             true => Ok(()),
             false => Err(says(&reply.code, "the host did not reverse it")),
@@ -105,9 +109,12 @@ impl CardHost {
             acquirer_ref: approval.reference.clone(),
             money: money_of(approval.minor, page.currency)?,
         };
+        // a sign-in names the batch
+        self.session.keys().await?;
         let trace = self.session.next_trace().await?;
-        // a void is of the same batch; what was settled is refunded instead
-        if trace.batch != page.trace.batch {
+        // a void is of the same batch; what was settled is refunded instead, and what is held is in
+        // no batch
+        if trace.batch != page.trace.batch && !page.holds() {
             return Ok(kept);
         }
         let card = self.card(order, page)?;
@@ -117,7 +124,7 @@ impl CardHost {
         let (station, minor) = (&self.session.station, approval.minor);
         let message = station
             .financial(
-                Kind::PurchaseVoid,
+                page.void_kind(),
                 trace,
                 amount(page, minor),
                 &data,
@@ -128,7 +135,7 @@ impl CardHost {
         self.session
             .write(vec![Fact::Voiding { order, stan, batch }])
             .await?;
-        let sent = self.send(order, message, trace).await;
+        let sent = step(step_of(page.void_kind()), self.send(order, message, trace)).await;
         if matches!(sent, Err(NoAnswer::NotSent(_))) {
             self.session.write(vec![Fact::NotVoided { order }]).await?;
         }
@@ -153,10 +160,12 @@ impl CardHost {
         refund: RefundId,
         money: Money,
     ) -> Result<RefundVerdict, NoAnswer> {
+        let _open = self.unsettled().await?;
         let page = self.session.read(|pages| pages.orders.get(&order).cloned());
         let lost = || NoAnswer::Refused("the data of this charge is not kept any longer".into());
         let page = page.ok_or_else(lost)?;
-        let Some(Outcome::Approved(approval)) = &page.outcome else {
+        let Some(Outcome::Approved(approval)) = page.outcome.as_ref().filter(|_| !page.holds())
+        else {
             return Err(NoAnswer::Refused("this order holds no money".into()));
         };
         let trace = match page.refunds.get(&refund) {
@@ -166,7 +175,10 @@ impl CardHost {
                 return Err(NoAnswer::Refused(why));
             }
             Some(known) => known.trace,
-            None => self.session.next_trace().await?,
+            None => {
+                self.session.keys().await?;
+                self.session.next_trace().await?
+            }
         };
         let card = self.card(order, &page)?;
         let expiry = yymm(&card);
@@ -193,7 +205,7 @@ impl CardHost {
             };
             self.session.write(vec![begun]).await?;
         }
-        let reply = self.send(order, message, trace).await?;
+        let reply = step(step_of(Kind::Refund), self.send(order, message, trace)).await?;
         let outcome = match Response::of(&reply.code) {
             Response::Approved => Outcome::Approved(Approval {
                 minor,
@@ -222,7 +234,7 @@ impl CardHost {
         refund_verdict(&known, &page)
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         order: PaymentId,
         message: Message,
@@ -240,13 +252,13 @@ impl CardHost {
             .await
     }
 
-    fn card(&self, order: PaymentId, page: &Page) -> Result<CardRead, NoAnswer> {
+    pub(super) fn card(&self, order: PaymentId, page: &Page) -> Result<CardRead, NoAnswer> {
         let lost = || NoAnswer::Refused("what was kept of the card can't be opened".into());
         self.seal.unseal(order, &page.card).ok_or_else(lost)
     }
 }
 
-fn kept_data<'a>(card: &'a CardRead, expiry: &'a str, page: &Page) -> Card<'a> {
+pub(super) fn kept_data<'a>(card: &'a CardRead, expiry: &'a str, page: &Page) -> Card<'a> {
     Card {
         with_pin: page.with_pin,
         ..card_data(card, expiry, None)
@@ -260,7 +272,7 @@ fn amount(page: &Page, minor: u64) -> Amount {
     }
 }
 
-fn original<'a>(page: &Page, approval: &'a Approval) -> Original<'a> {
+pub(super) fn original<'a>(page: &Page, approval: &'a Approval) -> Original<'a> {
     Original {
         trace: page.trace,
         date: approval.date.as_deref(),

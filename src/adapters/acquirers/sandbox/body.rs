@@ -32,6 +32,12 @@ struct NewOrder<'a> {
     emv: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pin_block: Option<String>,
+    /// The card's money shall be held only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hold: bool,
+    /// The order whose held money is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completes: Option<PaymentId>,
 }
 
 /// Path and body of a charge.
@@ -49,6 +55,8 @@ pub(super) fn charge(
         track2: None,
         emv: None,
         pin_block: None,
+        hold: false,
+        completes: None,
     };
     match &charge.instrument {
         Instrument::Code(code) => {
@@ -59,13 +67,21 @@ pub(super) fn charge(
             Ok(("/v1/charges", json(&new)?))
         }
         Instrument::MerchantQr => Ok(("/v1/qr", json(&new)?)),
-        Instrument::Card { card, pin_block } => {
+        Instrument::Card { card, pin_block } | Instrument::Hold { card, pin_block } => {
             let track2 = card.track2.as_ref().map(|track2| track2.expose());
             let new = NewOrder {
                 pan: track2.is_none().then(|| card.pan.expose()),
                 track2,
                 emv: Some(hex(card.emv_data.as_bytes())),
                 pin_block: pin_block.as_ref().map(|block| hex(&block.0)),
+                hold: matches!(charge.instrument, Instrument::Hold { .. }),
+                ..new
+            };
+            Ok(("/v1/cards", json(&new)?))
+        }
+        Instrument::Held { of } => {
+            let new = NewOrder {
+                completes: Some(*of),
                 ..new
             };
             Ok(("/v1/cards", json(&new)?))
@@ -116,6 +132,9 @@ struct Body {
     amount: Option<String>,
     currency: Option<Currency>,
     qr: Option<String>,
+    /// The customer is to sign.
+    #[serde(default)]
+    signature: bool,
 }
 
 /// What an answer must name.
@@ -137,6 +156,7 @@ pub(super) fn verdict(answer: &Signed, order: PaymentId, operation: Operation) -
     let undoing = operation == Operation::Reverse;
     let verdict = match body.state {
         State::Approved => {
+            let signature = body.signature;
             let (acquirer_ref, money) = body.settled()?;
             match undoing {
                 true => Verdict::NotReversible {
@@ -146,6 +166,7 @@ pub(super) fn verdict(answer: &Signed, order: PaymentId, operation: Operation) -
                 false => Verdict::Approved {
                     acquirer_ref,
                     money,
+                    signature,
                 },
             }
         }

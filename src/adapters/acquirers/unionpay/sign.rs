@@ -55,6 +55,15 @@ pub(super) fn opened(
     let text = std::str::from_utf8(body).ok();
     let fields = text.and_then(read);
     let fields = fields.ok_or_else(|| NoAnswer::Unintelligible("it is not as agreed".into()))?;
+    verified(fields, authority, now)
+}
+
+/// The same of fields that came in another way.
+pub(super) fn verified(
+    fields: Answered,
+    authority: &Authority,
+    now: Timestamp,
+) -> Result<Answered, NoAnswer> {
     let (Some(signature), Some(certificate)) = (fields.get(SIGNATURE), fields.get(CERTIFICATE))
     else {
         return Err(NoAnswer::Forged);

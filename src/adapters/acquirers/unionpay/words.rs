@@ -10,6 +10,8 @@ use store_actors::{
         ids::{PaymentId, RefundId},
         money::{Currency, Money},
         payment::{NoAnswer, Verdict, answer::RefundVerdict},
+        sticker::{Claim, Notification},
+        tender::Scheme,
         timestamp::Timestamp,
     },
     ports::Charge,
@@ -53,6 +55,19 @@ impl Kind {
     }
 }
 
+/// What a request is, in a word.
+pub(super) fn step_of(fields: &Fields) -> &'static str {
+    let of = |name| fields.get(name).map_or("", |value| value.as_str());
+    match [of("txnType"), of("txnSubType")] {
+        ["01", "06"] => "consume",
+        ["01", _] => "apply-qr",
+        ["99", _] => "reversal",
+        ["31", _] => "void",
+        ["04", _] => "return-goods",
+        _ => "query-trans",
+    }
+}
+
 /// By what UnionPay knows a transaction: its number, and the time at which it was sent. Both come
 /// from the id, so that nothing has to be remembered to ask for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +79,14 @@ pub(super) struct Named {
 impl Named {
     pub fn payment(order: PaymentId) -> Self {
         Self::new(order.to_string(), order.made_at())
+    }
+
+    /// Of what began at UnionPay: its own number and time, as it told them.
+    pub fn claim(claim: &Claim) -> Self {
+        Self {
+            order_id: claim.order.clone(),
+            txn_time: claim.sent_at.clone().unwrap_or_default(),
+        }
     }
 
     pub fn refund(order: PaymentId, refund: RefundId) -> Self {
@@ -160,16 +183,15 @@ impl Account {
         self.fields(Kind::Reversal, &Named::payment(order))
     }
 
-    /// `kind`: a void or a refund.
+    /// `kind`: a void or a refund; `back`: its own name.
     pub fn give_back(
         &self,
         kind: Kind,
-        order: PaymentId,
-        refund: RefundId,
+        original: Named,
+        back: &Named,
         money: Money,
     ) -> Result<Fields, NoAnswer> {
-        let mut fields = self.fields(kind, &Named::refund(order, refund));
-        let original = Named::payment(order);
+        let mut fields = self.fields(kind, back);
         fields.insert("origOrderId", original.order_id.into());
         fields.insert("origTxnTime", original.txn_time.into());
         fields.insert("txnAmt", fen(money)?.into());
@@ -288,6 +310,7 @@ impl Said {
                 Verdict::Approved {
                     acquirer_ref,
                     money,
+                    signature: false,
                 }
             }
             Meaning::Waiting if self.is_qr() => Verdict::Pending { qr: None },
@@ -349,6 +372,34 @@ impl Said {
             Meaning::Refused => self.refused("origRespCode", "origRespMsg"),
             _ => return Err(self.no_answer()),
         }))
+    }
+
+    /// What a notification of a payment says.
+    pub fn told(&self) -> Result<Notification, NoAnswer> {
+        let needed = |name| self.get(name).ok_or_else(|| missing(name));
+        let (transaction, money) = self.settled()?;
+        let label = |name| self.get(name).map(str::to_owned);
+        let code = needed("respCode")?;
+        Ok(Notification {
+            order: needed("orderId")?.to_owned(),
+            transaction,
+            sent_at: Some(needed("txnTime")?.to_owned()),
+            money,
+            is_paid: Meaning::of(code) == Meaning::Done && self.get("txnType") == Some("01"),
+            scheme: Scheme::UnionPay,
+            labels: ["reqReserved", "termId"]
+                .into_iter()
+                .filter_map(label)
+                .collect(),
+        })
+    }
+
+    /// A message of UnionPay's own making: it answers no question.
+    pub fn unasked(fields: Answered, merchant: &str) -> Result<Self, NoAnswer> {
+        match fields.get("merId").is_some_and(|named| named == merchant) {
+            true => Ok(Self(fields)),
+            false => Err(NoAnswer::AnotherOrder),
+        }
     }
 
     /// UnionPay's own number and the amount.

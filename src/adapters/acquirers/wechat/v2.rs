@@ -19,18 +19,20 @@ use store_actors::{
     domain::{
         ids::{PaymentId, RefundId},
         money::Money,
-        payment::{Answer, NoAnswer},
+        payment::NoAnswer,
     },
     ports::{Charge, Entropy, Reply},
 };
 use zeroize::Zeroizing;
 
 use super::{
-    Protocol, Revoked, Shop, Signed, Told, nonce,
+    Protocol, Revoked, Shop, Told, Trade, nonce,
     words::{Back, Refusal, Said, Standing},
 };
 use crate::adapters::acquirers::{
     DriverRefused,
+    notifier::{Opened, Posted, Receipt, Untrue},
+    pointed::message,
     transport::{Request, Route, Transport, plain},
 };
 use bodies::field;
@@ -123,7 +125,8 @@ impl V2 {
             true => &self.certified,
             false => &self.transport,
         };
-        let answer = transport.exchange(self.request(path, fields)).await?;
+        let exchange = transport.exchange(self.request(path, fields));
+        let answer = message("wechat-v2", path, exchange).await?;
         if answer.status != 200 {
             return Err(NoAnswer::Refused(format!("HTTP {}", answer.status)));
         }
@@ -139,12 +142,15 @@ impl V2 {
         if !self.key.verifies(&fields) {
             return Err(NoAnswer::Forged);
         }
-        let is_ours = field(&fields, "mch_id") == Some(&self.shop.mchid)
-            && field(&fields, "appid") == Some(&self.shop.appid);
-        match is_ours {
+        match self.is_ours(&fields) {
             true => Ok(fields),
             false => Err(NoAnswer::AnotherOrder),
         }
+    }
+
+    fn is_ours(&self, fields: &Fields) -> bool {
+        field(fields, "mch_id") == Some(&self.shop.mchid)
+            && field(fields, "appid") == Some(&self.shop.appid)
     }
 
     async fn ask<T>(
@@ -166,7 +172,8 @@ impl V2 {
             ("bill_type".to_owned(), "ALL".to_owned()),
         ]);
         let request = self.request("/pay/downloadbill", fields);
-        let file = self.transport.download(request, LARGEST_BILL).await?;
+        let download = self.transport.download(request, LARGEST_BILL);
+        let file = message("wechat-v2", "/pay/downloadbill", download).await?;
         // a file bears no signature; what is none comes as XML
         match xml::read(&file.body) {
             Some(fields) => Err(unheard(&fields)),
@@ -214,10 +221,10 @@ impl Protocol for V2 {
         })
     }
 
-    fn standing(&self, order: PaymentId) -> Told<'_, Standing> {
+    fn standing<'a>(&'a self, trade: Trade<'a>) -> Told<'a, Standing> {
         Box::pin(async move {
-            self.ask("/pay/orderquery", bodies::named(order), |said| {
-                bodies::standing(said, order)
+            self.ask("/pay/orderquery", bodies::named(trade), |said| {
+                bodies::standing(said, trade)
             })
             .await
         })
@@ -243,26 +250,26 @@ impl Protocol for V2 {
         })
     }
 
-    fn refund(
-        &self,
-        order: PaymentId,
+    fn refund<'a>(
+        &'a self,
+        trade: Trade<'a>,
         refund: RefundId,
         total: Money,
         part: Money,
-    ) -> Told<'_, Back> {
+    ) -> Told<'a, Back> {
         Box::pin(async move {
-            let fields = bodies::refund(order, refund, total, part)?;
+            let fields = bodies::refund(trade, refund, total, part)?;
             self.ask("/secapi/pay/refund", fields, |said| {
-                bodies::taken_on(said, order, refund)
+                bodies::taken_on(said, trade, refund)
             })
             .await
         })
     }
 
-    fn refund_standing(&self, order: PaymentId, refund: RefundId) -> Told<'_, Back> {
+    fn refund_standing<'a>(&'a self, trade: Trade<'a>, refund: RefundId) -> Told<'a, Back> {
         Box::pin(async move {
             self.ask("/pay/refundquery", bodies::named_refund(refund), |said| {
-                bodies::refund_standing(said, order, refund)
+                bodies::refund_standing(said, trade, refund)
             })
             .await
         })
@@ -280,8 +287,31 @@ impl Protocol for V2 {
         self.transport.clock_ahead_s()
     }
 
-    fn notified(&self, _: &Signed<'_>, _: &[u8]) -> Answer {
-        let why = "the second interface has notifications of its own kind";
-        Err(NoAnswer::Unintelligible(why.into()))
+    /// They bear no time: a copy of an old one leads to the same payment.
+    fn notified(&self, posted: &Posted<'_>) -> Result<Opened, Untrue> {
+        let unclear = || Untrue::Unintelligible("it is not as agreed".into());
+        let fields = xml::read(posted.body).ok_or_else(unclear)?;
+        if !self.key.verifies_notification(&fields) {
+            return Err(Untrue::Forged);
+        }
+        if !self.is_ours(&fields) {
+            return Err(Untrue::AnotherMerchant);
+        }
+        Ok(Opened::Payment(bodies::notified(&fields)?))
+    }
+
+    fn receipt(&self, not_taken: Option<(u16, &str)>) -> Receipt {
+        let (status, code, text) = match not_taken {
+            None => (200, "SUCCESS", "OK"),
+            Some((status, why)) => (status, "FAIL", why),
+        };
+        let fields = [("return_code", code), ("return_msg", text)];
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let body = xml::write(&fields.map(own).into());
+        Receipt {
+            status,
+            content_type: "text/xml; charset=utf-8",
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
     }
 }

@@ -17,22 +17,25 @@ use std::{fmt, sync::Arc};
 
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 use store_actors::{
     domain::{
         ids::{PaymentId, RefundId},
         money::Money,
-        payment::{Answer, Answered, NoAnswer},
+        payment::NoAnswer,
     },
     ports::{Charge, Entropy, Reply, WallClock},
 };
 use zeroize::Zeroizing;
 
 use super::{
-    Protocol, Revoked, Shop, Told, nonce,
+    Protocol, Revoked, Shop, Told, Trade, nonce,
     words::{Back, Said, Standing},
 };
 use crate::adapters::acquirers::{
     DriverRefused,
+    notifier::{Opened, Posted, Receipt, Untrue},
+    pointed::message,
     rsa::PrivateKey,
     transport::{Raw, Request, Route, Transport},
 };
@@ -75,6 +78,32 @@ pub(super) fn merchant(
 
 fn order_path(order: PaymentId) -> String {
     format!("/v3/pay/transactions/out-trade-no/{order}")
+}
+
+/// What a request is, by its last word that is none of ours.
+fn step_of(method: &Method, path: &str) -> &'static str {
+    let path = path.split('?').next().unwrap_or_default();
+    match (path.rsplit('/').next(), method == Method::GET) {
+        (Some("codepay"), _) => "codepay",
+        (Some("native"), _) => "native",
+        (Some("close"), _) => "close",
+        (Some("reverse"), _) => "reverse-order",
+        (Some("tradebill"), _) => "tradebill",
+        (Some("refunds"), _) => "refunds",
+        (_, true) if path.starts_with(REFUNDS) => "refund-query",
+        _ => "order-query",
+    }
+}
+
+fn trade_path(trade: Trade<'_>) -> Result<String, NoAnswer> {
+    let Trade::Claim(claim) = trade else {
+        let (_, order) = trade.named();
+        return Ok(format!("/v3/pay/transactions/out-trade-no/{order}"));
+    };
+    let fits = claim.transaction.bytes().all(|b| b.is_ascii_alphanumeric());
+    let path = || format!("/v3/pay/transactions/id/{}", claim.transaction);
+    let refused = || NoAnswer::NotSent("WeChat Pay has no number like this".into());
+    fits.then(path).ok_or_else(refused)
 }
 
 impl V3 {
@@ -140,8 +169,9 @@ impl V3 {
         path: String,
         body: Zeroizing<Vec<u8>>,
     ) -> Result<Said<Raw>, NoAnswer> {
+        let step = step_of(&method, &path);
         let request = self.request(method, path, body)?;
-        let answer = self.transport.exchange(request).await?;
+        let answer = message("wechat-v3", step, self.transport.exchange(request)).await?;
         self.heard(answer)
     }
 
@@ -195,10 +225,10 @@ impl Protocol for V3 {
         })
     }
 
-    fn standing(&self, order: PaymentId) -> Told<'_, Standing> {
+    fn standing<'a>(&'a self, trade: Trade<'a>) -> Told<'a, Standing> {
         Box::pin(async move {
-            let path = format!("{}?mchid={}", order_path(order), self.shop.mchid);
-            let read = |said: &[u8]| bodies::standing(&self.shop, said, order);
+            let path = format!("{}?mchid={}", trade_path(trade)?, self.shop.mchid);
+            let read = |said: &[u8]| bodies::standing(&self.shop, said, trade);
             self.ask(Method::GET, path, Zeroizing::default(), read)
                 .await
         })
@@ -222,24 +252,24 @@ impl Protocol for V3 {
         })
     }
 
-    fn refund(
-        &self,
-        order: PaymentId,
+    fn refund<'a>(
+        &'a self,
+        trade: Trade<'a>,
         refund: RefundId,
         total: Money,
         part: Money,
-    ) -> Told<'_, Back> {
+    ) -> Told<'a, Back> {
         Box::pin(async move {
-            let body = bodies::refund(order, refund, total, part)?;
-            let read = |said: &[u8]| bodies::back(said, order, refund);
+            let body = bodies::refund(trade, refund, total, part)?;
+            let read = |said: &[u8]| bodies::back(said, trade, refund);
             self.ask(Method::POST, REFUNDS.to_owned(), body, read).await
         })
     }
 
-    fn refund_standing(&self, order: PaymentId, refund: RefundId) -> Told<'_, Back> {
+    fn refund_standing<'a>(&'a self, trade: Trade<'a>, refund: RefundId) -> Told<'a, Back> {
         Box::pin(async move {
             let path = format!("{REFUNDS}/{refund}");
-            let read = |said: &[u8]| bodies::back(said, order, refund);
+            let read = |said: &[u8]| bodies::back(said, trade, refund);
             self.ask(Method::GET, path, Zeroizing::default(), read)
                 .await
         })
@@ -257,11 +287,33 @@ impl Protocol for V3 {
         self.transport.clock_ahead_s()
     }
 
-    fn notified(&self, signed: &Signed<'_>, body: &[u8]) -> Answer {
-        self.platform.check(signed, body, self.now_s())?;
-        let order = self.notifications.open(body)?;
-        let (order, standing) = bodies::any_standing(&self.shop, &order)?;
-        let verdict = standing.verdict();
-        Ok(Answered { order, verdict })
+    fn notified(&self, posted: &Posted<'_>) -> Result<Opened, Untrue> {
+        let signed = Signed {
+            serial: posted.header("wechatpay-serial"),
+            timestamp: posted.header("wechatpay-timestamp"),
+            nonce: posted.header("wechatpay-nonce"),
+            signature: posted.header("wechatpay-signature"),
+        };
+        let checked = self.platform.check(&signed, posted.body, self.now_s());
+        checked.map_err(|why| match why {
+            NoAnswer::Forged => Untrue::Forged,
+            _ => Untrue::Stale,
+        })?;
+        match self.notifications.open(posted.body)? {
+            Some(order) => Ok(Opened::Payment(bodies::notified(&self.shop, &order)?)),
+            None => Ok(Opened::Other("no payment")),
+        }
+    }
+
+    fn receipt(&self, not_taken: Option<(u16, &str)>) -> Receipt {
+        let (status, said) = match not_taken {
+            None => (200, json!({ "code": "SUCCESS", "message": "" })),
+            Some((status, why)) => (status, json!({ "code": "FAIL", "message": why })),
+        };
+        Receipt {
+            status,
+            content_type: "application/json",
+            body: said.to_string(),
+        }
     }
 }

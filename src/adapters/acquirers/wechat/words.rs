@@ -88,6 +88,7 @@ impl Standing {
             return Verdict::Approved {
                 acquirer_ref,
                 money,
+                signature: false,
             };
         }
         match (self.state, self.trade_type) {

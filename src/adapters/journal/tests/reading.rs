@@ -1,14 +1,12 @@
 //! What was appended is found again: by id, key, reference, filter and page.
 
-use std::sync::Arc;
-
 use store_actors::{
     domain::payment::{Payment, State},
     ports::{JournalDisk, PaymentFilter},
 };
 
 use super::{NOON, append, config, event, fingerprint, group, moved, open, payment, refund};
-use crate::adapters::journal::{Journal, JournalConfig, pending::Item};
+use crate::adapters::journal::{Journal, JournalConfig};
 use store_actors::domain::refund::RefundState;
 
 #[tokio::test]
@@ -121,21 +119,15 @@ async fn what_is_durable_and_not_yet_in_the_store_is_found_all_the_same() {
     append(&journal, &[moved(&bystander), moved(&opened)])
         .await
         .unwrap();
-    journal.shared.wait_applied().unwrap();
+    // nobody brings the store up any more
+    journal.close().await.unwrap();
     let mut approved = payment(2, State::Approved);
     approved.refunds.push(refund(1, 1, RefundState::Submitted));
     let fresh = payment(3, State::Opened);
     let mut tip = journal.tip();
     let records = group(&mut tip, &[moved(&approved), moved(&fresh)]);
-    let items: Vec<_> = records
-        .iter()
-        .map(|record| Arc::new(Item::new(record.clone())))
-        .collect();
-    journal.shared.pending().absorb(&items);
-    journal.shared.advance(|progress| {
-        progress.durable = tip;
-        progress.readable = tip.seq;
-    });
+    journal.shared.arrive(records.clone());
+    journal.shared.advance(|progress| progress.durable = tip);
 
     let read = journal.records(2, 10, usize::MAX).await.unwrap();
     assert_eq!(read[1..], records);

@@ -81,6 +81,12 @@ const RECORDS: &str = "INSERT INTO record (store_id, seq, at, prev, hash, kind, 
      CAST($8 AS INTEGER[])) AS arrived (seq, at, kind, place, length) \
      ON CONFLICT (store_id, seq) DO NOTHING RETURNING seq";
 
+impl Taken<'_> {
+    fn long_bytes(&self) -> usize {
+        self.record.prev.0.len() + self.hash.0.len() + self.record.body.len()
+    }
+}
+
 /// Inserts what is not there yet; gives the sequence numbers that are new.
 pub(super) async fn records(
     connection: &mut AnyConnection,
@@ -93,6 +99,8 @@ pub(super) async fn records(
         let (mut seqs, mut ats, mut kinds) =
             (Column::default(), Column::default(), Column::default());
         let mut long = Long::default();
+        let room: usize = records.iter().map(Taken::long_bytes).sum();
+        long.bytes.reserve(room.min(2 * BYTES_MAX));
         let mut taken = 0;
         for Taken { record, hash, body } in records {
             if long.bytes.len() > BYTES_MAX {

@@ -1,7 +1,7 @@
-// The cashier's hands: begins, cancels and refunds payments, gives the store a picture of the customer's code, and
+// The cashier's hands: begins, cancels, completes and refunds payments, gives the store a picture of the customer's code, and
 // lets the outcome be heard. What is shown comes from the store, see live.js.
 
-import { query, refresh } from "./live.js";
+import { csrf, query, refresh, wordsOf } from "./live.js";
 
 const panel = document.getElementById("panel");
 const refusal = document.getElementById("refusal");
@@ -28,7 +28,7 @@ function keyFor(request) {
 
 async function ask(path, body, options = {}) {
   const request = `${path} ${body ?? ""}`;
-  const headers = { accept: "application/json", ...options.headers };
+  const headers = { accept: "application/json", "x-csrf-token": csrf, ...options.headers };
   if (options.once) headers["idempotency-key"] = keyFor(request);
   refusal.hidden = true;
   try {
@@ -45,9 +45,7 @@ async function ask(path, body, options = {}) {
 }
 
 function refuse(problem) {
-  const language = document.documentElement.lang === "en" ? "en" : "zh";
-  const obstacles = (problem?.obstacles ?? []).map((obstacle) => obstacle.words?.[language]).filter(Boolean);
-  refusal.textContent = obstacles[0] ?? problem?.detail ?? problem?.title ?? document.getElementById("lost").textContent;
+  refusal.textContent = wordsOf(problem);
   refusal.hidden = false;
 }
 
@@ -64,16 +62,56 @@ document.addEventListener("submit", async (event) => {
       currency: panel.dataset.currency,
       tender: event.submitter?.value ?? form.querySelector("button[name=tender]:enabled")?.value,
       ...(reference && { reference }),
+      ...(event.submitter?.matches("[data-hold]") && { pre_authorise: true }),
     };
     // off the form, which gives way to the payment
     if (await ask("/v1/payments", JSON.stringify(body), json)) document.activeElement.blur();
+  } else if (form.matches("[data-complete]")) {
+    event.preventDefault();
+    const path = `/v1/payments/${form.dataset.complete}/completion`;
+    if (await ask(path, JSON.stringify({ amount: form.amount.value }), json)) document.activeElement.blur();
   } else if (form.matches("[data-refund]")) {
     event.preventDefault();
     const reason = form.reason.value.trim();
     const body = JSON.stringify({ amount: form.amount.value, ...(reason && { reason }) });
-    if (await ask(`/v1/payments/${form.dataset.refund}/refunds`, body, json)) document.activeElement.blur();
+    const approval = await approvalOf(form.amount.value);
+    if (approval === null) return;
+    const headers = { ...json.headers, ...(approval && { "x-approval": approval }) };
+    const path = `/v1/payments/${form.dataset.refund}/refunds`;
+    if (await ask(path, body, { ...json, headers })) document.activeElement.blur();
   }
 });
+
+/** A supervisor's word for this amount: "" where nobody has to give one, null where nobody did. */
+function approvalOf(amount) {
+  const dialog = document.getElementById("approval");
+  if (!dialog) return "";
+  const form = dialog.querySelector("form");
+  const refused = dialog.querySelector("[data-refused]");
+  form.reset();
+  refused.hidden = true;
+  dialog.querySelector("[data-amount]").textContent = amount;
+  dialog.showModal();
+  return new Promise((decided) => {
+    dialog.onclose = () => decided(null);
+    dialog.querySelector("[data-close]").onclick = () => dialog.close();
+    form.onsubmit = async (event) => {
+      event.preventDefault();
+      const body = { payment: dialog.dataset.payment, amount, name: form.elements.name.value, secret: form.elements.secret.value };
+      form.elements.secret.value = "";
+      const headers = { ...json.headers, accept: "application/json", "x-csrf-token": csrf };
+      const answer = await fetch("/v1/approvals", { method: "POST", headers, body: JSON.stringify(body) }).catch(() => null);
+      const said = await answer?.json().catch(() => null);
+      if (answer?.ok) {
+        decided(said.approval);
+        return dialog.close();
+      }
+      refused.textContent = wordsOf(said);
+      refused.hidden = false;
+      form.elements.secret.focus();
+    };
+  });
+}
 
 document.addEventListener("click", (event) => {
   const cancel = event.target.closest("[data-cancel]");

@@ -10,6 +10,9 @@ const LOOK_MS = 10_000;
 /** The page's query: what the visitor has said so far. */
 export const query = new URLSearchParams(location.search);
 
+/** What proves to the store that its own page asks for something. */
+export const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+
 /** What stands in each part, by its id, as the store made it. */
 const shown = new Map();
 let isBusy = false;
@@ -47,8 +50,11 @@ function show(fresh) {
   // what is being typed is not taken away
   const isTyped = part.contains(document.activeElement) && document.activeElement.closest("form");
   if (isTyped && fresh.querySelector("form")) return;
+  if (part.querySelector("[data-pad][data-typed]") && fresh.querySelector("[data-pad]")) return;
   shown.set(part.id, html);
+  const unfolded = [...part.querySelectorAll("details[open]")].map((details) => details.id);
   part.replaceChildren(...fresh.childNodes);
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
   part.dispatchEvent(new CustomEvent("shown", { bubbles: true }));
 }
 
@@ -73,4 +79,12 @@ if (parts.length > 0) {
     if (feed.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5_000);
   });
   setInterval(refresh, LOOK_MS);
+}
+
+/** What a refusal, or none where the store was not reached, says to the person at the screen. */
+export function wordsOf(problem) {
+  const language = document.documentElement.lang === "en" ? "en" : "zh";
+  const obstacles = (problem?.obstacles ?? []).map((obstacle) => obstacle.words?.[language]).filter(Boolean);
+  const words = obstacles[0] ?? problem?.words?.[language];
+  return words ?? problem?.detail ?? problem?.title ?? document.getElementById("lost").textContent;
 }

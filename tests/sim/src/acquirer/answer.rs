@@ -58,6 +58,9 @@ pub struct Answer {
     /// What the shop's screen is to show, while pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qr: Option<String>,
+    /// The customer is to sign for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signature: bool,
 }
 
 impl Answer {
@@ -72,6 +75,7 @@ impl Answer {
             amount: None,
             currency: None,
             qr: None,
+            signature: false,
         }
     }
 
@@ -83,6 +87,7 @@ impl Answer {
             amount: Some(opened.amount),
             currency: Some(opened.currency.clone()),
             qr: opened.qr.clone().filter(|_| pending),
+            signature: opened.signature,
             ..Self::bare(&opened.order, None, State::Pending)
         }
         .with(&order.state)
@@ -109,7 +114,7 @@ impl Answer {
         self.state = match state {
             OrderState::Pending => State::Pending,
             OrderState::Verifying => State::Verifying,
-            OrderState::Approved => State::Approved,
+            OrderState::Approved | OrderState::Held => State::Approved,
             OrderState::Declined(_) => State::Declined,
             OrderState::Closed => State::Closed,
             OrderState::Reversed => State::Reversed,

@@ -4,6 +4,7 @@
 pub mod alipay;
 mod deliver;
 mod dialect;
+pub(super) mod letter;
 mod own;
 mod rsa;
 mod sim;

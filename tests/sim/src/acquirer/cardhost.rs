@@ -9,6 +9,7 @@
 //! of terminal, batch and trace number ([`CardHost::order_of`]).
 
 mod answer;
+mod batch;
 mod crypto;
 mod wire;
 
@@ -25,6 +26,8 @@ use super::desk::Desk;
 use super::error::AcquirerError;
 use super::rules::{Connection, Delivery};
 use answer::{Asked, Host};
+use batch::Batches;
+pub use batch::{Settled, Upset};
 use crypto::Keys;
 
 /// What a card host needs beside the sandbox's own settings.
@@ -56,11 +59,14 @@ impl CardHost {
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(fail)?;
         listener.set_nonblocking(true).map_err(fail)?;
         let addr = listener.local_addr().map_err(fail)?;
+        let batch = settings.batch;
         let host = Arc::new(Host {
             desk,
             settings,
             keys: Mutex::new(None),
             sign_ins: Mutex::new(0),
+            batches: Mutex::new(Batches::new(batch)),
+            advices: Mutex::default(),
         });
         let (over, end) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -99,6 +105,35 @@ impl CardHost {
             .sign_ins
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The trace numbers of advices (0220) of cards that were accepted offline, as they came.
+    #[must_use]
+    pub fn advices(&self) -> Vec<u32> {
+        self.host.advices().clone()
+    }
+
+    /// The next settlements go so, one message each.
+    pub fn upset(&self, upset: Upset) {
+        self.host.batches().upset(upset);
+    }
+
+    /// Batches that have ended, in order.
+    #[must_use]
+    pub fn settled(&self) -> Vec<Settled> {
+        self.host.batches().settled().to_vec()
+    }
+
+    /// Transactions in the open batch.
+    #[must_use]
+    pub fn in_open_batch(&self) -> usize {
+        self.host.batches().in_open()
+    }
+
+    /// What came for a batch that had ended: a terminal that does that has lost count.
+    #[must_use]
+    pub fn too_late(&self) -> u32 {
+        self.host.batches().too_late()
     }
 
     /// The order's number in the ledger, of a charge that had no field 62.
@@ -159,7 +194,7 @@ async fn talk(mut stream: TcpStream, host: Arc<Host>) {
 
 /// Lets the answer travel as the rules have it; `None` hangs up.
 async fn deliver(stream: &mut TcpStream, host: &Host, asked: Asked) -> Option<()> {
-    let delivery = asked.delivery(host).unwrap_or(Delivery::Plain);
+    let delivery = asked.delivery().unwrap_or(Delivery::Plain);
     let scaled = |ms| Duration::from_millis(host.desk.config.scaled(ms));
     let frame = match delivery {
         Delivery::Silence {
@@ -208,6 +243,14 @@ async fn deliver(stream: &mut TcpStream, host: &Host, asked: Asked) -> Option<()
 }
 
 impl Host {
+    fn batches(&self) -> std::sync::MutexGuard<'_, Batches> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advices(&self) -> std::sync::MutexGuard<'_, Vec<u32>> {
+        self.advices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn keys(&self) -> std::sync::MutexGuard<'_, Option<Keys>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
 use super::answer::Answer;
 use super::desk::Desk;
 use super::order::{ORDER_CLOSED, Refusal};
@@ -21,10 +23,28 @@ impl Customers {
     /// # Errors
     /// The code is unknown, paid, expired or closed: the phone says so.
     pub fn pay(&self, qr: &str, wallet: &str) -> Result<Answer, Refusal> {
+        self.0.customer_pays(&self.order_of(qr)?, Some(wallet))
+    }
+
+    /// A customer scans the QR code's text and has not paid yet: the phone waits for a yes.
+    ///
+    /// # Errors
+    /// The code is unknown, paid, expired or closed: the phone says so.
+    pub fn scan(&self, qr: &str) -> Result<Answer, Refusal> {
+        self.0.customer_scans(&self.order_of(qr)?)
+    }
+
+    fn order_of(&self, qr: &str) -> Result<String, Refusal> {
         let order = self.0.order_of_qr(qr);
-        let order =
-            order.ok_or_else(|| Refusal::new(ORDER_CLOSED, "not a code of this acquirer"))?;
-        self.0.customer_pays(&order, Some(wallet))
+        order.ok_or_else(|| Refusal::new(ORDER_CLOSED, "not a code of this acquirer"))
+    }
+
+    /// A customer scans a printed QR, types the amount (in yuan) and pays from this wallet.
+    ///
+    /// # Errors
+    /// The code is none of this acquirer's.
+    pub fn pay_sticker(&self, qr: &str, amount: Decimal, wallet: &str) -> Result<Answer, Refusal> {
+        self.0.sticker_paid(qr, amount, wallet)
     }
 
     /// The customer confirms an order that waits for it.

@@ -7,6 +7,7 @@
 mod close;
 mod open;
 mod refund;
+mod sticker;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,7 @@ use super::answer::{Answer, State};
 use super::config::{AcquirerConfig, Tender};
 use super::error::AcquirerError;
 use super::ledger::{Fact, Ledger, LedgerReader, Posting};
+use super::letters::PostOffice;
 use super::order::{CUSTOMER_REFUSED, Fate, ORDER_CLOSED, Opened, Order, OrderState, Refusal};
 use super::request::Ask;
 use super::rules::{Rules, Script, Verdict, View};
@@ -39,6 +41,7 @@ impl From<AcquirerError> for Failure {
 pub(super) struct Desk {
     pub config: AcquirerConfig,
     pub rules: Rules,
+    pub post: PostOffice,
     ledger: Arc<Mutex<Ledger>>,
 }
 
@@ -53,6 +56,7 @@ impl Desk {
         Ok(Self {
             config,
             rules,
+            post: PostOffice::default(),
             ledger,
         })
     }
@@ -124,6 +128,7 @@ impl Desk {
                 })
             }
             Ask::Reverse { order } => self.reverse(&mut ledger, order, verdict),
+            Ask::Reinstate { order } => refund::reinstate(&mut ledger, order),
             Ask::Close { order } => self.close(&mut ledger, order, verdict),
             Ask::Refund {
                 order,
@@ -184,11 +189,15 @@ impl Desk {
                 }
                 return Ok(answer);
             }
-            (_, Some(Verdict::CustomerPaysFirst)) if open => {
+            (_, Some(Verdict::CustomerPaysFirst)) if open && !order.opened.hold => {
                 let account = payer(&order.opened, None);
                 vec![approved(&order.opened, None), reversed(order, &account)]
             }
             _ if open => vec![Fact::Closed {
+                order: id.to_owned(),
+            }],
+            (OrderState::Held, _) if ledger.is_taken(id) => vec![],
+            (OrderState::Held, _) => vec![Fact::Released {
                 order: id.to_owned(),
             }],
             _ => refund::reverse_paid(order),
@@ -236,6 +245,7 @@ impl Desk {
                 let fact = match refund {
                     Some(refund) => refund::settle(order, &refund),
                     None => match order.opened.plan.as_ref().map(|plan| plan.then.clone()) {
+                        Some(Fate::Approve) if order.opened.hold => Some(held(&order.opened)),
                         Some(Fate::Approve) => Some(approved(&order.opened, None)),
                         Some(Fate::Decline(refusal)) => Some(declined(&order.opened, refusal)),
                         Some(Fate::Close) => Some(Fact::Closed { order: id.clone() }),
@@ -243,7 +253,11 @@ impl Desk {
                     },
                 };
                 if let Some(fact) = fact {
+                    let is_paid = matches!(fact, Fact::Approved { .. });
                     ledger.commit(now_ms(), vec![fact])?;
+                    if is_paid {
+                        self.tell_of(&ledger, &id);
+                    }
                 }
             }
         }
@@ -252,6 +266,13 @@ impl Desk {
     /// The customer pays or confirms; `wallet` names who pays a QR code.
     pub fn customer_pays(&self, id: &str, wallet: Option<&str>) -> Result<Answer, Refusal> {
         self.customer(id, |order| approved(&order.opened, wallet))
+    }
+
+    /// The customer has scanned a QR and looks at what it is to cost.
+    pub fn customer_scans(&self, id: &str) -> Result<Answer, Refusal> {
+        self.customer(id, |order| Fact::Scanned {
+            order: order.opened.order.clone(),
+        })
     }
 
     /// The customer says no.
@@ -276,6 +297,7 @@ impl Desk {
             _ => return Err(Refusal::new(ORDER_CLOSED, "there is nothing to pay")),
         };
         ledger.commit(now_ms(), vec![fact]).map_err(broken)?;
+        self.tell_of(&ledger, id);
         order_answer(&ledger, id).map_err(|e| Refusal::new("BROKEN", format!("{e:?}")))
     }
 }
@@ -323,6 +345,13 @@ fn approved(opened: &Opened, wallet: Option<&str>) -> Fact {
         order: opened.order.clone(),
         account,
         postings,
+    }
+}
+
+fn held(opened: &Opened) -> Fact {
+    Fact::Held {
+        order: opened.order.clone(),
+        account: payer(opened, None),
     }
 }
 

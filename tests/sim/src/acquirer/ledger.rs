@@ -22,8 +22,10 @@ pub use reader::{LedgerReader, OrderAccount, Totals};
 
 use std::path::Path;
 
+use rust_decimal::Decimal;
+
 use super::error::AcquirerError;
-use super::order::Order;
+use super::order::{Order, OrderState};
 use book::Book;
 use fact::Line;
 use file::LedgerFile;
@@ -91,6 +93,12 @@ impl Ledger {
         found.map(|(id, _)| id.clone())
     }
 
+    pub fn order_of_reference(&self, reference: &str) -> Option<String> {
+        let mut orders = self.book.orders.iter();
+        let found = orders.find(|(_, order)| order.opened.reference == reference);
+        found.map(|(id, _)| id.clone())
+    }
+
     pub fn is_tombstoned(&self, id: &str) -> bool {
         self.book.tombstones.contains(id)
     }
@@ -98,6 +106,19 @@ impl Ledger {
     /// True when this instrument has an order already.
     pub fn has_used(&self, account: &str) -> bool {
         self.book.used.contains(account)
+    }
+
+    /// The account whose money is held under this order, if so much of it can be taken.
+    pub fn account_of_held(&self, id: &str, amount: Decimal) -> Option<String> {
+        let order = self.order(id)?;
+        let holds = order.state == OrderState::Held && order.opened.amount >= amount;
+        let is_free = holds && !self.is_taken(id);
+        order.opened.account.clone().filter(|_| is_free)
+    }
+
+    /// What was held under this order has been taken.
+    pub fn is_taken(&self, id: &str) -> bool {
+        self.book.completion_of(id).is_some()
     }
 
     /// The next entry's number: the acquirer's references are made from it.

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::config::Tender;
+use super::letters::Provider;
 use super::money;
 
 /// The code is none of this acquirer's, or malformed.
@@ -24,6 +25,8 @@ pub(super) const ORDER_CLOSED: &str = "ORDER_CLOSED";
 pub(super) const ORDER_NOT_PAID: &str = "ORDER_NOT_PAID";
 /// The order was paid back as a whole.
 pub(super) const ORDER_REVERSED: &str = "ORDER_REVERSED";
+/// Nothing is held under the number that a completion names, or less.
+pub(super) const NOTHING_HELD: &str = "NOTHING_HELD";
 /// More than what is left of the payment.
 pub(super) const REFUND_EXCEEDS_PAYMENT: &str = "REFUND_EXCEEDS_PAYMENT";
 /// A refund in another currency than the payment's.
@@ -58,6 +61,8 @@ pub enum OrderState {
     Verifying,
     /// The money has moved.
     Approved,
+    /// The money is held, and has not moved.
+    Held,
     /// It has not and will not.
     Declined(Refusal),
     /// Closed before it was paid.
@@ -117,6 +122,21 @@ pub(super) struct Opened {
     /// The QR's own end, milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_until_ms: Option<i64>,
+    /// Who tells the shop that it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// The order whose held money it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completes: Option<String>,
+    /// Its money shall be held only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
+    /// What stood on the printed QR through which it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The customer is to sign for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signature: bool,
 }
 
 /// A refund as the ledger opens it.

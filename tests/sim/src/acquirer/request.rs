@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::config::Tender;
+use super::letters::Provider;
 use super::money;
 
 /// The operations of the sandbox, by which rules choose.
@@ -27,6 +28,8 @@ pub enum Operation {
     Refund,
     /// `GET /v1/orders/{order}/refunds/{refund}`
     RefundQuery,
+    /// What the provider tells by itself.
+    Notification,
 }
 
 /// The part that all new orders share.
@@ -60,6 +63,15 @@ pub(super) struct NewOrder {
     /// A QR with an end of its own, milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_until_ms: Option<i64>,
+    /// Who tells of its payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// The card's money shall be held only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
+    /// The order whose held money is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completes: Option<String>,
 }
 
 /// `POST /v1/orders/{order}/refunds/{refund}`
@@ -80,6 +92,10 @@ pub(super) enum Ask {
         order: String,
     },
     Reverse {
+        order: String,
+    },
+    /// Takes back that it was reversed.
+    Reinstate {
         order: String,
     },
     /// Only while it is unpaid.
@@ -104,7 +120,9 @@ impl Ask {
             Self::Open(Tender::MerchantQr, _) => Operation::Qr,
             Self::Open(Tender::Card, _) => Operation::Card,
             Self::Query { .. } => Operation::Query,
-            Self::Reverse { .. } | Self::Close { .. } => Operation::Reverse,
+            Self::Reverse { .. } | Self::Reinstate { .. } | Self::Close { .. } => {
+                Operation::Reverse
+            }
             Self::Refund { .. } => Operation::Refund,
             Self::RefundQuery { .. } => Operation::RefundQuery,
         }
@@ -115,6 +133,7 @@ impl Ask {
             Self::Open(_, new) => &new.order,
             Self::Query { order }
             | Self::Reverse { order }
+            | Self::Reinstate { order }
             | Self::Close { order }
             | Self::Refund { order, .. }
             | Self::RefundQuery { order, .. } => order,
@@ -196,10 +215,12 @@ fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     })
 }
 
-/// An order number is the store's payment id: 32 hexadecimal digits, lower case.
+/// An order number is the store's payment id: 32 hexadecimal digits, lower case. One that the
+/// provider made itself begins with an S.
 fn id(what: &str, text: &str) -> Result<(), String> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    match text.len() == 32 && text.bytes().all(hex) {
+    let number = text.strip_prefix('S').unwrap_or(text);
+    match text.len() == 32 && number.bytes().all(hex) {
         true => Ok(()),
         false => Err(format!(
             "{what} number is not 32 lower-case hexadecimal digits"

@@ -77,6 +77,8 @@ pub struct When {
 pub enum Verdict {
     /// Yes. A QR code is paid at once.
     Approve,
+    /// A card: yes, and the customer is to sign for it.
+    Sign,
     /// No, with this code. A reversal or refund is refused.
     Decline {
         /// Upper-case.
@@ -241,6 +243,7 @@ impl Rule {
         let only = match self.verdict {
             Some(Verdict::CustomerPaysFirst) => Some(Operation::Reverse),
             Some(Verdict::NotFound) => Some(Operation::Query),
+            Some(Verdict::Sign) => Some(Operation::Card),
             _ => None,
         };
         let problem = if self.verdict.is_none() && self.delivery.is_none() {

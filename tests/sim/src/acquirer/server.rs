@@ -17,6 +17,7 @@ use super::customer::Customers;
 use super::desk::Desk;
 use super::error::AcquirerError;
 use super::ledger::LedgerReader;
+use super::letters::{self, Provider};
 use super::rules::Rules;
 
 /// Starts sandboxes.
@@ -107,6 +108,18 @@ impl AcquirerHandle {
         Customers::new(Arc::clone(&self.desk))
     }
 
+    /// From now on this provider tells the shop of paid QRs, at this address and path.
+    pub fn tell_at(&self, provider: Provider, address: SocketAddr, path: &str) {
+        let address = address.to_string();
+        self.desk.post.open_door(provider, &address, path);
+    }
+
+    /// Letters that wait, tries that were made, and letters that were taken.
+    #[must_use]
+    pub fn letters(&self) -> (usize, u64, u64) {
+        self.desk.post.counts()
+    }
+
     /// Finishes what it is at (for a second at most), and closes the ledger.
     pub fn stop(mut self) {
         self.end(true);
@@ -178,6 +191,7 @@ async fn run(
                 tracing::warn!(%error, "the sandbox's clock stops");
                 return;
             }
+            letters::send_due(&desk);
         }
     });
     if let Err(error) = server.await {

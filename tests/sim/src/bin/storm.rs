@@ -27,7 +27,7 @@ struct Arguments {
     #[arg(long)]
     seeds: Option<u64>,
     /// With a bug planted: ack-before-fsync, retry-with-new-id, receipt-before-commit,
-    /// answer-to-wrong-payment, sequence-reused, lent-twice.
+    /// answer-to-wrong-payment, sequence-reused, lent-twice, second-after-silence.
     #[arg(long, value_parser = mutant)]
     mutant: Option<Mutant>,
     /// Instead of storms: so many hours without the network, cards alone.

@@ -5,6 +5,7 @@
 //! made a second time here; only the framing is shared. What it was asked is judged from its own
 //! bookings, never from the driver's state.
 
+mod bytes;
 mod state;
 
 use std::time::Duration;
@@ -15,10 +16,13 @@ use tokio::time::Instant;
 
 use super::task::{Brain, Orders, Out};
 use super::{DeviceError, Faults, Line};
+use bytes::{digits, number, text_lines, time_of_day};
 pub use state::{Booking, Fate, ZvtState};
 
 const ACK: [u8; 3] = [0x80, 0, 0];
 const MAX_LEN: usize = 65_540;
+/// So long it asks for a card by itself.
+const ASKS_FOR: Duration = Duration::from_secs(45);
 /// So long after the end of a transaction that nobody heard of, the terminal is idle again.
 const FORGETS_AFTER: Duration = Duration::from_millis(200);
 
@@ -49,10 +53,21 @@ impl ZvtTerminal {
     /// Starts a terminal at the end of a line: serial framing on a pty, bare messages on TCP. Must
     /// be called within a tokio runtime.
     pub fn start(line: Line, currency: u16) -> Self {
+        Self::start_at(line, currency, 0)
+    }
+
+    /// Where its clock is so many minutes ahead of UTC.
+    pub fn start_at(line: Line, currency: u16, utc_offset_minutes: i32) -> Self {
         let (sender, state) = watch::channel(ZvtState::default());
         let is_serial = line.address().is_none();
         Self {
-            orders: Orders::start(line, ZvtBrain::new(is_serial, currency, sender)),
+            orders: Orders::start(
+                line,
+                ZvtBrain {
+                    utc_offset_minutes,
+                    ..ZvtBrain::new(is_serial, currency, sender)
+                },
+            ),
             state,
         }
     }
@@ -122,6 +137,7 @@ struct Asking {
 struct ZvtBrain {
     is_serial: bool,
     currency: u16,
+    utc_offset_minutes: i32,
     framer: Framer,
     state: watch::Sender<ZvtState>,
     asking: Option<Asking>,
@@ -130,6 +146,9 @@ struct ZvtBrain {
     last_sent: Vec<u8>,
     spoil_next: bool,
     silence_at: Option<Instant>,
+    asks_until: Option<Instant>,
+    /// Receipts that the customer signs.
+    signed: Vec<u16>,
 }
 
 impl ZvtBrain {
@@ -141,13 +160,16 @@ impl ZvtBrain {
         Self {
             is_serial,
             currency,
+            utc_offset_minutes: 0,
             framer: Framer::new(framing, MAX_LEN),
             state,
             asking: None,
             fate: None,
             last_sent: Vec::new(),
+            signed: Vec::new(),
             spoil_next: false,
             silence_at: None,
+            asks_until: None,
         }
     }
 
@@ -166,6 +188,7 @@ impl ZvtBrain {
 
     fn wait_for(&mut self, asking: Option<Asking>) {
         self.asking = asking;
+        self.asks_until = asking.map(|_| Instant::now() + ASKS_FOR);
         let minor = asking.map(|asking| asking.minor);
         self.state.send_modify(|state| state.asking = minor);
     }
@@ -203,16 +226,16 @@ impl ZvtBrain {
                 self.reverse(number, out);
             }
             [0x06, 0x20, ..] => self.repeat(out),
-            [0x06, 0x50, ..] => {
-                self.state.send_modify(|state| state.ends_of_day += 1);
-                self.completes(out);
-            }
+            [0x06, 0x50, ..] => self.end_day(out),
             [0x05, 0x01, ..] => self.completes(out),
             [0x06, 0xE0, ..] => {
                 let text = text_lines(message);
                 self.state.send_modify(|state| state.text = text);
             }
-            [0x06, 0xB0, ..] if self.asking.is_some() => self.ends(0x6C, out),
+            // one that says nothing any more may have booked: it does not say the opposite either
+            [0x06, 0xB0, ..] if self.asking.is_some() && self.silence_at.is_none() => {
+                self.ends(0x6C, out);
+            }
             _ => {}
         }
     }
@@ -242,6 +265,7 @@ impl ZvtBrain {
 
     fn book(&mut self, minor: u64, is_refund: bool) -> Booking {
         let mut made = None;
+        let at = time_of_day(self.utc_offset_minutes);
         self.state.send_modify(|state| {
             let next = u16::try_from(state.bookings.len() + 1).unwrap_or(9_999);
             let booking = Booking {
@@ -250,6 +274,7 @@ impl ZvtBrain {
                 minor,
                 is_refund,
                 is_reversed: false,
+                at,
             };
             state.bookings.push(booking.clone());
             made = Some(booking);
@@ -260,13 +285,49 @@ impl ZvtBrain {
             minor,
             is_refund,
             is_reversed: false,
+            at,
         })
     }
 
+    /// All that was booked since the last one, with its total.
+    fn end_day(&mut self, out: &mut Out) {
+        let fate = self.fate.take();
+        self.state.send_modify(|state| state.ends_of_day += 1);
+        if fate == Some(Fate::Silence { money_moved: false }) {
+            return;
+        }
+        let mut total = 0;
+        self.state.send_modify(|state| {
+            total = state.net_from(state.settled);
+            state.settled = state.bookings.len();
+        });
+        if matches!(fate, Some(Fate::Silence { .. })) {
+            return;
+        }
+        let mut data = vec![0x27, 0x00, 0x04];
+        data.extend(digits(u64::try_from(total).unwrap_or(0), 6));
+        data.push(0x49);
+        data.extend(digits(self.currency.into(), 2));
+        let mut message = vec![0x04, 0x0F, u8::try_from(data.len()).unwrap_or(0)];
+        message.extend(data);
+        self.say(&message, out);
+        if fate != Some(Fate::NoCompletion) {
+            self.completes(out);
+        }
+    }
+
     fn reverse(&mut self, receipt: u64, out: &mut Out) {
+        let fate = self.fate.take();
+        self.state.send_modify(|state| state.reversals += 1);
+        if fate == Some(Fate::Silence { money_moved: false }) {
+            return;
+        }
+        let settled = self.state.borrow().settled;
         let bookings = self.state.borrow().bookings.clone();
+        // what has been settled is refunded
         let found = bookings
             .iter()
+            .skip(settled)
             .find(|booking| u64::from(booking.receipt) == receipt && !booking.is_reversed);
         let Some(found) = found else {
             return self.ends(0xC4, out);
@@ -279,8 +340,13 @@ impl ZvtBrain {
                 booking.is_reversed |= [receipt, booked.receipt].contains(&booking.receipt);
             }
         });
+        if matches!(fate, Some(Fate::Silence { .. })) {
+            return;
+        }
         self.tells(&booked, out);
-        self.completes(out);
+        if fate != Some(Fate::NoCompletion) {
+            self.completes(out);
+        }
     }
 
     fn repeat(&mut self, out: &mut Out) {
@@ -296,7 +362,8 @@ impl ZvtBrain {
     }
 
     fn taps(&mut self, out: &mut Out) -> Result<(), DeviceError> {
-        let Asking { minor, is_refund } = self.asking.ok_or(DeviceError::NotAsked)?;
+        let asking = self.asking.filter(|_| self.silence_at.is_none());
+        let Asking { minor, is_refund } = asking.ok_or(DeviceError::NotAsked)?;
         let fate = self.fate.take();
         if let Some(Fate::Declined(code)) = fate {
             self.ends(code, out);
@@ -307,6 +374,9 @@ impl ZvtBrain {
             return Ok(());
         }
         let booking = self.book(minor, is_refund);
+        if fate == Some(Fate::Signed) {
+            self.signed.push(booking.receipt);
+        }
         if let Some(Fate::Silence { .. }) = fate {
             self.forget_soon();
             return Ok(());
@@ -325,22 +395,22 @@ impl ZvtBrain {
         Ok(())
     }
 
-    /// It has said its last word on this, and is idle in a moment.
+    /// It has said its last word on this: it asks nobody any more, and is idle in a moment.
     fn forget_soon(&mut self) {
+        self.state.send_modify(|state| state.asking = None);
         self.silence_at = Some(Instant::now() + FORGETS_AFTER);
     }
 
-    /// 04 0F of a booking. The terminal's clock is UTC.
+    /// 04 0F of a booking.
     fn tells(&mut self, booking: &Booking, out: &mut Out) {
-        let now = time_of_day();
         let mut data = vec![0x27, 0x00, 0x04];
         data.extend(digits(booking.minor, 6));
         data.push(0x49);
         data.extend(digits(self.currency.into(), 2));
         data.push(0x0C);
-        data.extend(digits(now.0, 3));
+        data.extend(digits(booking.at.0, 3));
         data.push(0x0D);
-        data.extend(digits(now.1, 2));
+        data.extend(digits(booking.at.1, 2));
         data.extend([
             0x22, 0xF0, 0xF8, 0x55, 0x98, 0x83, 0xEE, 0xEE, 0xEE, 0x80, 0x74,
         ]);
@@ -348,6 +418,9 @@ impl ZvtBrain {
         data.extend(digits(booking.receipt.into(), 2));
         data.push(0x0B);
         data.extend(digits(booking.trace.into(), 3));
+        if self.signed.contains(&booking.receipt) {
+            data.extend([0x06, 0x04, 0x1F, 0x10, 0x01, 0x01]);
+        }
         let mut message = vec![0x04, 0x0F, u8::try_from(data.len()).unwrap_or(0)];
         message.extend(data);
         self.say(&message, out);
@@ -373,7 +446,9 @@ impl Brain for ZvtBrain {
     fn command(&mut self, person: Person, out: &mut Out) -> Result<(), DeviceError> {
         match person {
             Person::Taps => self.taps(out),
-            Person::Cancels if self.asking.is_none() => Err(DeviceError::NotAsked),
+            Person::Cancels if self.asking.is_none() || self.silence_at.is_some() => {
+                Err(DeviceError::NotAsked)
+            }
             Person::Cancels => {
                 self.ends(0x6C, out);
                 Ok(())
@@ -390,54 +465,21 @@ impl Brain for ZvtBrain {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.silence_at
+        let deadlines = [self.silence_at, self.asks_until];
+        deadlines.into_iter().flatten().min()
     }
 
-    fn time(&mut self, _: Instant, _: &mut Out) {
-        self.silence_at = None;
-        self.wait_for(None);
+    fn time(&mut self, now: Instant, out: &mut Out) {
+        let is_silent = self.silence_at.take_if(|at| *at <= now).is_some();
+        if is_silent {
+            self.wait_for(None);
+        } else if self.asks_until.is_some_and(|until| until <= now) {
+            // nobody came
+            self.ends(0x6C, out);
+        }
     }
 
     fn cable(&mut self, _: bool) {
         self.framer.reset();
     }
-}
-
-/// HHMMSS and MMDD, UTC.
-fn time_of_day() -> (u64, u64) {
-    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-    let part = |number: i8| u64::try_from(number).unwrap_or(0);
-    (
-        part(now.hour()) * 10_000 + part(now.minute()) * 100 + part(now.second()),
-        part(now.month()) * 100 + part(now.day()),
-    )
-}
-
-fn number(bcd: &[u8]) -> u64 {
-    let digits = bcd.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-    digits.fold(0, |sum, digit| sum * 10 + u64::from(digit))
-}
-
-fn digits(number: u64, bytes: usize) -> Vec<u8> {
-    let text = format!("{number:0width$}", width = bytes * 2);
-    let pairs = text.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| {
-            pair.iter()
-                .fold(0, |byte, digit| byte << 4 | (digit - b'0'))
-        })
-        .collect()
-}
-
-/// The texts of F1 to F8.
-fn text_lines(message: &[u8]) -> Vec<String> {
-    let mut rest = message.get(5..).unwrap_or_default();
-    let mut lines = Vec::new();
-    while let [0xF1..=0xF8, tens, ones, after @ ..] = rest {
-        let len = usize::from(tens & 0xF) * 10 + usize::from(ones & 0xF);
-        let (line, after) = after.split_at(len.min(after.len()));
-        lines.push(String::from_utf8_lossy(line).into_owned());
-        rest = after;
-    }
-    lines
 }

@@ -5,10 +5,13 @@ use std::{fs, io, net::SocketAddr, path::Path};
 
 use clap::ValueEnum;
 
-use crate::acquirer::{CardHostSettings, alipay, sign, unionpay, wechat};
+use crate::acquirer::{CardHostSettings, Provider, alipay, sign, unionpay, wechat};
 
 /// The master key of the lab's only terminal at the card host: known to everybody.
 const MASTER: [u8; 16] = *b"a key for labs..";
+
+/// The card host's table.
+pub const CARD_HOST: &str = "card-host";
 
 /// Where the acquirer is reached.
 #[derive(Clone, Copy, Debug)]
@@ -138,10 +141,11 @@ impl Shop<'_> {
         };
         Ok(format!(
             "[acquirers.alipay]\ndriver = \"alipay\"\n{}app_id = \"{}\"\n\
-             key_file = \"{key}\"\n{trust}{}\nschemes = [\"alipay\"]\n",
+             key_file = \"{key}\"\n{trust}{}\nschemes = [\"alipay\"]\n{}",
             self.common,
             alipay::APP_ID,
             self.tenders(1),
+            sticker("alipay", "https://qr.alipay.com/sandbox?sticker={label}"),
         ))
     }
 
@@ -164,11 +168,15 @@ impl Shop<'_> {
         Ok(format!(
             "[acquirers.wechat]\ndriver = \"wechat\"\n{}appid = \"{}\"\nmchid = \"{}\"\n\
              key_file = \"{key}\"\ncertificate_file = \"{certificate}\"\n{interface}\
-             notify_url = \"https://pay.example.com/wechat\"\n{}\nschemes = [\"wechat_pay\"]\n",
+             notify_url = \"https://pay.example.com/wechat\"\n{}\nschemes = [\"wechat_pay\"]\n{}",
             self.common,
             wechat::APPID,
             wechat::MCHID,
             self.tenders(2),
+            match self.is_other_way() {
+                true => sticker("wechat", "wxp://f2f/v2?sticker={label}"),
+                false => sticker("wechat", "wxp://f2f/v3?sticker={label}"),
+            },
         ))
     }
 
@@ -181,28 +189,51 @@ impl Shop<'_> {
             "[acquirers.unionpay-qr]\ndriver = \"unionpay\"\n{}merchant = \"{}\"\n\
              terminal = \"{}\"\nkey_file = \"{key}\"\ncertificate_file = \"{own}\"\n\
              root_certificate_file = \"{root}\"\nmiddle_certificate_file = \"{middle}\"\n\
-             notify_url = \"https://pay.example.com/unionpay\"\n{}\nschemes = [\"union_pay\"]\n",
+             notify_url = \"https://pay.example.com/unionpay\"\n{}\nschemes = [\"union_pay\"]\n\
+             [acquirers.unionpay-qr.sticker]\nform = \"emvco\"\naccount_id = 15\n\
+             account = \"{}\"\ncategory = \"5411\"\nmerchant_name = \"The lab\"\n\
+             city = \"SHANGHAI\"\n",
             self.common,
             unionpay::MERCHANT,
             unionpay::TERMINAL,
             self.tenders(0),
+            unionpay::MERCHANT,
         ))
     }
 
     fn card_host(&self, folder: &Path, doors: Doors) -> io::Result<String> {
         let key = (self.key_file)("card-host-master.key", &sign::hex(&MASTER))?;
         let kept = folder.join("card-host").display().to_string();
+        let offline_as = if self.is_other_way() {
+            "advice"
+        } else {
+            "purchase"
+        };
         // before the sandbox's own way, which takes cards as well
         Ok(format!(
-            "[acquirers.card-host]\ndriver = \"card_host\"\nbase_url = \"tcp://{}\"\n{}\
+            "[acquirers.{CARD_HOST}]\ndriver = \"card_host\"\nbase_url = \"tcp://{}\"\n{}\
              priority = 10\nterminal = \"00000001\"\nmerchant = \"898110000000001\"\n\
              key_file = \"{key}\"\ncipher = \"3des\"\nkeys = \"double\"\nmac = \"ecb\"\n\
              tpdu = \"6000060000\"\nheader = \"613100000000\"\nfirst_batch = 1\n\
              operator = \"01\"\nreader = 6\necho = 301\nunsealed_refusals = false\n\
-             order_in_62 = true\nbook = \"{kept}.book\"\nbook_key_file = \"{kept}-book.key\"\n\
-             keep_days = 90\ntenders = [\"card\"]\n\
+             order_in_62 = true\npre_authorisation = true\noffline_as = \"{offline_as}\"\n\
+             book = \"{kept}.book\"\nbook_key_file = \"{kept}-book.key\"\n\
+             keep_days = 90\nsettlement_always_uploads = true\ntenders = [\"card\"]\n\
              schemes = [\"union_pay\", \"visa\", \"mastercard\"]\n",
             doors.card_host, self.pace,
         ))
     }
 }
+
+/// A provider's own static code.
+fn sticker(acquirer: &str, text: &str) -> String {
+    format!("[acquirers.{acquirer}.sticker]\nform = \"text\"\ntext = \"{text}\"\n")
+}
+
+/// The door that each provider knows, as its table is named.
+pub const DOORS: [(Provider, &str); 4] = [
+    (Provider::Alipay, "/alipay"),
+    (Provider::WechatV3, "/wechat"),
+    (Provider::WechatV2, "/wechat"),
+    (Provider::UnionPay, "/unionpay-qr"),
+];

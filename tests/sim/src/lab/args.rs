@@ -20,6 +20,7 @@ use super::{
         lab --payments 2000 --cuts 40 --no-readers  the power fails forty times under load\n  \
         lab --payments 900 --kill-at all --no-readers  dies at every point where it can be made to\n  \
         lab --acquirers real --payments 400         the same, in the providers' own protocols\n  \
+        lab --zvt 2 --payments 200                  two counters with terminals that authorise by themselves\n  \
         lab --broker mqtt://127.0.0.1:1883          the same with your own broker\n\n\
         Exit codes: 0 every invariant held, 1 one did not or the shop failed, 2 usage."
 )]
@@ -58,12 +59,20 @@ pub struct Args {
     /// Starts Debian's Prometheus on a free loopback port, with the rules of `dashboards/` loaded.
     #[arg(long)]
     pub prometheus: bool,
+    /// Everybody has to sign in: a manager, a supervisor and a cashier are made, and printed with
+    /// their PINs, and a token for tills.
+    #[arg(long)]
+    pub sign_in: bool,
     /// Where everything is kept; a temporary folder by default, removed at the end.
     #[arg(long)]
     pub dir: Option<PathBuf>,
     /// Without card readers, for machines where no private pcscd can be started.
     #[arg(long)]
     pub no_readers: bool,
+    /// So many counters, the last ones, have a terminal that authorises by itself (ZVT): what it
+    /// booked is compared as well.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=64))]
+    pub zvt: u8,
     /// Without faults.
     #[arg(long)]
     pub calm: bool,
@@ -80,8 +89,10 @@ pub struct Args {
     #[arg(long, default_value_t = 0, requires = "payments")]
     pub kills: u32,
     /// Instead of the usual outages, let a program die between two steps of the money's way: at
-    /// this point, or at `all` of them one after the other; may be given more than once (with
-    /// --payments).
+    /// this point, or at `all` of them one after the other, or at those of a card host's
+    /// `settlement` (with --acquirers real and card readers), or at each step of the procedure of
+    /// `alipay`, `wechat-v2` (even seeds), `wechat-v3` (odd seeds), `unionpay-qr`, `card-host` (or
+    /// its `card-host-advice`, even seeds) or `zvt`; may be given more than once (with --payments).
     #[arg(long, value_name = "POINT", requires = "payments", value_parser = crashes::named)]
     pub kill_at: Vec<Vec<Point>>,
 }
@@ -95,6 +106,11 @@ impl Args {
     /// The crash points that were asked for.
     pub fn points(&self) -> impl Iterator<Item = Point> {
         self.kill_at.iter().flatten().copied()
+    }
+
+    /// Whether the program dies at each step of an acquirer's procedure: rare ones must come.
+    pub fn dies_at_steps(&self) -> bool {
+        self.points().any(Point::is_step)
     }
 
     /// Whether crashes take the place of the usual outages.
@@ -122,8 +138,10 @@ impl Args {
             broker: None,
             database: None,
             prometheus: false,
+            sign_in: false,
             dir: None,
             no_readers: true,
+            zvt: 0,
             calm: true,
             cuts: 0,
             spoils: 0,

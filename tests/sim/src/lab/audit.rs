@@ -1,6 +1,10 @@
 //! The books compared: the journal (through the store's API), the acquirer's ledger, the head
 //! office's records.
 
+mod holds;
+mod own_terminals;
+mod settlements;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -35,6 +39,12 @@ pub async fn compare(shop: &Shop, report: &mut Report) -> Result<(), ShopFailed>
     report.payments = by_state(&payments);
     report.told = against_tills(shop, &payments, &mut wrong);
     report.acquirer = against_ledger(shop, &payments, &mut wrong);
+    report.own_terminals = own_terminals::against_books(shop, &payments, &mut wrong).await;
+    report.settlements = settlements::against_host(shop, &mut wrong)
+        .await
+        .map_err(told)?;
+    // settlements are records as well
+    wrong.extend(rest(shop).await.err());
     report.head_office = against_head_office(shop, &mut wrong).await.map_err(told)?;
     let guard = guard_log::read(&shop.journal.join("guard"))?;
     against_guard_log(&guard, &report.head_office, &mut wrong);
@@ -68,12 +78,15 @@ async fn rest(shop: &Shop) -> Result<(), String> {
             .get("depth")
             .and_then(Value::as_u64)
             .unwrap_or(u64::MAX);
-        if open == 0 && depth == 0 {
+        // what providers have not been able to tell yet
+        let (letters, ..) = shop.acquirer.letters();
+        if open == 0 && depth == 0 && letters == 0 {
             return Ok(());
         }
         if Instant::now() > deadline {
             return Err(format!(
-                "{open} payments unsettled, {depth} records unreceipted after {REST_TIMEOUT:?}"
+                "{open} payments unsettled, {depth} records unreceipted, {letters} letters undelivered \
+                 after {REST_TIMEOUT:?}"
             ));
         }
         sleep(Duration::from_millis(100)).await;
@@ -83,7 +96,9 @@ async fn rest(shop: &Shop) -> Result<(), String> {
 fn is_settled(payment: &Value) -> bool {
     let refunds_done =
         refunds(payment).all(|refund| matches!(state(refund), "refunded" | "refused"));
-    is_end(state(payment)) && refunds_done
+    let is_held = state(payment) == "authorised";
+    let is_being_taken = is_held && payment.get("completed_by").is_some();
+    is_end(state(payment)) && refunds_done && !is_being_taken
 }
 
 fn refunds(payment: &Value) -> impl Iterator<Item = &Value> {
@@ -131,6 +146,8 @@ fn by_state(payments: &BTreeMap<String, Value>) -> Payments {
         declined: count(&["declined"]),
         cancelled: count(&["cancelled"]),
         reversed: count(&["reversed"]),
+        authorised: count(&["authorised"]),
+        completed: count(&["completed"]),
         confirmed: count(&["confirmed"]),
         refused_later: count(&["refused_later"]),
         unknown: payments
@@ -158,6 +175,8 @@ fn against_tills(shop: &Shop, payments: &BTreeMap<String, Value>, wrong: &mut Ve
                     "JRN-1: {id} was told to be {last} and is not there"
                 ));
             }
+            // what is held is taken or let go of later
+            Some(_) if last == "authorised" => {}
             Some(payment) if is_end(last) && state(payment) != last => {
                 found.taken_back += 1;
                 let now = state(payment);
@@ -198,8 +217,13 @@ fn against_ledger(
 ) -> Acquirer {
     let ledger = shop.acquirer.ledger();
     let mut mismatched = BTreeSet::new();
-    for (id, payment) in payments {
-        if let Err(how) = agree(payment, ledger.order(id).as_ref()) {
+    let name = |(id, payment): (&String, &Value)| order_of(id, payment);
+    let named: BTreeSet<String> = payments.iter().map(name).collect();
+    let elsewhere = |payment: &Value| own_terminals::is_of_one(shop, payment);
+    for (id, payment) in payments.iter().filter(|(_, one)| !elsewhere(one)) {
+        let agreed = agree(payment, ledger.order(&order_of(id, payment)).as_ref())
+            .and_then(|()| holds::agree(id, payment, &ledger));
+        if let Err(how) = agreed {
             wrong.push(format!("PAY-1: {id} is {}: {how}", state(payment)));
             mismatched.insert(id.clone());
         }
@@ -207,7 +231,7 @@ fn against_ledger(
     for order in ledger
         .orders()
         .into_iter()
-        .filter(|order| !payments.contains_key(&order.order))
+        .filter(|order| !named.contains(&order.order))
     {
         wrong.push(format!(
             "PAY-2: the acquirer knows {}, the journal does not",
@@ -221,6 +245,12 @@ fn against_ledger(
         refunded: (totals.refunded + totals.reversed).to_string(),
         mismatched: mismatched.len(),
     }
+}
+
+/// Under which the acquirer knows it: the payment's id, or its own number.
+fn order_of(id: &str, payment: &Value) -> String {
+    let told = payment.pointer("/claim/order").and_then(Value::as_str);
+    told.unwrap_or(id).to_owned()
 }
 
 fn agree(payment: &Value, order: Option<&OrderAccount>) -> Result<(), String> {

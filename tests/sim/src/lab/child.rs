@@ -132,6 +132,12 @@ impl Program {
         }
     }
 
+    /// Whatever it was to die of.
+    pub async fn restart(&mut self) -> io::Result<()> {
+        self.kill().await?;
+        self.start()
+    }
+
     /// How it ended and what it had logged, once it has, if it was started to die.
     pub fn ended(&mut self) -> io::Result<Option<(ExitStatus, String)>> {
         let (Some(child), Some(logged)) = (&mut self.child, self.armed) else {
@@ -165,9 +171,14 @@ impl Program {
         }
     }
 
+    /// All that it has said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
         lines
             .get(lines.len().saturating_sub(20)..)

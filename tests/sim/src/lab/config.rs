@@ -16,12 +16,18 @@ pub struct World {
     pub head_office_listen: SocketAddr,
     pub doors: Doors,
     pub acquirers: Acquirers,
+    /// Where the store listens for what providers tell.
+    pub door: Option<SocketAddr>,
+    /// Whether yesterday's bills are fetched at once.
+    pub fetches_bills: bool,
     /// Decides where the acquirers can be spoken with in several ways.
     pub seed: u64,
     pub broker: SocketAddr,
     pub database: Option<String>,
     pub speed: u32,
     pub guard_retention_days: u32,
+    /// Whether everybody has to sign in.
+    pub sign_in: bool,
 }
 
 /// The store's, and where it is.
@@ -47,6 +53,9 @@ name = "The lab"
 [api]
 listen = "{listen}"
 
+[people]
+sign_in = "{sign_in}"
+
 [journal]
 dir = "{journal}"
 min_free_mib = 64
@@ -61,9 +70,17 @@ watchdog_ms = 5000
 reconnect_spread_ms = 0
 connection_timeout_ms = 2000
 
+[notifications]
+{door}
+
+[office]
+bills_dir = "{folder}/bills"
+{bills}
+
 {acquirers}
 [counter_defaults]
 collect_timeout_ms = 20000
+signature_above = "200.00"
 
 [offline]
 enabled = true
@@ -73,8 +90,17 @@ vault_key_file = "{folder}/vault.key"
 [log]
 level = "info"
 "#,
+        door = world
+            .door
+            .map_or_else(String::new, |door| format!("listen = \"{door}\"")),
+        bills = if world.fetches_bills {
+            "fetch_bills_at = \"00:00\""
+        } else {
+            ""
+        },
         folder = folder.display(),
         journal = world.journal.display(),
+        sign_in = if world.sign_in { "required" } else { "off" },
         broker_host = broker.ip(),
         broker_port = broker.port(),
     );
@@ -88,8 +114,15 @@ level = "info"
         };
         let _ = write!(
             text,
-            "\n[[counter]]\nid = \"{id}\"\nterminal = {{ line = \"{}\" }}\nscanner = {{ line = \"{}\" }}\n",
-            device("terminal"),
+            "\n[[counter]]\nid = \"{id}\"\nterminal = {{ {} }}\nscanner = {{ line = \"{}\" }}\n",
+            match &counter.own {
+                None => format!("line = \"{}\"", device("terminal")),
+                Some(own) => format!(
+                    "line = \"{}\", protocol = \"zvt\", receipts = \"till\", \
+                     card_timeout_ms = 10000, end_of_day = \"with_day\"",
+                    own.place
+                ),
+            },
             device("scanner"),
         );
         if let Some(card) = &counter.card {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -13,7 +14,13 @@ use crate::device::{
     pty::Pty,
     scanner::{Scanner, ScannerConfig},
     terminal::{Terminal, TerminalConfig},
+    zvt::ZvtTerminal,
 };
+
+/// ISO 4217.
+const CNY: u16 = 156;
+/// From UTC to the clock of the store and its terminals, as the built-in configuration has it.
+const CHINA_MINUTES: i32 = 8 * 60;
 
 /// One counter's devices, seen from the customer's side.
 #[derive(Debug)]
@@ -22,11 +29,40 @@ pub struct LabCounter {
     pub terminal: Terminal,
     pub scanner: Scanner,
     pub card: Option<LabCard>,
+    /// In the place of terminal and card reader.
+    pub own: Option<LabOwnTerminal>,
+}
+
+/// A terminal that authorises by itself, and where it is.
+#[derive(Debug)]
+pub struct LabOwnTerminal {
+    pub terminal: ZvtTerminal,
+    pub place: String,
+    /// Answers are lost, cards refused.
+    pub has_moods: bool,
+}
+
+impl LabOwnTerminal {
+    /// On a free port of loopback.
+    pub fn start(has_moods: bool) -> io::Result<Self> {
+        let line = Line::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = line.address().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self {
+            place: format!("tcp://{address}"),
+            terminal: ZvtTerminal::start_at(line, CNY, CHINA_MINUTES),
+            has_moods,
+        })
+    }
 }
 
 impl LabCounter {
     /// Plugs the devices of counter `number` in; their paths are in `devices`.
-    pub fn new(number: usize, devices: &Path, slot: Option<Slot>) -> io::Result<Self> {
+    pub fn new(
+        number: usize,
+        devices: &Path,
+        slot: Option<Slot>,
+        own: Option<LabOwnTerminal>,
+    ) -> io::Result<Self> {
         let id = format!("{number:02}");
         let terminal = Pty::new(devices, &format!("counter-{id}-terminal"))?;
         let scanner = Pty::new(devices, &format!("counter-{id}-scanner"))?;
@@ -37,6 +73,7 @@ impl LabCounter {
             ),
             scanner: Scanner::start(Line::Pty(scanner), ScannerConfig::default()),
             card: slot.map(|slot| LabCard::new(slot, number)),
+            own,
             id,
         })
     }

@@ -3,12 +3,17 @@
 //! A point is armed through the environment of a program that is started anew under load, and the
 //! program must then die there: a point that is never reached fails the run.
 
+pub mod procedures;
+
 use std::{io, os::unix::process::ExitStatusExt, time::Duration};
 
 use nix::sys::signal::Signal;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{random::Random, shop::Shop};
+use super::{acquirers::CARD_HOST, random::Random, shop::Shop};
+
+/// A settlement that was asked for is asked for again after so long.
+const SETTLE_ASKED: Duration = Duration::from_secs(2);
 
 /// How long the load may take to bring a program to its point.
 const REACHED_WITHIN: Duration = Duration::from_secs(45);
@@ -95,18 +100,41 @@ pub const POINTS: [Point; 32] = [
     controller("receipt-unwritten", 0),
 ];
 
+/// Between two steps of the settlement of a card host's batch: only where cards are paid there, and
+/// while the lab asks for it.
+pub const SETTLEMENT: [Point; 5] = [
+    controller("settlement-begun", 0),
+    controller("settlement-compared", 0),
+    controller("settlement-uploading", 0),
+    controller("settlement-ending", 0),
+    controller("settlement-ended", 0),
+];
+
 /// The points that `--kill-at` names.
 ///
 /// # Errors
 /// In words, with the names there are.
 pub fn named(name: &str) -> Result<Vec<Point>, String> {
-    if name == "all" {
-        return Ok(POINTS.to_vec());
+    match name {
+        "all" => return Ok(POINTS.to_vec()),
+        "settlement" => return Ok(SETTLEMENT.to_vec()),
+        _ => {}
     }
-    let found = POINTS.iter().find(|point| point.name == name);
+    let step = || procedures::point(name).map(|point| vec![point]);
+    if let Some(points) = procedures::named(name).or_else(step) {
+        return Ok(points);
+    }
+    let every = || POINTS.iter().chain(&SETTLEMENT);
+    let found = every().find(|point| point.name == name);
     found.map(|point| vec![*point]).ok_or_else(|| {
-        let known: Vec<&str> = POINTS.iter().map(|point| point.name).collect();
-        format!("no such point; there are: all, {}", known.join(", "))
+        let known: Vec<&str> = every().map(|point| point.name).collect();
+        let known = known.join(", ");
+        let acquirers: Vec<&str> = procedures::PROCEDURES
+            .iter()
+            .map(|one| one.acquirer)
+            .collect();
+        let acquirers = acquirers.join(", ");
+        format!("no such point; there are: all, settlement, {acquirers}, {known}")
     })
 }
 
@@ -134,6 +162,7 @@ pub async fn kill_at(shop: &Shop, point: Point, passes: u64) -> io::Result<()> {
         program.start_armed(&format!("{}={passes}*off->return", point.name))?;
     }
     let deadline = Instant::now() + REACHED_WITHIN;
+    let is_settlement = SETTLEMENT.contains(&point);
     let (ended, said) = loop {
         // not held while waiting: others look whether it lives
         if let Some(ended) = program.lock().await.ended()? {
@@ -143,7 +172,11 @@ pub async fn kill_at(shop: &Shop, point: Point, passes: u64) -> io::Result<()> {
             let why = format!("{} was not reached within {REACHED_WITHIN:?}", point.name);
             return Err(io::Error::other(why));
         }
-        sleep(Duration::from_millis(2)).await;
+        match is_settlement {
+            // what comes of it is seen by its death
+            true => drop(timeout(SETTLE_ASKED, shop.till.settle(CARD_HOST)).await),
+            false => sleep(Duration::from_millis(2)).await,
+        }
     };
     let is_killed = ended.signal() == Some(Signal::SIGKILL as i32);
     let last_words = format!("crash point {}", point.name);
@@ -162,9 +195,12 @@ mod tests {
 
     #[test]
     fn every_point_has_a_name_of_its_own_and_can_be_asked_for() {
-        let names: BTreeSet<&str> = POINTS.iter().map(|point| point.name).collect();
-        assert_eq!(names.len(), POINTS.len());
+        let every = POINTS.iter().chain(&SETTLEMENT);
+        let names: BTreeSet<&str> = every.map(|point| point.name).collect();
+        assert_eq!(names.len(), POINTS.len() + SETTLEMENT.len());
         assert_eq!(named("all").unwrap().len(), POINTS.len());
+        assert_eq!(named("settlement").unwrap().len(), SETTLEMENT.len());
+        assert_eq!(named("settlement-begun").unwrap(), SETTLEMENT[..1]);
         assert_eq!(named("guard-written").unwrap()[0].name, "guard-written");
         assert!(named("elsewhere").unwrap_err().contains("guard-written"));
     }

@@ -65,7 +65,23 @@ pub fn moods() -> Vec<Rule> {
         chanced(Operation::Reverse, 0.2).verdict(Verdict::CustomerPaysFirst),
         chanced(Operation::Reverse, 0.1).delivery(silence(true, Connection::Drop)),
         chanced(Operation::Refund, 0.1).delivery(silence(true, Connection::Drop)),
+        chanced(Operation::Notification, 0.1).delivery(silence(false, Connection::Drop)),
+        chanced(Operation::Notification, 0.1).delivery(Delivery::Duplicate),
+        chanced(Operation::Notification, 0.1).delivery(Delivery::Late { ms: 20_000 }),
+        chanced(Operation::Notification, 0.1).delivery(Delivery::WrongSignature),
     ]
+}
+
+/// As `moods`, for the steps of acquirers' procedures: refunds are taken on before they are done,
+/// and cards take so long that a cashier can cancel meanwhile.
+pub fn thorough_moods() -> Vec<Rule> {
+    let verifying = Verdict::Verifying {
+        for_ms: 8_000,
+        then: Then::Approve,
+    };
+    let refund = chanced(Operation::Refund, 0.3).verdict(verifying);
+    let card = chanced(Operation::Card, 0.4).delivery(Delivery::Slow { ms: 6_000 });
+    [refund, card].into_iter().chain(moods()).collect()
 }
 
 fn chanced(operation: Operation, probability: f64) -> Rule {
@@ -85,6 +101,18 @@ pub async fn devices(shop: Arc<Shop>, seed: u64) {
             continue;
         };
         let outage = random.millis(200, 1_200);
+        if let Some(own) = counter.own.as_ref().filter(|_| random.percent(30)) {
+            shop.say(format_args!(
+                "counter {}: the terminal's line is cut for {outage:?}",
+                counter.id
+            ));
+            let cut = own.terminal.unplug().await;
+            sleep(outage).await;
+            if let Err(error) = cut.and(own.terminal.plug().await) {
+                tracing::warn!(counter = counter.id, %error, "a line could not be cut");
+            }
+            continue;
+        }
         let mute = Faults {
             mute: true,
             ..Faults::default()
@@ -200,6 +228,7 @@ pub fn plan(payments: u32, args: &Args) -> Vec<(u32, Outage)> {
     let mut random = Random::new(args.seed, 1_002);
     let points: Vec<Outage> = args
         .points()
+        .filter(|point| !point.is_step())
         .map(|point| Outage::Killed(point, point.passes(&mut random)))
         .collect();
     let cuts = vec![Outage::PowerCut; usize::try_from(args.cuts).unwrap_or(0)];

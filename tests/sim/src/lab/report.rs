@@ -16,6 +16,8 @@ pub struct Report {
     pub told: Told,
     pub acquirer: Acquirer,
     pub head_office: HeadOffice,
+    pub settlements: Settlements,
+    pub own_terminals: OwnTerminals,
     pub invariants: Invariants,
     pub devices: Devices,
     /// Milliseconds from the till's question to the known outcome, per tender.
@@ -75,6 +77,9 @@ pub struct Payments {
     pub declined: usize,
     pub cancelled: usize,
     pub reversed: usize,
+    /// Pre-authorisations that hold money, and those whose money was taken.
+    pub authorised: usize,
+    pub completed: usize,
     /// Cards that were accepted while the acquirer was cut off, and charged afterwards, or refused.
     pub confirmed: usize,
     pub refused_later: usize,
@@ -96,6 +101,23 @@ pub struct HeadOffice {
     pub records: u64,
     pub missing: u64,
     pub duplicated: u64,
+}
+
+/// Terminals that authorise by themselves: what they booked, and how many of them and of their
+/// payments do not tell the same.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OwnTerminals {
+    pub bookings: usize,
+    pub payments: usize,
+    pub mismatched: usize,
+}
+
+/// The card host's batches, and how many of them the store's records do not tell as the host does.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Settlements {
+    pub batches: usize,
+    pub transactions: usize,
+    pub mismatched: usize,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -135,10 +157,14 @@ impl Report {
             told,
             crashes,
             guard_log,
+            settlements,
+            own_terminals,
             ..
         } = self;
         payments.unknown == 0
             && acquirer.mismatched == 0
+            && settlements.mismatched == 0
+            && own_terminals.mismatched == 0
             && head_office.missing == 0
             && head_office.duplicated == 0
             && invariants.violations == 0

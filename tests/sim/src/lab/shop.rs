@@ -20,8 +20,19 @@ use tokio::{
 };
 
 use super::{
-    acquirers, args::Args, broker, cable::Cable, child::Program, config, counter::LabCounter,
-    crashes::Victim, faults, power::Disk, prometheus, till::Till,
+    acquirers,
+    args::Args,
+    broker,
+    cable::Cable,
+    child::Program,
+    config,
+    counter::{LabCounter, LabOwnTerminal},
+    crashes::Victim,
+    faults,
+    people::LabPeople,
+    power::Disk,
+    prometheus,
+    till::Till,
 };
 use crate::{
     acquirer::{Acquirer, AcquirerConfig, AcquirerError, AcquirerHandle, CardHost},
@@ -29,7 +40,7 @@ use crate::{
 };
 
 /// How long a program may take to answer after its start.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(90);
 /// Of the disk whose power is cut; the image is sparse.
 const DISK_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -54,8 +65,10 @@ pub struct Shop {
     pub counters: Vec<LabCounter>,
     pub till: Till,
     pub head_office_till: Till,
+    /// Where everybody has to sign in.
+    pub people: Option<LabPeople>,
     pub acquirer: AcquirerHandle,
-    _card_host: CardHost,
+    pub card_host: CardHost,
     pub acquirer_cable: Cable,
     pub card_host_cable: Cable,
     pub broker_cable: Cable,
@@ -64,9 +77,15 @@ pub struct Shop {
     /// And where it listens, if it was asked for.
     pub prometheus: Option<(Mutex<Program>, SocketAddr)>,
     pub listen: SocketAddr,
+    /// For what providers tell.
+    pub door: Option<SocketAddr>,
     pub head_office_listen: SocketAddr,
     pub journal: PathBuf,
+    /// Where acquirers' bills are dropped.
+    pub bills: PathBuf,
     pub began: Instant,
+    /// Whether customers do often what is rare: for the rare steps of acquirers' procedures.
+    pub is_thorough: bool,
     violations: Mutex<u64>,
     restarts: Mutex<u64>,
     // behind the controller: it must be dead before the disk is given back
@@ -104,16 +123,21 @@ impl Shop {
                 .as_ref()
                 .and_then(|pcscd| pcscd.slots().get(at).cloned())
         };
-        let counters: Vec<LabCounter> = (0..usize::from(args.counters))
-            .map(|at| LabCounter::new(at + 1, &devices, slots(at)))
-            .collect::<Result<_, _>>()?;
+        let count = usize::from(args.counters);
+        let counter = |at: usize| {
+            let is_own = at + usize::from(args.zvt) >= count;
+            let slot = if is_own { None } else { slots(at) };
+            let own = is_own.then(|| LabOwnTerminal::start(!args.calm));
+            LabCounter::new(at + 1, &devices, slot, own.transpose()?)
+        };
+        let counters: Vec<LabCounter> = (0..count).map(counter).collect::<Result<_, _>>()?;
         let acquirer = Acquirer::start(AcquirerConfig {
             seed: args.seed,
             speed: args.speed,
-            rules: if args.calm {
-                Vec::new()
-            } else {
-                faults::moods()
+            rules: match args.calm {
+                true => Vec::new(),
+                false if args.dies_at_steps() => faults::thorough_moods(),
+                false => faults::moods(),
             },
             ..AcquirerConfig::new(folder.join("acquirer-ledger.jsonl"))
         })?;
@@ -127,6 +151,16 @@ impl Shop {
         let broker_cable = Cable::to(broker).await?;
         let listen = free(args.listen)?;
         let head_office_listen = free(args.head_office_listen)?;
+        let door = match args.acquirers {
+            acquirers::Acquirers::Sandbox => None,
+            acquirers::Acquirers::Real => {
+                let door = free(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                for (provider, path) in acquirers::DOORS {
+                    acquirer.tell_at(provider, door, path);
+                }
+                Some(door)
+            }
+        };
         let world = config::World {
             folder: folder.to_owned(),
             journal: match &disk {
@@ -141,12 +175,15 @@ impl Shop {
                 card_host: card_host_cable.address(),
             },
             acquirers: args.acquirers,
+            door,
+            fetches_bills: args.dies_at_steps(),
             seed: args.seed,
             broker: broker_cable.address(),
             database: args.database.clone(),
             speed: args.speed,
             // every segment ends and goes while the run lasts
             guard_retention_days: if args.kill_at.is_empty() { 7 } else { 0 },
+            sign_in: args.sign_in,
         };
         let controller_config = config::controller(&world, &counters)?;
         let head_office_config = config::head_office(&world)?;
@@ -165,6 +202,10 @@ impl Shop {
         let mut head_office = Program::new("head-office", run(head_office_config), folder)?;
         head_office.start()?;
         controller.start()?;
+        let people = match args.sign_in {
+            true => Some(LabPeople::make(&controller, listen, args.seed).await?),
+            false => None,
+        };
         let prometheus = match args.prometheus {
             false => None,
             true => {
@@ -177,10 +218,11 @@ impl Shop {
         };
         let shop = Self {
             counters,
-            till: Till::new(listen)?,
+            till: Till::new(listen)?.with_token(people.as_ref().map(|people| &*people.token)),
+            people,
             head_office_till: Till::new(head_office_listen)?,
             acquirer,
-            _card_host: card_host,
+            card_host,
             acquirer_cable,
             card_host_cable,
             broker_cable,
@@ -188,9 +230,12 @@ impl Shop {
             head_office: Mutex::new(head_office),
             prometheus,
             listen,
+            door,
             head_office_listen,
             journal: world.journal,
+            bills: folder.join("bills"),
             began,
+            is_thorough: args.dies_at_steps(),
             violations: Mutex::new(0),
             restarts: Mutex::new(0),
             disk,
@@ -249,7 +294,8 @@ impl Shop {
                 .cloned()
                 .unwrap_or_default()
         };
-        let has_readers = self.counters.iter().all(|counter| counter.card.is_some());
+        let takes_cards = |counter: &LabCounter| counter.card.is_some() || counter.own.is_some();
+        let has_readers = self.counters.iter().all(takes_cards);
         let is_ready = |tender: &Value| {
             let needs_reader = tender.get("tender").and_then(Value::as_str) == Some("card");
             let ready = tender.get("ready").and_then(Value::as_bool) == Some(true);

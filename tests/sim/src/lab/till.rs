@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
@@ -31,6 +31,8 @@ pub struct Till {
     base: String,
     http: Client,
     told: Arc<Mutex<BTreeMap<String, String>>>,
+    /// What it shows where people sign in.
+    token: Option<String>,
 }
 
 impl Till {
@@ -43,7 +45,24 @@ impl Till {
             base: format!("http://{store}"),
             http,
             told: Arc::default(),
+            token: None,
         })
+    }
+
+    /// Shows this token with each request.
+    pub fn with_token(self, token: Option<&str>) -> Self {
+        Self {
+            token: token.map(str::to_owned),
+            ..self
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     /// Every payment that the store told of, and the last state it told.
@@ -76,6 +95,24 @@ impl Till {
             .await
     }
 
+    /// As `open`, of a card whose money shall be held only.
+    pub async fn hold(&self, key: &str, counter: &str, amount: &str) -> Result<Value, TillFailed> {
+        let body = json!({
+            "counter": counter, "amount": amount, "currency": "CNY", "tender": "card", "reference": key,
+            "pre_authorise": true,
+        });
+        self.insist(Method::POST, "/v1/payments", Some(key), Some(&body))
+            .await
+    }
+
+    /// Takes so much of what is held.
+    pub async fn complete(&self, key: &str, id: &str, amount: &str) -> Result<Value, TillFailed> {
+        let path = format!("/v1/payments/{id}/completion");
+        let body = json!({ "amount": amount });
+        self.insist(Method::POST, &path, Some(key), Some(&body))
+            .await
+    }
+
     pub async fn payment(&self, id: &str) -> Result<Value, TillFailed> {
         self.insist(Method::GET, &format!("/v1/payments/{id}"), None, None)
             .await
@@ -102,6 +139,59 @@ impl Till {
         .await
     }
 
+    /// Settles an acquirer's batch, once.
+    pub async fn settle(&self, acquirer: &str) -> Result<Value, TillFailed> {
+        let path = format!("/v1/acquirers/{acquirer}/settlement");
+        let no_answer = |error: reqwest::Error| TillFailed::NoAnswer(error.to_string());
+        let asked = self.request(Method::POST, &path).send();
+        let response = asked.await.map_err(no_answer)?;
+        let status = response.status();
+        let text = response.text().await.map_err(no_answer)?;
+        match serde_json::from_str(&text) {
+            Ok(value) if status.is_success() => Ok(value),
+            _ => Err(TillFailed::Refused(status, path, text)),
+        }
+    }
+
+    /// What the QRs say that are printed for this counter.
+    pub async fn stickers(&self, counter: &str) -> Result<Vec<String>, TillFailed> {
+        let path = format!("/v1/counters/{counter}/stickers");
+        let issued = self
+            .insist(Method::POST, &path, None, Some(&json!({})))
+            .await?;
+        let stickers = issued.get("stickers").and_then(Value::as_array);
+        let text = |sticker: &Value| Some(sticker.get("text")?.as_str()?.to_owned());
+        Ok(stickers.into_iter().flatten().filter_map(text).collect())
+    }
+
+    /// Waits for the payment that a provider knows under this number.
+    pub async fn until_told(
+        &self,
+        counter: &str,
+        transaction: &str,
+        patience: Duration,
+    ) -> Result<Option<Value>, TillFailed> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let path = format!("/v1/payments?counter={counter}&limit=100");
+            let page = self.get(&path).await?;
+            let payments = page.get("payments").and_then(Value::as_array);
+            let is_it = |payment: &&Value| {
+                payment
+                    .pointer("/claim/transaction")
+                    .and_then(Value::as_str)
+                    == Some(transaction)
+            };
+            if let Some(found) = payments.into_iter().flatten().find(is_it) {
+                return Ok(Some(found.clone()));
+            }
+            if Instant::now() > deadline {
+                return Ok(None);
+            }
+            sleep(Duration::from_millis(30)).await;
+        }
+    }
+
     /// Any other question.
     pub async fn get(&self, path: &str) -> Result<Value, TillFailed> {
         self.insist(Method::GET, path, None, None).await
@@ -110,8 +200,7 @@ impl Till {
     pub async fn text(&self, path: &str) -> Result<String, TillFailed> {
         let no_answer = |error: reqwest::Error| TillFailed::NoAnswer(error.to_string());
         let response = self
-            .http
-            .get(format!("{}{path}", self.base))
+            .request(Method::GET, path)
             .send()
             .await
             .map_err(no_answer)?;
@@ -149,9 +238,7 @@ impl Till {
     ) -> Result<Value, TillFailed> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let mut request = self
-                .http
-                .request(method.clone(), format!("{}{path}", self.base));
+            let mut request = self.request(method.clone(), path);
             request = key.into_iter().fold(request, |request, key| {
                 request.header("Idempotency-Key", key)
             });
@@ -212,5 +299,7 @@ pub fn has_ended(payment: &Value) -> bool {
             | "approved_offline"
             | "confirmed"
             | "refused_later"
+            | "authorised"
+            | "completed"
     )
 }

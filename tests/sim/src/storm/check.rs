@@ -16,12 +16,18 @@ use store_actors::domain::{
     refund::RefundState,
 };
 
-use super::{fate::Annals, ledger::Ledger, office::Office, till::Notes};
+use super::{
+    fate::Annals,
+    ledger::{Ledger, Order, Standing},
+    office::Office,
+    till::Notes,
+};
 
 /// What is compared.
 pub struct Books<'a> {
     pub records: &'a [Record],
-    pub ledger: &'a Ledger,
+    /// Of each acquirer.
+    pub ledgers: &'a [Ledger; 2],
     pub office: &'a Office,
     pub notes: &'a Notes,
     pub limits: &'a OfflineLimits,
@@ -31,14 +37,16 @@ pub struct Books<'a> {
 pub fn everything(all: &Books<'_>, annals: &Annals) {
     let Books {
         records,
-        ledger,
+        ledgers,
         office,
         notes,
         limits,
     } = all;
     annals.check(invariant::is_chained(records));
     let books = latest(records);
-    money(&books, ledger, annals);
+    money(&books, ledgers, annals);
+    one_way(ledgers, annals);
+    holds(&books, ledgers, annals);
     told(&books, notes, annals);
     numbers(&books, annals);
     offline(records, limits, annals);
@@ -58,7 +66,14 @@ pub fn latest(records: &[Record]) -> BTreeMap<PaymentId, Payment> {
     payments.collect()
 }
 
-fn money(books: &BTreeMap<PaymentId, Payment>, ledger: &Ledger, annals: &Annals) {
+/// A charge that may have reached one acquirer is never tried at another.
+fn one_way([first, second]: &[Ledger; 2], annals: &Annals) {
+    for id in first.left().intersection(second.left()) {
+        annals.broken(format!("PAY-1: {id} left for two acquirers"));
+    }
+}
+
+fn money(books: &BTreeMap<PaymentId, Payment>, ledgers: &[Ledger; 2], annals: &Annals) {
     for payment in books.values() {
         annals.check(invariant::ended_or_listed(payment, &BTreeSet::new()));
         let zero = Money::zero(payment.money.currency());
@@ -67,8 +82,12 @@ fn money(books: &BTreeMap<PaymentId, Payment>, ledger: &Ledger, annals: &Annals)
         let refunded = done
             .map(|refund| refund.money)
             .try_fold(zero, Money::checked_add);
-        let order = ledger.orders().get(&payment.id);
-        let units = order.map_or(0, |order| order.holds_units());
+        let orders = || {
+            ledgers
+                .iter()
+                .filter_map(|one| one.orders().get(&payment.id))
+        };
+        let units: i64 = orders().map(Order::holds_units).sum();
         let holds = u64::try_from(units)
             .ok()
             .and_then(|units| Money::from_minor_units(units, payment.money.currency()).ok());
@@ -81,13 +100,13 @@ fn money(books: &BTreeMap<PaymentId, Payment>, ledger: &Ledger, annals: &Annals)
             money: payment.money,
             refunded,
         };
-        let charges = order.map_or(0, |order| order.charges);
+        let charges = orders().map(|order| order.charges).sum();
         if let Err(violation) = invariant::moved_at_most_once(booked, charges, holds) {
             annals.broken(format!("PAY-1: {}: {}", payment.id, violation.what));
         }
     }
     let mut baskets: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-    for (id, order) in ledger.orders() {
+    for (id, order) in ledgers.iter().flat_map(Ledger::orders) {
         if order.charges > 0 && !books.contains_key(id) {
             annals.broken(format!("PAY-2: order {id} was charged and is in no book"));
         }
@@ -95,12 +114,38 @@ fn money(books: &BTreeMap<PaymentId, Payment>, ledger: &Ledger, annals: &Annals)
             let (held, price) = baskets.entry(basket).or_default();
             *held += order.holds_units();
             let money = order.money.map_or(0, Money::minor_units);
-            *price = i64::try_from(money).unwrap_or(0);
+            // what is taken of what was held may be less than was to be paid
+            *price = i64::try_from(money).unwrap_or(0).max(*price);
         }
     }
     for (basket, (held, price)) in baskets {
         if held > price {
             annals.broken(format!("basket {basket} was paid {held} and costs {price}"));
+        }
+    }
+}
+
+/// What the books call held is held, and what they say was taken was taken, once.
+fn holds(books: &BTreeMap<PaymentId, Payment>, ledgers: &[Ledger; 2], annals: &Annals) {
+    let holding = books.values().filter(|one| one.is_pre_authorisation());
+    for payment in holding {
+        let order = ledgers.iter().find_map(|one| one.orders().get(&payment.id));
+        let is_held = order.is_some_and(|order| order.standing == Standing::Held);
+        let takers = || ledgers.iter().flat_map(|one| one.takers(payment.id));
+        let taken: i64 = takers().map(|(_, order)| order.holds_units()).sum();
+        let by = payment.completion().map(|tie| tie.payment);
+        let is_right = match payment.state {
+            State::Authorised => is_held && takers().count() == 0,
+            State::Completed => is_held && takers().all(|(id, _)| Some(*id) == by),
+            _ => !is_held,
+        };
+        let held = i64::try_from(payment.money.minor_units()).unwrap_or(0);
+        if !is_right || taken > held {
+            annals.broken(format!(
+                "PAY-1: {} is {}; held there: {is_held}, taken: {taken}",
+                payment.id,
+                payment.state.as_str()
+            ));
         }
     }
 }

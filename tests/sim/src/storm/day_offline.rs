@@ -160,6 +160,8 @@ impl Stand {
             origin: Origin::Till,
             reference: None,
             fingerprint: None,
+            by: None,
+            pre_authorise: false,
         };
         let id = match self.store.ask(open, ASK).await.ok()? {
             Ok(opened) => opened.payment.id,

@@ -1,7 +1,7 @@
 //! The provider's own books: every order, what moved, and what comes to it later. They outlive the
 //! store's lives, and are what everything is judged by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use store_actors::domain::{
     ids::{PaymentId, RefundId},
@@ -15,6 +15,8 @@ pub enum Standing {
     /// The customer has to act; until then nothing moves.
     Waiting,
     Paid,
+    /// Its money is held, and has not moved.
+    Held,
     Declined,
     /// Undone, or closed before it came: it holds nothing and never will.
     Closed,
@@ -27,6 +29,8 @@ pub struct Order {
     /// The till's reference: what was bought.
     pub basket: Option<String>,
     pub qr: Option<String>,
+    /// The order whose held money it takes.
+    pub takes: Option<PaymentId>,
     /// How often money was taken.
     pub charges: usize,
     pub refunds: BTreeMap<RefundId, Money>,
@@ -49,7 +53,16 @@ pub struct Request {
     pub money: Money,
     pub basket: Option<String>,
     pub is_qr: bool,
+    pub part: Part,
     pub fate: RequestFate,
+}
+
+/// Which part of a sale it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Whole,
+    Hold,
+    Takes(PaymentId),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +80,22 @@ pub enum RequestFate {
 pub struct Ledger {
     orders: BTreeMap<PaymentId, Order>,
     later: Vec<(u64, Later)>,
+    /// Charges that left the store for this provider, whether they arrived or not.
+    left: BTreeSet<PaymentId>,
 }
 
 impl Ledger {
     pub fn plan(&mut self, at_ms: u64, later: Later) {
         self.later.push((at_ms, later));
+    }
+
+    /// A charge is on its way here, and nobody can say any more that it is not.
+    pub fn leaves(&mut self, id: PaymentId) {
+        self.left.insert(id);
+    }
+
+    pub fn left(&self) -> &BTreeSet<PaymentId> {
+        &self.left
     }
 
     /// Everything that was to happen until now has happened.
@@ -101,11 +125,17 @@ impl Ledger {
             money: Some(request.money),
             basket: request.basket.clone(),
             qr: request.is_qr.then(|| format!("https://pay.example/{id}")),
+            takes: match request.part {
+                Part::Takes(of) => Some(of),
+                Part::Whole | Part::Hold => None,
+            },
             charges: 0,
             refunds: BTreeMap::new(),
             is_undone: false,
         };
         match request.fate {
+            RequestFate::Pays if request.part == Part::Hold => order.standing = Standing::Held,
+            RequestFate::Pays if !self.can_be_paid(&order) => order.standing = Standing::Declined,
             RequestFate::Pays => order.pay(),
             RequestFate::IsDeclined => order.standing = Standing::Declined,
             RequestFate::Waits {
@@ -118,6 +148,22 @@ impl Ledger {
             } => {}
         }
         self.orders.insert(id, order);
+    }
+
+    /// What is held is taken once, and no more than that.
+    fn can_be_paid(&self, order: &Order) -> bool {
+        let Some(of) = order.takes else { return true };
+        let held = self.orders.get(&of);
+        let held = held.filter(|held| held.standing == Standing::Held);
+        let units = |order: &Order| order.money.map_or(0, Money::minor_units);
+        held.is_some_and(|held| units(order) <= units(held)) && self.takers(of).count() == 0
+    }
+
+    /// The orders that have taken what is held under this one.
+    pub fn takers(&self, of: PaymentId) -> impl Iterator<Item = (&PaymentId, &Order)> {
+        let takes = move |order: &Order| order.takes == Some(of);
+        let orders = self.orders.iter();
+        orders.filter(move |(_, order)| takes(order) && order.standing == Standing::Paid)
     }
 
     fn customer_acts(&mut self, id: PaymentId, pays: bool) {
@@ -133,11 +179,13 @@ impl Ledger {
 
     /// Closes what is not paid, pays back what is. An order that never came is closed beforehand.
     pub fn reverse(&mut self, id: PaymentId) -> Verdict {
+        let is_taken = self.takers(id).count() > 0;
         let order = self.orders.entry(id).or_insert_with(|| Order {
             standing: Standing::Closed,
             money: None,
             basket: None,
             qr: None,
+            takes: None,
             charges: 0,
             refunds: BTreeMap::new(),
             is_undone: false,
@@ -148,7 +196,8 @@ impl Ledger {
                 order.standing = Standing::Closed;
             }
             Standing::Paid => return order.verdict(),
-            Standing::Waiting => order.standing = Standing::Closed,
+            Standing::Held if is_taken => return order.verdict(),
+            Standing::Waiting | Standing::Held => order.standing = Standing::Closed,
             Standing::Declined | Standing::Closed => {}
         }
         Verdict::Reversed
@@ -193,9 +242,10 @@ impl Order {
 
     pub fn verdict(&self) -> Verdict {
         match (self.standing, self.money) {
-            (Standing::Paid, Some(money)) => Verdict::Approved {
+            (Standing::Paid | Standing::Held, Some(money)) => Verdict::Approved {
                 acquirer_ref: "S1".into(),
                 money,
+                signature: false,
             },
             (Standing::Declined, _) => Verdict::Declined {
                 code: "51".into(),
@@ -205,7 +255,7 @@ impl Order {
                 qr: self.qr.clone(),
             },
             (Standing::Waiting, _) => Verdict::Verifying,
-            (Standing::Closed, _) | (Standing::Paid, None) => Verdict::Reversed,
+            (Standing::Closed, _) | (Standing::Paid | Standing::Held, None) => Verdict::Reversed,
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use super::{
     dice::Dice,
     fate::Fate,
-    ledger::{Later, Ledger, Request, RequestFate},
+    ledger::{Later, Ledger, Part, Request, RequestFate},
     outage::{Cut, Outages},
 };
 
@@ -36,6 +36,17 @@ pub struct StormAcquirer {
 }
 
 impl StormAcquirer {
+    /// A second one for customers' codes alone, asked when the first can't be.
+    pub fn second(books: Books, fate: Fate, dice: Dice, outages: Outages) -> Self {
+        let mut second = Self::new(books, fate, dice, outages);
+        second.profile.id = "storm-2"
+            .parse()
+            .unwrap_or_else(|_| unreachable!("a plain name"));
+        second.profile.tenders = vec![Tender::CustomerCode];
+        second.profile.pre_authorises = false;
+        second
+    }
+
     pub fn new(books: Books, fate: Fate, dice: Dice, outages: Outages) -> Self {
         let profile = AcquirerProfile {
             id: "storm"
@@ -51,6 +62,7 @@ impl StormAcquirer {
                 Scheme::Mastercard,
             ],
             currencies: vec![Currency::Cny],
+            pre_authorises: true,
             limits: Vec::new(),
             clock: AcquirerClock {
                 // within which every late request of this storm has arrived
@@ -182,15 +194,27 @@ impl Acquirer for StormAcquirer {
             if self.faults(4) {
                 return Err(NoAnswer::NotSent("connection refused".into()));
             }
+            // a request that vanishes on its way has left
+            if self.outages.at(self.fate.elapsed_ms()) != Some(Cut::Refused) {
+                self.fate.lives(|| format!("charge: {order} leaves")).await;
+                self.ledger().leaves(order);
+            }
             self.way_out().await?;
-            self.fate.lives(|| format!("charge: {order} leaves")).await;
             let is_qr = matches!(charge.instrument, Instrument::MerchantQr);
             let request = Request {
                 money: charge.money,
                 basket: charge.reference,
                 is_qr,
+                part: match charge.instrument {
+                    Instrument::Hold { .. } => Part::Hold,
+                    Instrument::Held { of } => Part::Takes(of),
+                    _ => Part::Whole,
+                },
                 fate: match charge.instrument {
-                    Instrument::Card { .. } | Instrument::AtTerminal => self.issuer(),
+                    Instrument::Card { .. }
+                    | Instrument::Hold { .. }
+                    | Instrument::Held { .. }
+                    | Instrument::AtTerminal => self.issuer(),
                     Instrument::Code(_) | Instrument::MerchantQr => self.customer(is_qr),
                 },
             };
@@ -245,6 +269,7 @@ impl Acquirer for StormAcquirer {
                     Verdict::Approved {
                         acquirer_ref,
                         money,
+                        ..
                     } if self.faults(15) => Verdict::NotReversible {
                         acquirer_ref,
                         money,

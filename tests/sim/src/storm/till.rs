@@ -7,16 +7,20 @@ use std::{
     time::Duration,
 };
 
+use actix::{Handler, Message};
 use store_actors::{
     domain::{
         ids::{CounterId, PaymentId},
         money::{Currency, Money},
         payment::{Fingerprint, Origin, Payment, State},
+        refund::ByWhom,
         tender::Tender,
     },
     store::{
         Store,
-        requests::{CancelPayment, GetPayment, OpenPayment, RefundPayment, Refused},
+        requests::{
+            CancelPayment, CompletePayment, GetPayment, OpenPayment, Opened, RefundPayment, Refused,
+        },
     },
     supervisor::Handle,
 };
@@ -128,7 +132,17 @@ impl Till {
                 key: key.into(),
                 body: format!("{reference} {amount}"),
             }),
+            by: None,
+            pre_authorise: tender == Tender::Card && amount.is_multiple_of(2),
         };
+        self.begin(open, key).await
+    }
+
+    async fn begin<M>(&self, open: M, key: &str) -> Option<PaymentId>
+    where
+        M: Message<Result = Result<Opened, Refused>> + Clone + Send + 'static,
+        Store: Handler<M>,
+    {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             match self.store.ask(open.clone(), ASK).await {
@@ -143,11 +157,50 @@ impl Till {
                     }
                     return Some(id);
                 }
-                Ok(Err(Refused::PaidAlready(_) | Refused::KeyReused)) => return None,
+                Ok(Err(Refused::PaidAlready(_) | Refused::KeyReused | Refused::Completion(_))) => {
+                    return None;
+                }
                 _ => sleep(self.dice.ms(200, 2_000)).await,
             }
         }
         None
+    }
+
+    /// Takes what is held, all or a part of it; lets go of it; or goes.
+    async fn held(&self, payment: &Payment) {
+        match self.dice.below(10) {
+            0..6 => {
+                let whole = payment.money.minor_units();
+                let units = match self.dice.percent(50) {
+                    true => whole,
+                    false => self.dice.between(1, whole),
+                };
+                let Ok(money) = Money::from_minor_units(units, Currency::Cny) else {
+                    return;
+                };
+                let key = format!("C{}", payment.id);
+                let complete = CompletePayment {
+                    payment: payment.id,
+                    money,
+                    fingerprint: Some(Fingerprint {
+                        key: key.clone(),
+                        body: format!("{money}"),
+                    }),
+                    by: None,
+                };
+                if let Some(by) = self.begin(complete, &key).await {
+                    self.fate
+                        .tell(|| format!("till: {by} takes what {} holds", payment.id));
+                    Box::pin(self.follow(by)).await;
+                }
+            }
+            6..8 => {
+                self.fate
+                    .tell(|| format!("till: lets go of {}", payment.id));
+                let _ = self.store.ask(CancelPayment(payment.id), ASK).await;
+            }
+            _ => {}
+        }
     }
 
     /// Shows the code while it is asked for, until the end or the till's patience.
@@ -197,6 +250,13 @@ impl Till {
             self.memory.notes().accepted.insert(payment.id);
             return;
         }
+        if matches!(payment.state, State::Authorised | State::Completed) {
+            // more comes of it: `check` holds the books against each other
+            if payment.state == State::Authorised {
+                self.held(payment).await;
+            }
+            return;
+        }
         let told = self.memory.notes().ended.insert(payment.id, payment.state);
         if let Some(before) = told.filter(|before| *before != payment.state) {
             self.fate.annals().broken(format!(
@@ -215,6 +275,7 @@ impl Till {
                     key: format!("R{}", payment.id),
                     body: "all".into(),
                 }),
+                by_whom: ByWhom::default(),
             };
             self.fate.tell(|| format!("till: refunds {}", payment.id));
             // a refund that the till did not hear of is the store's business all the same

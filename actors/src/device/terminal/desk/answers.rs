@@ -13,8 +13,8 @@ use crate::{
     },
     ports::PinBlock,
     wire::nexo::{
-        Body, DisplayResponse, ErrorCondition, EventNotification, EventToNotify, Header,
-        InputResponse, PinResponse, Private, Response,
+        Body, CapturedSignature, DisplayResponse, ErrorCondition, EventNotification, EventToNotify,
+        Header, InputResponse, PinResponse, Private, Response,
     },
 };
 
@@ -128,11 +128,15 @@ impl Desk {
         match result.signature().map(Private::expose) {
             Some(_) if aborted => self.ignored("a signature that the payment needs no more"),
             None if aborted => {}
-            Some(drawn) => {
-                let signature = drawn.as_bytes().to_vec();
-                self.out
-                    .push(Out::Fact(FactKind::Signed { payment, signature }));
-            }
+            Some(drawn) => self
+                .out
+                .push(Out::Fact(match CapturedSignature::read(drawn) {
+                    Ok(drawing) => FactKind::Signed { payment, drawing },
+                    Err(unread) => FactKind::SignatureRefused {
+                        payment,
+                        why: unread.to_string(),
+                    },
+                })),
             None => {
                 let why = words(&result.response);
                 self.out

@@ -10,6 +10,7 @@ use crate::{
         ids::PaymentId,
         payment::{Notice, Sound},
     },
+    language::Languages,
     wire::nexo::{Body, ServiceId},
 };
 
@@ -74,9 +75,9 @@ impl Screen {
     }
 
     /// The request to send now, if words wait.
-    pub(super) fn request(&self, now: Instant) -> Option<Body> {
+    pub(super) fn request(&self, languages: Languages, now: Instant) -> Option<Body> {
         let words = self.words.as_ref().filter(|_| self.is_due(now))?;
-        let lines = words.notice.lines();
+        let lines = words.notice.lines(languages);
         Some(match &words.notice {
             Notice::ScanThis { qr, .. } => Body::show_qr(&refs(&lines), qr),
             _ => Body::show_text(&refs(&lines)),

@@ -23,6 +23,11 @@ use crate::wire::{
 };
 
 pub(super) const PIN_BLOCK_MARK: &str = "c2VjcmV0";
+/// One stroke, as a nexo terminal gives it.
+const DRAWN: &str = concat!(
+    r#"{"AreaSize":{"X":"0064","Y":"0064"},"SignaturePoint":["#,
+    r#"{"X":"0000","Y":"0000"},{"X":"0009","Y":"0009"}]}"#
+);
 
 #[derive(Default)]
 struct Manner {
@@ -267,7 +272,7 @@ fn answer(request: &Message, response: &Response) -> Body {
         Body::InputRequest(input) => {
             let mut response = response;
             let confirmed = response.is_success().then(|| {
-                response.additional_response = Some("M0,0 L9,9".into());
+                response.additional_response = Some(DRAWN.into());
                 Input {
                     input_command: input.input_data.input_command,
                     confirmed_flag: Some(true),

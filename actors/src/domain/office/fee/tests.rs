@@ -98,7 +98,10 @@ fn the_first_rule_that_fits_is_the_one() {
         rules: vec![qr, old, from],
     };
     let a: AcquirerId = "a".parse().unwrap();
-    let at = |kind, on| table.rule(&a, kind, day(on)).map(|(at, _)| at);
+    let at = |(tender, scheme), on| {
+        let found = table.rule(&a, Means::new(tender, scheme), day(on));
+        found.map(|(at, _)| at)
+    };
     let alipay = Some(Scheme::Alipay);
     assert_eq!(at((Tender::MerchantQr, alipay), "2026-01-01"), Some(0));
     assert_eq!(at((Tender::MerchantQr, None), "2026-06-30"), Some(1));
@@ -107,9 +110,57 @@ fn the_first_rule_that_fits_is_the_one() {
     let b = "b".parse().unwrap();
     assert!(
         table
-            .rule(&b, (Tender::Card, None), day("2026-07-01"))
+            .rule(&b, Means::new(Tender::Card, None), day("2026-07-01"))
             .is_none()
     );
+}
+
+#[test]
+fn a_debit_card_has_a_rate_of_its_own_and_what_is_not_known_is_credit() {
+    let of = |funding, rate| FeeRule {
+        fundings: vec![funding],
+        ..rule("a", rate)
+    };
+    let table = FeeTable {
+        rules: vec![
+            of(Funding::Debit, "0.0035"),
+            of(Funding::Credit, "0.0045"),
+            rule("a", "0.006"),
+        ],
+    };
+    let a: AcquirerId = "a".parse().unwrap();
+    let day = Day::parse("2026-11-22").unwrap();
+    let card = |funding| Means::card(Scheme::UnionPay, funding);
+    for (means, expected) in [
+        (card(Some(Funding::Debit)), 0),
+        (card(Some(Funding::Credit)), 1),
+        (card(None), 1),
+        (Means::new(Tender::CustomerCode, Some(Scheme::UnionPay)), 2),
+        (Means::new(Tender::MerchantQr, None), 2),
+    ] {
+        let found = table.rule(&a, means, day).map(|(at, _)| at);
+        assert_eq!(found, Some(expected), "{means:?}");
+    }
+}
+
+#[test]
+fn the_cheapest_acquirer_for_a_debit_card_need_not_be_the_one_for_a_credit_card() {
+    let debit = FeeRule {
+        fundings: vec![Funding::Debit],
+        ..rule("b", "0.002")
+    };
+    let table = FeeTable {
+        rules: vec![rule("a", "0.005"), debit, rule("b", "0.007")],
+    };
+    let day = Day::parse("2026-11-22").unwrap();
+    let first = |funding| {
+        let means = Means::card(Scheme::Visa, funding);
+        let rank = |id: &&str| table.cost_rank(&id.parse().unwrap(), means, yuan("50"), day);
+        ["a", "b"].into_iter().min_by_key(rank).unwrap()
+    };
+    assert_eq!(first(Some(Funding::Debit)), "b");
+    assert_eq!(first(Some(Funding::Credit)), "a");
+    assert_eq!(first(None), "a");
 }
 
 #[test]
@@ -146,8 +197,11 @@ fn the_cheapest_acquirer_comes_first() {
         names.iter().map(|name| name.parse().unwrap()).collect()
     };
     let order = |given: &[&str], amount| {
-        let (kind, day) = ((Tender::Card, None), Day::parse("2026-11-22").unwrap());
-        least_cost_order(&table, &ids(given), kind, yuan(amount), day)
+        let means = Means::new(Tender::Card, None);
+        let day = Day::parse("2026-11-22").unwrap();
+        let mut order = ids(given);
+        order.sort_by_key(|id| table.cost_rank(id, means, yuan(amount), day));
+        order
     };
     assert_eq!(
         order(&["c", "a", "b", "d"], "50.00"),

@@ -96,6 +96,20 @@ const EVENING: u64 = 2 * 3_600;
 /// And to midnight.
 const MIDNIGHT: u64 = 8 * 3_600;
 
+/// The customer pays in the last moment, and the store pays it back by itself: both are moves of
+/// money, and the acquirer bills both (WeChat Pay as SUCCESS and REFUND, Alipay as 交易 and 退款).
+#[test]
+fn trap_8_what_was_paid_in_the_last_moment_and_paid_back_is_billed_twice_over() {
+    let case = || Case::honest(&[some_payment(EVENING, "12.50", &["12.50"])]);
+    let honest = case();
+    assert_eq!(honest.bill.lines.len(), 2);
+    assert_eq!(honest.told("2027-01-15"), Vec::<String>::new());
+    // an acquirer that has the payment and not what went back holds the customer's money
+    let mut kept = case();
+    kept.bill.lines.retain(|line| line.refund.is_none());
+    assert_eq!(kept.told("2027-01-15"), ["missing_there -12.50 -"]);
+}
+
 #[test]
 fn each_kind_of_difference_is_told_as_what_it_is() {
     let evening = |nth: u64| EVENING + nth;
@@ -255,6 +269,7 @@ fn todays_payments_are_compared_by_asking() {
     let approved = |amount| Verdict::Approved {
         acquirer_ref: "R".into(),
         money: crate::domain::office::statement::tests::yuan(amount),
+        signature: false,
     };
     let answers = vec![
         said(0, approved("12.50")),

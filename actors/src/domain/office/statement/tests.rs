@@ -9,7 +9,7 @@ use crate::domain::{
     office::fee::{FeeRule, Rounding},
     payment::{Opening, Origin, Payment, State},
     refund::{Refund, RefundState},
-    tender::Presented,
+    tender::{Funding, Presented, Scheme, Tender},
     timestamp::Timestamp,
 };
 
@@ -37,6 +37,7 @@ pub(crate) fn some_payment(number: u64, amount: &str, refunds: &[&str]) -> Payme
         reference: None,
         fingerprint: None,
         number,
+        opened_by: None,
     };
     let mut payment = Payment::open(opening, at);
     payment.state = State::Approved;
@@ -61,6 +62,8 @@ pub(crate) fn some_refund(at: Timestamp, amount: &str) -> Refund {
         changed_at: at,
         reason: None,
         fingerprint: None,
+        by: None,
+        approved_by: None,
         acquirer_ref: None,
         refusal: None,
         last_word: None,
@@ -75,6 +78,7 @@ pub(crate) fn rule(acquirer: &str, rate: &str) -> FeeRule {
         acquirer: acquirer.parse().unwrap(),
         tenders: Vec::new(),
         schemes: Vec::new(),
+        fundings: Vec::new(),
         from: None,
         until: None,
         rate: decimal(rate),
@@ -101,7 +105,7 @@ pub(crate) fn payments() -> impl Strategy<Value = Vec<Payment>> {
     let one = (
         (0..400_000_u64, 1..200_000_u64, 0..3_u8, some_state()),
         (
-            0..Scheme::ALL.len(),
+            (0..Scheme::ALL.len(), 0..3_usize),
             0..3_usize,
             prop::collection::vec((1..100_u64, 0..300_000_u64), 0..3),
         ),
@@ -110,16 +114,23 @@ pub(crate) fn payments() -> impl Strategy<Value = Vec<Payment>> {
         let numbered = all.into_iter().enumerate();
         numbered
             .map(
-                |(nth, ((seconds, units, counter, state), (scheme, acquirer, refunds)))| {
+                |(
+                    nth,
+                    ((seconds, units, counter, state), ((scheme, funding), acquirer, refunds)),
+                )| {
                     let mut payment = some_payment(seconds * 1_000 + nth as u64, "1", &[]);
                     payment.money = Money::from_minor_units(units, Currency::Cny).unwrap();
                     payment.counter = format!("0{counter}").parse().unwrap();
+                    payment.opened_by = ["L|i", "王芳"]
+                        .get(usize::from(counter))
+                        .map(|name| (*name).into());
                     payment.state = state;
                     let scheme = Scheme::ALL[scheme];
                     payment.presented = Some(match scheme {
-                        Scheme::Visa | Scheme::Mastercard | Scheme::OtherCard => {
-                            Presented::card(scheme, "411111******1111".into())
-                        }
+                        Scheme::Visa | Scheme::Mastercard | Scheme::OtherCard => Presented {
+                            funding: Funding::ALL.get(funding).copied(),
+                            ..Presented::card(scheme, "411111******1111".into())
+                        },
                         _ => Presented::code(scheme),
                     });
                     payment.acquirer = ["a", "b"].get(acquirer).map(|id| id.parse().unwrap());
@@ -173,6 +184,7 @@ fn a_statement_is_divided_as_it_was_asked_for() {
     let mut other = some_payment(90_000, "100.00", &[]);
     other.counter = "02".parse().unwrap();
     other.acquirer = Some("b".parse().unwrap());
+    other.opened_by = Some("Li".into());
     let all = [
         some_payment(1, "12.50", &["2.50"]),
         some_payment(2, "7.50", &[]),
@@ -213,7 +225,10 @@ fn a_statement_is_divided_as_it_was_asked_for() {
     );
     assert_eq!(
         told(&[By::Month, By::Week, By::Tender, By::Scheme, By::Cashier]),
-        ["2027-01/2027-01-11/customer_code/alipay/ 120.00 -2.50 -0.11 =117.39 ?1"]
+        [
+            "2027-01/2027-01-11/customer_code/alipay/ 20.00 -2.50 -0.11 =17.39 ?0",
+            "2027-01/2027-01-11/customer_code/alipay/Li 100.00 -0 -0.00 =100.00 ?1"
+        ]
     );
     let instead = &days[&Day::parse("2027-01-16").unwrap()].instead;
     let b_at_a = &instead[&("a".parse().unwrap(), Currency::Cny)];
@@ -243,7 +258,8 @@ proptest! {
     #[test]
     fn sums_are_those_of_the_records(payments in payments(), by in prop::collection::vec(0..By::ALL.len(), 0..4)) {
         let by: Vec<By> = by.into_iter().map(|at| By::ALL[at]).collect();
-        let table = FeeTable { rules: vec![rule("a", "0.0038"), rule("b", "0.006")] };
+        let debit = FeeRule { fundings: vec![Funding::Debit], ..rule("a", "0.0035") };
+        let table = FeeTable { rules: vec![debit, rule("a", "0.0038"), rule("b", "0.006")] };
         let days = summed(by_day(&payments), &table);
         let statement = statement(&by, &days);
 
@@ -269,6 +285,33 @@ proptest! {
         }
         let of: std::collections::BTreeSet<_> = statement.lines.iter().map(|line| &line.of).collect();
         prop_assert_eq!(of.len(), statement.lines.len());
+    }
+
+    /// Told apart by card, the same money is on the lines, and each card's fees are at its own
+    /// rate: what is not known is at the credit card's.
+    #[test]
+    fn each_kind_of_card_costs_its_own_rate(payments in payments()) {
+        let of = |funding, rate| FeeRule { fundings: vec![funding], ..rule("a", rate) };
+        let table = FeeTable {
+            rules: vec![of(Funding::Debit, "0.0035"), of(Funding::Credit, "0.006"), rule("a", "0.002")],
+        };
+        let told = summed(by_day(&payments), &table);
+        let one_rate = |rate| summed(by_day(&payments), &FeeTable { rules: vec![rule("a", rate)] });
+        let (debit, credit, codes) = (one_rate("0.0035"), one_rate("0.006"), one_rate("0.002"));
+        let fees = |days: &_, by: &[By], is: &dyn Fn(&[String]) -> bool| {
+            let lines = statement(by, days).lines;
+            let mine = lines.iter().filter(|line| is(&line.of));
+            mine.map(|line| line.sums.fees(&table, line.currency)).sum::<Decimal>()
+        };
+        let by = [By::Tender, By::Funding];
+        let is_debit = |of: &[String]| of[1] == "debit";
+        let is_other_card = |of: &[String]| of[0] == "card" && of[1] != "debit";
+        let is_code = |of: &[String]| of[0] != "card";
+        prop_assert_eq!(fees(&told, &by, &is_debit), fees(&debit, &by, &is_debit));
+        prop_assert_eq!(fees(&told, &by, &is_other_card), fees(&credit, &by, &is_other_card));
+        prop_assert_eq!(fees(&told, &by, &is_code), fees(&codes, &by, &is_code));
+        let every = |_: &[String]| true;
+        prop_assert_eq!(fees(&told, &by, &every), fees(&told, &[], &every));
     }
 
     /// A payment refunded whole costs nothing in the end, in however many parts it went back.

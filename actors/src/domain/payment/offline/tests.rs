@@ -176,7 +176,8 @@ fn a_refusal_says_why_in_words() {
     let reason = Some(Reason::OfflineRefused {
         why: OfflineRefused::PinNeeded,
     });
-    let lines = crate::domain::payment::Notice::Cancelled { reason }.lines();
+    let lines = crate::domain::payment::Notice::Cancelled { reason }
+        .lines(crate::language::Languages::default());
     assert!(lines[0].contains("网络中断"), "{lines:?}");
     assert!(lines[1].contains("PIN"), "{lines:?}");
 }

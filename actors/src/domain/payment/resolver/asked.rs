@@ -40,7 +40,9 @@ impl Payment {
                 self.submit_to(acquirer, times);
                 vec![Effect::Record, Effect::Charge]
             }
-            Event::Timer(Timer::Query) => self.put_question(Operation::Query, times),
+            Event::Timer(Timer::Query) | Event::Notified { .. } => {
+                self.put_question(Operation::Query, times)
+            }
             Event::Cancel(reason) => self.reverse(reason, times),
             _ => Vec::new(),
         }
@@ -48,8 +50,15 @@ impl Payment {
 
     fn told(&mut self, verdict: Verdict, times: &Times) -> Vec<Effect> {
         match verdict {
-            Verdict::Approved { acquirer_ref, .. }
-            | Verdict::NotReversible { acquirer_ref, .. } => self.approve(acquirer_ref, times.now),
+            Verdict::Approved {
+                acquirer_ref,
+                signature,
+                ..
+            } => {
+                self.signature_asked(signature);
+                self.approve(acquirer_ref, times.now)
+            }
+            Verdict::NotReversible { acquirer_ref, .. } => self.approve(acquirer_ref, times.now),
             Verdict::Declined { code, text } => {
                 self.reason = Some(Reason::Acquirer {
                     acquirer_code: code,

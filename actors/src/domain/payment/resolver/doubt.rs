@@ -9,7 +9,7 @@ use super::Resolving;
 use crate::domain::{
     ids::RefundId,
     payment::{
-        Answer, Operation, Payment, State, Verdict,
+        Answer, Operation, Payment, Reason, Verdict,
         machine::{Effect, Event, Timer, Times},
     },
 };
@@ -29,6 +29,9 @@ impl Payment {
                 self.told_in_doubt(operation, answer, times)
             }
             Event::Answer { operation, answer } => self.told_late(operation, answer, times),
+            Event::Notified {
+                paid: Some((_, money)),
+            } if money == self.money => self.begin_doubt(times),
             Event::Timer(Timer::Query) if self.is_in_doubt() => {
                 self.put_question(Operation::Query, times)
             }
@@ -41,11 +44,24 @@ impl Payment {
             self.checked(answer.clone()),
             Ok(Verdict::Approved { .. } | Verdict::NotReversible { .. })
         );
-        let is_paid_back = self.refund(RefundId::automatic(self.id)).is_some();
-        if !claims_money || is_paid_back || self.state == State::Approved {
+        if !claims_money || self.is_paid_back() {
             return Vec::new();
         }
         self.remember(times.now, operation, &answer);
+        self.begin_doubt(times)
+    }
+
+    fn is_paid_back(&self) -> bool {
+        self.refund(RefundId::automatic(self.id)).is_some()
+    }
+
+    /// Somebody says that there is money after the end: it is asked about, once all that was asked
+    /// before has been answered.
+    fn begin_doubt(&mut self, times: &Times) -> Vec<Effect> {
+        // the provider has given a claim's money back itself: that is no matter of the store's
+        if self.is_paid_back() || self.is_in_doubt() || self.claim.is_some() {
+            return Vec::new();
+        }
         let wait_ms = times.acquirer.question_bound_ms();
         let due = times.now.plus_ms(wait_ms);
         self.resolving = Some(Resolving::begun(times.now, due));
@@ -67,6 +83,9 @@ impl Payment {
             return Vec::new();
         }
         match self.checked(answer) {
+            Ok(Verdict::Approved { .. }) if self.is_pre_authorisation() => {
+                self.reverse(Reason::NoOutcomeInTime, times)
+            }
             Ok(Verdict::Approved { acquirer_ref, .. }) => {
                 self.resolving = None;
                 self.acquirer_ref = Some(acquirer_ref);

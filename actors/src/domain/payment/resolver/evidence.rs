@@ -135,6 +135,9 @@ impl Verdict {
     /// One word for the evidence list.
     pub fn word(&self) -> String {
         match self {
+            Verdict::Approved {
+                signature: true, ..
+            } => "approved, to be signed for".into(),
             Verdict::Approved { .. } => "approved".into(),
             Verdict::Declined { code, .. } => format!("declined: {code}"),
             Verdict::Verifying => "customer verifying".into(),

@@ -38,6 +38,11 @@ impl Payment {
                     {
                         self.end(State::Reversed, Notice::Reversed, times.now)
                     }
+                    Ok(Verdict::NotReversible { acquirer_ref, .. })
+                        if self.is_pre_authorisation() =>
+                    {
+                        self.stays_held(acquirer_ref, times)
+                    }
                     Ok(Verdict::NotReversible { acquirer_ref, .. }) => {
                         self.approve_and_refund(acquirer_ref, times)
                     }
@@ -53,7 +58,9 @@ impl Payment {
                     Ok(
                         Verdict::Approved { acquirer_ref, .. }
                         | Verdict::NotReversible { acquirer_ref, .. },
-                    ) => self.approve_and_refund(acquirer_ref, times),
+                    ) if !self.is_pre_authorisation() => {
+                        self.approve_and_refund(acquirer_ref, times)
+                    }
                     Ok(Verdict::Reversed | Verdict::Declined { .. }) => {
                         self.end(State::Reversed, Notice::Reversed, times.now)
                     }
@@ -105,7 +112,8 @@ impl Payment {
 
     /// Whether the acquirer still takes a reversal.
     pub(super) fn may_reverse(&self, times: &Times) -> bool {
-        times.now <= self.latest_reversal(times)
+        // what is held is let go of days later, and there is nothing to refund
+        self.is_pre_authorisation() || times.now <= self.latest_reversal(times)
     }
 
     fn latest_reversal(&self, times: &Times) -> Timestamp {

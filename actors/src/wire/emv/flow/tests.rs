@@ -5,12 +5,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
+    card_list::CardList,
     money::{Currency, Money},
-    tender::Scheme,
+    tender::{Funding, Scheme},
 };
 use crate::wire::emv::aid::{CardKind, default_candidates};
 use crate::wire::emv::apdu::ApduError;
-use crate::wire::emv::card::{CryptogramKind, Expiry};
+use crate::wire::emv::card::{CardRead, CryptogramKind, Expiry};
 use crate::wire::emv::failure::Advice;
 use crate::wire::emv::pan::PanError;
 use crate::wire::emv::testing::hex;
@@ -170,6 +171,59 @@ fn a_visa_card_names_its_data_and_tells_the_kind_in_its_issuer_data() {
             ),
         ]));
         assert_eq!(read.map(|card| card.cryptogram), expected, "{iad_byte}");
+    }
+}
+
+#[test]
+fn a_card_asks_for_a_signature_unless_something_better_does() {
+    let fci = ok(
+        "6F",
+        "8407A0000000031010 A50F 9F380C 9F6604 9F0206 9F3704 5F2A02",
+    );
+    for (says, expected) in [
+        ("", false),
+        ("9F6C020000", false),
+        ("9F6C024000", true),
+        ("9F6C02C000", false),
+        ("9F6C024080", false),
+        ("9F34031E0000", true),
+        ("9F3403020000", false),
+    ] {
+        let gpo = format!("82022000 57104111111111111111D30122010000000F {says} {CRYPTOGRAM}");
+        let read = play(&script(&[
+            (PPSE, "6A82"),
+            (SELECT_UNIONPAY, "6A82"),
+            ("00A4040008A00000033301010200", "6A82"),
+            ("00A4040008A00000033301010300", "6283"),
+            (SELECT_VISA, &fci),
+            (
+                "80A80000 12 8310 26800080 000000001234 01020304 0156 00",
+                &ok("77", &gpo),
+            ),
+        ]));
+        assert_eq!(read.map(|card| card.signature), Ok(expected), "{says}");
+    }
+}
+
+#[test]
+fn debit_or_credit_is_what_the_list_the_identifier_or_the_name_says() {
+    let mut list = CardList::default();
+    list.add("6212", Funding::Credit).unwrap();
+    let card = play(&unionpay()).unwrap();
+    assert_eq!(card.funding(&CardList::default()), Some(Funding::Debit));
+    assert_eq!(card.funding(&list), Some(Funding::Credit), "listed");
+    let named = |name: &str| CardRead {
+        kind: CardKind::Visa,
+        label: Some(name.into()),
+        ..card.clone()
+    };
+    for (name, funding) in [
+        ("VISA DEBIT", Some(Funding::Debit)),
+        ("Visa Credit", Some(Funding::Credit)),
+        ("VISA", None),
+        ("DEBIT/CREDIT", None),
+    ] {
+        assert_eq!(named(name).funding(&CardList::default()), funding, "{name}");
     }
 }
 

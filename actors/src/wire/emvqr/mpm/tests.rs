@@ -100,6 +100,29 @@ fn the_specifications_example_is_built_from_its_parts() {
 }
 
 #[test]
+fn trap_9_a_length_counts_characters_and_the_checksum_bytes() {
+    let text = annex_b_built().build().unwrap().encode();
+    assert!(text.contains("0104最佳运输0202北京"), "{text}");
+    let with_checksum = |body: &str| {
+        let body = format!("{body}6304");
+        format!("{body}{:04X}", crc16(body.as_bytes()))
+    };
+    let body = &text[..text.len() - 8];
+    assert_eq!(with_checksum(body), text);
+    // the same with lengths in bytes, as some write them
+    let in_bytes = body.replace(
+        "64200002ZH0104最佳运输0202北京",
+        "64320002ZH0112最佳运输0206北京",
+    );
+    assert_ne!(in_bytes, body);
+    MerchantQr::parse(&with_checksum(&in_bytes)).unwrap_err();
+    // and with the checksum over a byte for each character
+    let characters: Vec<u8> = body.chars().map(|c| c.to_string().as_bytes()[0]).collect();
+    let over_characters = crc16(&[&characters, b"6304".as_slice()].concat());
+    MerchantQr::parse(&format!("{body}6304{over_characters:04X}")).unwrap_err();
+}
+
+#[test]
 fn a_checksum_has_four_digits_even_when_it_is_small() {
     let with_reference = |n: u32| {
         let reference = [Object::new(5, n.to_string())];

@@ -69,6 +69,27 @@ pub fn purchase() -> Message {
         .unwrap()
 }
 
+pub fn totals() -> Totals {
+    let mut totals = Totals::default();
+    totals.add(true, false, 1_250);
+    totals.add(false, false, 990);
+    totals.add(false, true, 990);
+    totals
+}
+
+pub fn details() -> [Detail; 2] {
+    let detail = |is_domestic, stan, pan: &str, minor| Detail {
+        is_domestic,
+        stan,
+        pan: pan.to_owned().into(),
+        minor,
+    };
+    [
+        detail(true, 121, "6200000000000000000", 1_250),
+        detail(false, 122, "4761739001010010", 990),
+    ]
+}
+
 fn all() -> Vec<(String, Vec<u8>)> {
     let station = station();
     let next = Trace { stan: 122, ..TRACE };
@@ -98,6 +119,24 @@ fn all() -> Vec<(String, Vec<u8>)> {
                 .unwrap()
         }),
     ];
+    let totals = totals();
+    let codes = Codes::default();
+    let settling = [
+        (
+            "settlement",
+            station.settlement(TRACE, &totals, 156, codes).unwrap(),
+        ),
+        ("upload", station.upload(next, &details(), codes).unwrap()),
+        (
+            "settlement-end-balanced",
+            station.settlement_end(next, 0, true, codes).unwrap(),
+        ),
+        (
+            "settlement-end",
+            station.settlement_end(next, 2, false, codes).unwrap(),
+        ),
+    ];
+    messages.extend(settling.map(|(name, message)| sealed(name, message)));
     for kind in Kind::ALL {
         let is_first = matches!(
             kind,

@@ -23,7 +23,7 @@ fn open(body: &str) -> Result<String, NoAnswer> {
 
 /// Trap 7 of scan-pay.
 #[test]
-fn brace_quote_and_escaped_slash_in_response_strings() {
+fn trap_7_brace_quote_and_escaped_slash_in_response_strings() {
     for object in [
         r#"{"code":"10000","subject":"a}b{\"c"}"#,
         r#"{"code":"10000","url":"https:\/\/qr.alipay.com\/bax"}"#,

@@ -35,6 +35,23 @@ fn content(method: &str) -> String {
 }
 
 #[test]
+fn trap_6_alipays_money_is_yuan_with_two_decimals() {
+    for (amount, told) in [
+        ("0.01", "0.01"),
+        ("8.8", "8.80"),
+        ("100", "100.00"),
+        ("1234567.89", "1234567.89"),
+    ] {
+        let store = "s1".parse().unwrap();
+        let charge = charge(order(1), amount);
+        let order = Order::of(&charge, &store, "s").unwrap();
+        let text = words::json(&order.paid_by(WECHAT)).unwrap().to_string();
+        let wanted = format!(r#""total_amount":"{told}""#);
+        assert!(text.contains(&wanted), "{amount}: {text}");
+    }
+}
+
+#[test]
 fn every_content_has_these_bytes() {
     let number = order(1).to_string();
     let back = refund(1).to_string();
@@ -52,6 +69,10 @@ fn every_content_has_these_bytes() {
         ),
         (
             "alipay.trade.query",
+            format!(r#"{{"out_trade_no":"{number}"}}"#),
+        ),
+        (
+            "alipay.trade.close",
             format!(r#"{{"out_trade_no":"{number}"}}"#),
         ),
         (

@@ -12,7 +12,7 @@ use crate::adapters::acquirers::testing::{approved, charge, order, profile};
 
 /// Trap 3 of scan-pay.
 #[tokio::test]
-async fn code_20000_and_time_outs_are_queried_never_failed() {
+async fn trap_3_code_20000_and_time_outs_are_queried_never_failed() {
     let silence = |money_moved, connection| Delivery::Silence {
         money_moved,
         connection,

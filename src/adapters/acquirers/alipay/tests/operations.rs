@@ -68,7 +68,7 @@ async fn a_refusal_is_one_with_its_code() {
 
 /// Trap 4 of scan-pay: `TRADE_NOT_EXIST` is no failure.
 #[tokio::test]
-async fn trade_not_exist_while_qr_unscanned() {
+async fn trap_4_trade_not_exist_while_qr_unscanned() {
     let shop = shop(vec![]);
     let said = shop.qr(order(1), "8.80").await.unwrap();
     let Verdict::Pending { qr: Some(qr) } = said else {
@@ -78,44 +78,6 @@ async fn trade_not_exist_while_qr_unscanned() {
     shop.acquirer.customers().pay(&qr, "w1").unwrap();
     assert_eq!(shop.query(order(1)).await, Ok(approved(1, "8.80")));
     assert_eq!(shop.moved(order(1)), ["8.8", "0", "0"]);
-}
-
-/// Trap 5.
-#[tokio::test]
-async fn cancel_retry_flag_y_is_asked_again() {
-    let put_off = Decides::Verifying {
-        for_ms: 60_000,
-        then: Then::Never,
-    };
-    let shop = shop(vec![Rule::on(Operation::Reverse).verdict(put_off).times(1)]);
-    shop.charge(order(1), "1.00").await.unwrap();
-    assert_eq!(shop.reverse(order(1)).await, Ok(Verdict::Verifying));
-    assert_eq!(shop.reverse(order(1)).await, Ok(Verdict::Reversed));
-    assert_eq!(shop.moved(order(1)), ["1", "0", "1"]);
-}
-
-/// Trap 8.
-#[tokio::test]
-async fn user_pays_between_last_query_and_cancel() {
-    let wait = Decides::Verifying {
-        for_ms: 60_000,
-        then: Then::Never,
-    };
-    let shop = shop(vec![
-        Rule::on(Operation::Charge).verdict(wait),
-        Rule::on(Operation::Reverse).verdict(Decides::CustomerPaysFirst),
-    ]);
-    assert_eq!(shop.charge(order(1), "1.00").await, Ok(Verdict::Verifying));
-    assert_eq!(shop.query(order(1)).await, Ok(Verdict::Verifying));
-    assert_eq!(shop.reverse(order(1)).await, Ok(Verdict::Reversed));
-    assert_eq!(shop.moved(order(1)), ["1", "0", "1"]);
-}
-
-#[tokio::test]
-async fn cancelling_what_alipay_has_never_heard_of_proves_nothing() {
-    let shop = shop(vec![]);
-    assert_eq!(shop.query(order(1)).await, Ok(Verdict::NotFound));
-    assert_eq!(shop.reverse(order(1)).await, Ok(Verdict::NotFound));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! What can go wrong on the way, and that none of it settles anything.
 
-use store_actors::domain::payment::{NoAnswer, Verdict};
+use store_actors::{
+    domain::payment::{NoAnswer, Verdict},
+    ports::Batches as _,
+};
 use store_sim::acquirer::{Connection, Delivery, Operation, Rule};
 
 use super::shop::{Shop, driver_config, order};
@@ -117,17 +120,28 @@ async fn a_host_that_fails_or_is_late_settles_nothing() {
 
 #[tokio::test]
 async fn a_void_without_an_answer_is_undone_before_it_is_sent_again() {
-    let shop = Shop::open(vec![once(Operation::Reverse, silence(false))]);
-    let order = order(1);
-    shop.charge(order, "2.00").await.unwrap();
-    shop.reverse(order).await.unwrap_err();
-    let unknown = shop.query(order).await;
-    assert!(matches!(unknown, Err(NoAnswer::Refused(_))), "{unknown:?}");
-    let open = shop.driver.session.read(|pages| pages.orders[&order].void);
-    assert!(
-        open.is_some(),
-        "the void's trace number is kept for its reversal"
-    );
+    // whether the host had heard it or not
+    for money_moved in [true, false] {
+        let shop = Shop::open(vec![once(Operation::Reverse, silence(money_moved))]);
+        let order = order(1);
+        shop.charge(order, "2.00").await.unwrap();
+        shop.reverse(order).await.unwrap_err();
+        let unknown = shop.query(order).await;
+        assert!(matches!(unknown, Err(NoAnswer::Refused(_))), "{unknown:?}");
+        let open = shop.driver.session.read(|pages| pages.orders[&order].void);
+        assert!(
+            open.is_some(),
+            "the void's trace number is kept for its reversal"
+        );
+        // the reversal of the void, and the void again
+        let undone = shop.reverse(order).await.unwrap_err();
+        assert!(undone.to_string().contains("sent again"), "{undone}");
+        assert_eq!(shop.moved(order), ["2", "0", "0"]);
+        assert_eq!(shop.reverse(order).await, Ok(Verdict::Reversed));
+        assert_eq!(shop.moved(order), ["2", "0", "2"]);
+        shop.driver.settle().await.unwrap();
+        assert!(shop.driver.settled()[0].balanced);
+    }
 }
 
 #[tokio::test]

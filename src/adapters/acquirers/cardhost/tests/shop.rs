@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::adapters::{
     acquirers::{
-        cardhost::{CardHost, CardHostConfig},
+        cardhost::{CardHost, CardHostConfig, OfflineAs, SettlementRules},
         testing::profile,
     },
     clock::SystemClock,
@@ -70,7 +70,19 @@ impl Shop {
 
     /// As after a crash: nothing of the old driver is left but its files.
     pub fn restart(self) -> Self {
-        let config = driver_config(self.folder.path(), self.host.addr().port());
+        self.restart_with(|_| {})
+    }
+
+    /// Nobody listens at the host's address any more.
+    pub fn without_host(self) -> Self {
+        self.restart_with(|config| {
+            config.port = 1;
+            config.offline_as = OfflineAs::Advice;
+        })
+    }
+
+    pub fn restart_with(self, change: impl Fn(&mut CardHostConfig)) -> Self {
+        let mut config = driver_config(self.folder.path(), self.host.addr().port());
         let Self {
             folder,
             acquirer,
@@ -78,6 +90,7 @@ impl Shop {
             driver,
         } = self;
         drop(driver);
+        change(&mut config);
         let driver = CardHost::new(config, Arc::new(SystemClock)).unwrap();
         Self {
             folder,
@@ -148,6 +161,8 @@ pub fn driver_config(folder: &Path, port: u16) -> CardHostConfig {
         book: folder.join("terminal.book"),
         book_key: folder.join("terminal.key"),
         keep_days: 90,
+        settlement: SettlementRules::default(),
+        offline_as: OfflineAs::default(),
         profile: AcquirerProfile {
             tenders: vec![Tender::Card],
             schemes: vec![Scheme::Visa],
@@ -197,6 +212,7 @@ pub fn card() -> CardRead {
         },
         cryptogram: CryptogramKind::Online,
         emv_data: EmvData::from_bytes(&[0x9F, 0x36, 0x02, 0x00, 0x07, 0x9F, 0x27, 0x01, 0x80]),
+        signature: false,
         track2: Some(Track2::from_compressed(&track2).unwrap()),
     }
 }

@@ -20,6 +20,7 @@ async fn a_card_is_charged_once_however_often_it_is_sent() {
     let Verdict::Approved {
         acquirer_ref,
         money,
+        ..
     } = &first
     else {
         panic!("{first:?}")

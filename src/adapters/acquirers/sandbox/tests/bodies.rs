@@ -28,8 +28,18 @@ fn a_verdict_needs_every_part_of_it() {
     let approved = Verdict::Approved {
         acquirer_ref: "R".to_owned(),
         money: cny("1.00"),
+        signature: false,
     };
     assert_eq!(told(200, &approval()).map(|a| a.verdict), Ok(approved));
+    let mut to_be_signed = approval();
+    to_be_signed["signature"] = json!(true);
+    assert!(matches!(
+        told(200, &to_be_signed).map(|a| a.verdict),
+        Ok(Verdict::Approved {
+            signature: true,
+            ..
+        })
+    ));
     let changes = [
         ("state", json!("paid")),
         ("state", json!(null)),

@@ -142,6 +142,7 @@ fn only_a_known_refusal_is_one() {
     let paid = Verdict::Approved {
         acquirer_ref: "Q1".into(),
         money: cny("1.00"),
+        signature: false,
     };
     assert_eq!(of_order("00"), Ok(paid));
     assert_eq!(of_order("05"), Ok(Verdict::Verifying));

@@ -82,7 +82,12 @@ fn every_unionpay_message_has_these_fields() {
         ),
         (
             account
-                .give_back(Kind::Void, order(1), refund(2), cny("8.80"))
+                .give_back(
+                    Kind::Void,
+                    Named::payment(order(1)),
+                    &Named::refund(order(1), refund(2)),
+                    cny("8.80"),
+                )
                 .unwrap(),
             format!(
                 "{head}{url}encoding=UTF-8&{merchant}orderId={back}&origOrderId={id}&\
@@ -92,7 +97,12 @@ fn every_unionpay_message_has_these_fields() {
         ),
         (
             account
-                .give_back(Kind::Refund, order(1), refund(2), cny("4"))
+                .give_back(
+                    Kind::Refund,
+                    Named::payment(order(1)),
+                    &Named::refund(order(1), refund(2)),
+                    cny("4"),
+                )
                 .unwrap(),
             format!(
                 "{head}{url}encoding=UTF-8&{merchant}orderId={back}&origOrderId={id}&\

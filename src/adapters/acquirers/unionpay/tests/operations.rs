@@ -3,10 +3,11 @@
 
 use store_actors::{
     domain::{
+        code,
         ids::RefundId,
         payment::{NoAnswer, Verdict, answer::RefundVerdict},
     },
-    ports::Acquirer as _,
+    ports::{Acquirer as _, Charge, Instrument},
 };
 use store_sim::acquirer::{Connection, Delivery, Operation, Rule, Then, Verdict as Decides};
 
@@ -247,4 +248,26 @@ async fn a_unionpay_time_that_is_not_now_is_refused_and_says_nothing_of_the_orde
         "{said:?}"
     );
     assert_eq!(shop.moved(old), ["0", "0", "0"]);
+}
+
+/// EMVCo's own example (CPM 1.1, annex B), and one with UnionPay's debit application; the second
+/// without padding, as some wallets show it.
+const ANOTHERS_CPM: &str = "hQVDUFYwMWEaTwegAAAAVVVVVw8SNFZ4kBI0WNGRIgESNF8=";
+const UNION_PAYS_CPM: &str = "hQVDUFYwMWEKTwigAAADMwEBAQ";
+
+#[tokio::test]
+async fn unionpay_takes_an_emvco_code_whole_if_its_application_is_in_it() {
+    let shop = shop(vec![]);
+    let shown = |n, text: &str| Charge {
+        instrument: Instrument::Code(code::classify(text).unwrap()),
+        ..charge(order(n), "12.50")
+    };
+    let said = shop.driver.charge(shown(1, ANOTHERS_CPM)).await;
+    assert!(matches!(said, Err(NoAnswer::NotSent(_))), "{said:?}");
+    let taken = shown(2, UNION_PAYS_CPM);
+    let id = taken.order;
+    let said = shop.driver.charge(taken).await.unwrap();
+    assert_eq!(said.verdict, Verdict::Verifying);
+    assert_eq!(shop.query(id).await, Ok(approved(1, "12.50")));
+    assert_eq!(shop.moved(id), ["12.5", "0", "0"]);
 }

@@ -11,7 +11,7 @@ use store_sim::acquirer::{Delivery, Operation, Rule, Then, Verdict as Decides, w
 use super::{both, config, driver, shop, v2, v3, v3_with};
 use crate::adapters::acquirers::{
     testing::{Shop, approved, charge, cny, order, profile, refund},
-    wechat::PlatformKey,
+    wechat::{PlatformKey, words::fen},
 };
 
 #[tokio::test]
@@ -25,9 +25,21 @@ async fn wechat_charges_a_code_once_and_a_query_says_the_same() {
     }
 }
 
+#[test]
+fn trap_6_wechat_pays_money_is_whole_fen() {
+    for (amount, told) in [
+        ("0.01", 1),
+        ("8.8", 880),
+        ("100", 10_000),
+        ("1234567.89", 123_456_789),
+    ] {
+        assert_eq!(fen(cny(amount)), Ok(told), "{amount}");
+    }
+}
+
 /// Trap 1 of scan-pay; the second interface says it as a failure that is none.
 #[tokio::test]
-async fn wechat_codepay_202_userpaying_is_waited_for() {
+async fn trap_1_wechat_codepay_202_userpaying_is_waited_for() {
     let verifying = Decides::Verifying {
         for_ms: 100,
         then: Then::Approve,
@@ -115,7 +127,7 @@ async fn wechat_refunds_that_are_worked_on_are_in_progress_until_they_are_done()
 
 /// Trap 11.
 #[tokio::test]
-async fn wechat_two_keys_live_during_migration() {
+async fn trap_11_wechat_two_keys_live_during_migration() {
     let certificate = || PlatformKey::Certificate(wechat::PLATFORM_CERTIFICATE.to_owned());
     let public_key = || PlatformKey::PublicKey {
         id: wechat::PLATFORM_PUBLIC_KEY_ID.to_owned(),

@@ -56,7 +56,7 @@ async fn wechat_reverses_a_code_that_nobody_confirms_and_one_that_failed() {
 
 /// Trap 2 of scan-pay; of the second interface, `recall=Y`, too.
 #[tokio::test]
-async fn wechat_reverse_answered_userpaying_is_asked_again() {
+async fn trap_2_wechat_reverse_answered_userpaying_is_asked_again() {
     for charged in [None, Some(verifying())] {
         let put_off = Rule::on(Operation::Reverse).verdict(verifying()).times(1);
         let mut rules = vec![put_off];
@@ -71,7 +71,7 @@ async fn wechat_reverse_answered_userpaying_is_asked_again() {
 
 /// Trap 8.
 #[tokio::test]
-async fn wechat_user_pays_between_last_query_and_reverse() {
+async fn trap_8_wechat_user_pays_between_last_query_and_reverse() {
     for shop in both(&[
         Rule::on(Operation::Charge).verdict(verifying()),
         Rule::on(Operation::Reverse).verdict(Decides::CustomerPaysFirst),
@@ -85,7 +85,7 @@ async fn wechat_user_pays_between_last_query_and_reverse() {
 
 /// Trap 8, of a QR: it is closed only while it is unpaid.
 #[tokio::test]
-async fn wechat_user_pays_between_last_query_and_close() {
+async fn trap_8_wechat_user_pays_between_last_query_and_close() {
     for shop in both(&[Rule::on(Operation::Reverse).verdict(Decides::CustomerPaysFirst)]) {
         shop.qr(order(1), "2.00").await.unwrap();
         assert_eq!(shop.reverse(order(1)).await, Ok(too_late(1, "2.00")));

@@ -6,13 +6,15 @@ use store_actors::{
         ids::{PaymentId, RefundId},
         money::Money,
         payment::NoAnswer,
+        sticker::Notification,
+        tender::Scheme,
     },
     ports::Charge,
 };
 
 use super::sign::Fields;
 use crate::adapters::acquirers::wechat::{
-    Shop,
+    Shop, Trade,
     words::{Back, RefundState, Standing, TradeState, TradeType, fen, missing, money},
 };
 
@@ -41,17 +43,18 @@ pub(super) fn order(shop: &Shop, charge: &Charge, code: Option<&str>) -> Result<
 }
 
 /// An order by its number.
-pub(super) fn named(order: PaymentId) -> Fields {
-    Fields::from([("out_trade_no".to_owned(), order.to_string())])
+pub(super) fn named<'a>(trade: impl Into<Trade<'a>>) -> Fields {
+    let (name, value) = trade.into().named();
+    Fields::from([(name.to_owned(), value)])
 }
 
-pub(super) fn refund(
-    order: PaymentId,
+pub(super) fn refund<'a>(
+    trade: impl Into<Trade<'a>>,
     refund: RefundId,
     total: Money,
     part: Money,
 ) -> Result<Fields, NoAnswer> {
-    let mut fields = named(order);
+    let mut fields = named(trade);
     fields.insert("out_refund_no".to_owned(), refund.to_string());
     fields.insert("total_fee".to_owned(), fen(total)?.to_string());
     fields.insert("refund_fee".to_owned(), fen(part)?.to_string());
@@ -72,11 +75,9 @@ fn needed<'a>(fields: &'a Fields, name: &str) -> Result<&'a str, NoAnswer> {
     field(fields, name).ok_or_else(|| missing(name))
 }
 
-fn check(fields: &Fields, order: PaymentId) -> Result<(), NoAnswer> {
-    match needed(fields, "out_trade_no")? == order.to_string() {
-        true => Ok(()),
-        false => Err(NoAnswer::AnotherOrder),
-    }
+fn check<'a>(fields: &Fields, trade: impl Into<Trade<'a>>) -> Result<(), NoAnswer> {
+    let of = |name| field(fields, name);
+    trade.into().check(of("out_trade_no"), of("transaction_id"))
 }
 
 fn amount(fields: &Fields, name: &str, currency: &str) -> Result<Option<Money>, NoAnswer> {
@@ -99,8 +100,8 @@ pub(super) fn paid(fields: &Fields, order: PaymentId) -> Result<Standing, NoAnsw
     )
 }
 
-pub(super) fn standing(fields: &Fields, order: PaymentId) -> Result<Standing, NoAnswer> {
-    check(fields, order)?;
+pub(super) fn standing(fields: &Fields, trade: Trade<'_>) -> Result<Standing, NoAnswer> {
+    check(fields, trade)?;
     Standing::new(
         word(needed(fields, "trade_state")?)?,
         TradeType::of(field(fields, "trade_type")),
@@ -113,20 +114,20 @@ pub(super) fn standing(fields: &Fields, order: PaymentId) -> Result<Standing, No
 /// That a refund is taken on: it is not yet done.
 pub(super) fn taken_on(
     fields: &Fields,
-    order: PaymentId,
+    trade: Trade<'_>,
     refund: RefundId,
 ) -> Result<Back, NoAnswer> {
-    check(fields, order)?;
+    check(fields, trade)?;
     back(fields, refund, RefundState::Processing, "")
 }
 
 /// The one refund that was asked about: the answer counts from zero.
 pub(super) fn refund_standing(
     fields: &Fields,
-    order: PaymentId,
+    trade: Trade<'_>,
     refund: RefundId,
 ) -> Result<Back, NoAnswer> {
-    check(fields, order)?;
+    check(fields, trade)?;
     let state = word(needed(fields, "refund_status_0")?)?;
     back(fields, refund, state, "_0")
 }
@@ -146,6 +147,25 @@ fn back(
         state,
         reference: needed(fields, &name("refund_id"))?.to_owned(),
         money: back.ok_or_else(|| missing("refund_fee"))?,
+    })
+}
+
+/// A payment that WeChat Pay tells of.
+pub(super) fn notified(fields: &Fields) -> Result<Notification, NoAnswer> {
+    let money = amount(fields, "total_fee", "fee_type")?;
+    let label = |name| field(fields, name).map(str::to_owned);
+    Ok(Notification {
+        order: needed(fields, "out_trade_no")?.to_owned(),
+        transaction: needed(fields, "transaction_id")?.to_owned(),
+        sent_at: None,
+        money: money.ok_or_else(|| missing("total_fee"))?,
+        is_paid: field(fields, "return_code") == Some("SUCCESS")
+            && field(fields, "result_code") == Some("SUCCESS"),
+        scheme: Scheme::WechatPay,
+        labels: ["attach", "device_info"]
+            .into_iter()
+            .filter_map(label)
+            .collect(),
     })
 }
 

@@ -8,13 +8,15 @@ use store_actors::{
         ids::{PaymentId, RefundId},
         money::Money,
         payment::NoAnswer,
+        sticker::Notification,
+        tender::Scheme,
     },
     ports::Charge,
 };
 use zeroize::Zeroizing;
 
 use crate::adapters::acquirers::wechat::{
-    Shop,
+    Shop, Trade,
     words::{Back, RefundState, Refusal, Standing, TradeState, TradeType, fen, missing, money},
 };
 
@@ -124,20 +126,28 @@ struct RefundAmount {
 }
 
 #[derive(Serialize)]
-struct NewRefund {
-    out_trade_no: PaymentId,
+struct NewRefund<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_trade_no: Option<PaymentId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<&'a str>,
     out_refund_no: RefundId,
     amount: RefundAmount,
 }
 
-pub(super) fn refund(
-    order: PaymentId,
+pub(super) fn refund<'a>(
+    trade: impl Into<Trade<'a>>,
     refund: RefundId,
     total: Money,
     part: Money,
 ) -> Result<Zeroizing<Vec<u8>>, NoAnswer> {
+    let (out_trade_no, transaction_id) = match trade.into() {
+        Trade::Order(order) => (Some(order), None),
+        Trade::Claim(claim) => (None, Some(claim.transaction.as_str())),
+    };
     json(&NewRefund {
-        out_trade_no: order,
+        out_trade_no,
+        transaction_id,
         out_refund_no: refund,
         amount: RefundAmount {
             refund: fen(part)?,
@@ -166,16 +176,24 @@ struct SaidAmount {
 struct Order {
     appid: Option<String>,
     mchid: String,
-    out_trade_no: PaymentId,
+    out_trade_no: String,
     transaction_id: Option<String>,
     trade_type: Option<String>,
     trade_state: TradeState,
     trade_state_desc: Option<String>,
     amount: Option<SaidAmount>,
+    /// What was given with a new order, or stands in a printed QR.
+    attach: Option<String>,
+    scene_info: Option<SaidScene>,
+}
+
+#[derive(Deserialize)]
+struct SaidScene {
+    device_id: Option<String>,
 }
 
 /// The order that this body is about, and how it stands.
-pub(super) fn any_standing(shop: &Shop, body: &[u8]) -> Result<(PaymentId, Standing), NoAnswer> {
+fn any_standing(shop: &Shop, body: &[u8]) -> Result<(Order, Standing), NoAnswer> {
     let order: Order = parse(body)?;
     let is_ours = order.mchid == shop.mchid
         && order
@@ -197,14 +215,38 @@ pub(super) fn any_standing(shop: &Shop, body: &[u8]) -> Result<(PaymentId, Stand
         total.transpose()?,
         order.trade_state_desc.as_deref(),
     )?;
-    Ok((order.out_trade_no, standing))
+    Ok((order, standing))
 }
 
-pub(super) fn standing(shop: &Shop, body: &[u8], order: PaymentId) -> Result<Standing, NoAnswer> {
-    match any_standing(shop, body)? {
-        (named, standing) if named == order => Ok(standing),
-        _ => Err(NoAnswer::AnotherOrder),
-    }
+pub(super) fn standing<'a>(
+    shop: &Shop,
+    body: &[u8],
+    trade: impl Into<Trade<'a>>,
+) -> Result<Standing, NoAnswer> {
+    let (order, standing) = any_standing(shop, body)?;
+    let transaction = order.transaction_id.as_deref();
+    trade.into().check(Some(&order.out_trade_no), transaction)?;
+    Ok(standing)
+}
+
+/// What is within a notification of a payment.
+pub(super) fn notified(shop: &Shop, body: &[u8]) -> Result<Notification, NoAnswer> {
+    let (order, standing) = any_standing(shop, body)?;
+    let amount = order.amount.as_ref().and_then(|amount| amount.total);
+    let amount = amount.ok_or_else(|| missing("amount"))?;
+    let device = order.scene_info.and_then(|scene| scene.device_id);
+    Ok(Notification {
+        transaction: order
+            .transaction_id
+            .unwrap_or_else(|| order.out_trade_no.clone()),
+        order: order.out_trade_no,
+        sent_at: None,
+        money: money(amount, None)?,
+        // one of which a part was given back was paid, too: the query tells what is left
+        is_paid: standing.paid.is_some(),
+        scheme: Scheme::WechatPay,
+        labels: [order.attach, device].into_iter().flatten().collect(),
+    })
 }
 
 pub(super) fn code_url(body: &[u8]) -> Result<String, NoAnswer> {
@@ -231,17 +273,24 @@ pub(super) fn reversed(body: &[u8], order: PaymentId) -> Result<(), NoAnswer> {
     }
 }
 
-pub(super) fn back(body: &[u8], order: PaymentId, refund: RefundId) -> Result<Back, NoAnswer> {
+pub(super) fn back<'a>(
+    body: &[u8],
+    trade: impl Into<Trade<'a>>,
+    refund: RefundId,
+) -> Result<Back, NoAnswer> {
     #[derive(Deserialize)]
     struct Refunded {
         refund_id: String,
         out_refund_no: RefundId,
-        out_trade_no: PaymentId,
+        out_trade_no: Option<String>,
+        transaction_id: Option<String>,
         status: RefundState,
         amount: SaidAmount,
     }
     let said: Refunded = parse(body)?;
-    if (said.out_trade_no, said.out_refund_no) != (order, refund) {
+    let (order, transaction) = (said.out_trade_no.as_deref(), said.transaction_id.as_deref());
+    trade.into().check(order, transaction)?;
+    if said.out_refund_no != refund {
         return Err(NoAnswer::AnotherOrder);
     }
     let fen = said.amount.refund.ok_or_else(|| missing("amount"))?;

@@ -40,25 +40,23 @@ impl NotificationKey {
         Ok(Self(LessSafeKey::new(key)))
     }
 
-    /// The order within a notification of a payment.
-    pub fn open(&self, body: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+    /// The order within a notification of a payment; `None`: it is of something else, a refund say.
+    pub fn open(&self, body: &[u8]) -> Result<Option<Vec<u8>>, NoAnswer> {
         let Envelope {
             resource_type,
             resource,
         } = parse(body)?;
-        let is_known = resource_type == "encrypt-resource"
-            && resource.algorithm == "AEAD_AES_256_GCM"
-            && resource.original_type == "transaction";
+        let is_known =
+            resource_type == "encrypt-resource" && resource.algorithm == "AEAD_AES_256_GCM";
         let sealed = STANDARD.decode(&resource.ciphertext).ok();
         let nonce = Nonce::try_assume_unique_for_key(resource.nonce.as_bytes()).ok();
         let (true, Some(mut sealed), Some(nonce)) = (is_known, sealed, nonce) else {
-            let why = "it is no notification of a payment";
+            let why = "it is not encrypted as agreed";
             return Err(NoAnswer::Unintelligible(why.into()));
         };
         let bound = Aad::from(resource.associated_data.as_bytes());
         let opened = self.0.open_in_place(nonce, bound, &mut sealed);
-        opened
-            .map(|text| text.to_vec())
-            .map_err(|_| NoAnswer::Forged)
+        let text = opened.map_err(|_| NoAnswer::Forged)?;
+        Ok((resource.original_type == "transaction").then(|| text.to_vec()))
     }
 }

@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
-use store_actors::domain::payment::{NoAnswer, Verdict};
+use store_actors::domain::payment::NoAnswer;
 use store_sim::acquirer::wechat;
 
 use super::{
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::adapters::acquirers::{
     Way,
+    notifier::{Notifier as _, Opened, Posted, Untrue},
     testing::{Moved, WECHAT, charge, cny, order, profile, refund},
     transport::Raw,
     wechat::{
@@ -129,32 +130,42 @@ fn of(notification: &wechat::Notification) -> Signed<'_> {
     }
 }
 
+fn opened(signed: &Signed<'_>, body: &[u8]) -> Result<Opened, Untrue> {
+    let headers = [
+        ("wechatpay-serial", signed.serial),
+        ("wechatpay-timestamp", signed.timestamp),
+        ("wechatpay-nonce", signed.nonce),
+        ("wechatpay-signature", signed.signature),
+    ];
+    let headers = &headers;
+    ours().open(&Posted { headers, body })
+}
+
 #[test]
 fn wechat_v3_notifications_are_opened_by_either_key() {
     let order = order(1);
     for by_public_key in [true, false] {
         let told = wechat::notification(&order.to_string(), 880, by_public_key);
-        let answered = ours().notified(&of(&told), told.body.as_bytes()).unwrap();
-        assert_eq!(answered.order, order);
-        let paid = Verdict::Approved {
-            acquirer_ref: "SBX1".to_owned(),
-            money: cny("8.80"),
+        let Ok(Opened::Payment(said)) = opened(&of(&told), told.body.as_bytes()) else {
+            panic!("{told:?}");
         };
-        assert_eq!(answered.verdict, paid);
+        assert_eq!(said.order, order.to_string());
+        assert_eq!((said.money, said.is_paid), (cny("8.80"), true));
+        assert_eq!(said.transaction, "SBX1");
     }
 }
 
 /// Trap 10 of scan-pay: the signature would be right without the prefix.
 #[test]
-fn wechat_notify_signature_probe_signtest_is_refused() {
+fn trap_10_wechat_notify_signature_probe_signtest_is_refused() {
     let told = wechat::notification(&order(1).to_string(), 880, true);
     let probe = format!("WECHATPAY/SIGNTEST/{}", told.headers[3]);
     let signed = Signed {
         signature: &probe,
         ..of(&told)
     };
-    let said = ours().notified(&signed, told.body.as_bytes());
-    assert_eq!(said, Err(NoAnswer::Forged));
+    let said = opened(&signed, told.body.as_bytes());
+    assert_eq!(said, Err(Untrue::Forged));
 }
 
 #[test]
@@ -343,7 +354,7 @@ proptest! {
     fn wechat_v3_reads_any_bytes_without_panic(bytes: Vec<u8>, text in ".*", status: u16) {
         let key = NotificationKey::new(&SecretString::from(wechat::API_V3_KEY)).unwrap();
         for body in [bytes.as_slice(), text.as_bytes()] {
-            let _ = bodies::any_standing(&shop(), body);
+            let _ = bodies::notified(&shop(), body);
             let _ = bodies::back(body, order(1), refund(1));
             let _ = bodies::code_url(body);
             let _ = bodies::refusal(status, body);

@@ -6,6 +6,8 @@
 //! Deliberately not here: any code of the store's driver.
 
 mod ask;
+mod bill;
+mod letter;
 mod sign;
 mod words;
 
@@ -21,6 +23,8 @@ use crate::acquirer::answer::Answer;
 use crate::acquirer::desk::{Desk, Failure};
 use crate::acquirer::request::Ask;
 use ask::{Asked, Method};
+pub(super) use letter::letter;
+pub use letter::notification;
 pub use sign::{
     APP_CERTIFICATE, APP_KEY, GATEWAY_CERTIFICATE, GATEWAY_PUBLIC_KEY, ROOT_CERTIFICATES,
 };
@@ -35,7 +39,8 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
         web::resource("/gateway.do")
             .route(web::get().to(gateway))
             .route(web::post().to(gateway)),
-    );
+    )
+    .route("/alipay-bill.zip", web::get().to(bill::file));
 }
 
 /// A complaint about the request, unsigned.
@@ -48,12 +53,19 @@ struct Complaint {
 async fn gateway(desk: Shared, req: HttpRequest, body: web::Bytes) -> HttpResponse {
     let heard = parameters(req.query_string().as_bytes(), &body)
         .and_then(|all| authentic(&desk, &all).map(|()| all))
-        .and_then(|all| Ok((Asked::of(&all)?, all)));
+        .and_then(|all| {
+            let is_bill = is(&all, "method", bill::METHOD);
+            let asked = (!is_bill).then(|| Asked::of(&desk, &all)).transpose()?;
+            Ok((asked, all))
+        });
     match heard {
-        Ok((asked, all)) => {
+        Ok((None, all)) => bill::place(&req, &all),
+        Ok((Some(asked), all)) => {
+            let asked = asked.of_what_can_be_done(&desk);
             let gateway = Gateway {
                 method: asked.method,
                 is_known: asked.is_known(&desk),
+                trade: desk.reference(asked.ask.order()),
                 names_certificate: all.contains_key("app_cert_sn"),
             };
             deliver(&desk, &req, &gateway, &asked.ask).await
@@ -69,6 +81,10 @@ async fn gateway(desk: Shared, req: HttpRequest, body: web::Bytes) -> HttpRespon
             }}))
         }
     }
+}
+
+fn is(all: &Parameters, name: &str, wanted: &str) -> bool {
+    all.get(name).is_some_and(|given| given == wanted)
 }
 
 /// Query and form body together; a name that comes twice is nobody's.
@@ -88,11 +104,10 @@ fn parameters(query: &[u8], body: &[u8]) -> Result<Parameters, Complaint> {
 }
 
 fn authentic(desk: &Desk, all: &Parameters) -> Result<(), Complaint> {
-    let is = |name: &str, wanted: &str| all.get(name).is_some_and(|given| given == wanted);
-    if !is("app_id", APP_ID) {
+    if !is(all, "app_id", APP_ID) {
         return Err(complaint("isv.invalid-app-id", "no such application"));
     }
-    if !is("sign_type", "RSA2") || !is("version", "1.0") {
+    if !is(all, "sign_type", "RSA2") || !is(all, "version", "1.0") {
         return Err(complaint("isv.invalid-parameter", "RSA2 and version 1.0"));
     }
     let signature = all.get("sign").map_or("", String::as_str);
@@ -128,6 +143,8 @@ struct Gateway {
     method: Method,
     /// Its refund had been made before.
     is_known: bool,
+    /// Its order's own number at the platform, which an answer about a refund names, too.
+    trade: Option<String>,
     /// In certificate mode the answer names the certificate of its key.
     names_certificate: bool,
 }
@@ -135,7 +152,18 @@ struct Gateway {
 impl Dialect for Gateway {
     fn word(&self, ask: &Ask, done: Result<Answer, Failure>) -> Worded {
         let object = match done {
-            Ok(answer) => words::object(self.method, &answer, self.is_known),
+            Ok(answer) if self.method == Method::Close && matches!(ask, Ask::Query { .. }) => {
+                words::not_closable(&answer)
+            }
+            Ok(answer) => {
+                let mut object = words::object(self.method, &answer, self.is_known);
+                let is_refund = matches!(self.method, Method::Refund | Method::RefundQuery);
+                let trade = self.trade.as_ref().filter(|_| is_refund);
+                if let (Some(trade), Some(named)) = (trade, object.get_mut("trade_no")) {
+                    *named = trade.as_str().into();
+                }
+                object
+            }
             Err(Failure::Conflict) => words::failed(ask.order(), "ACQ.CONTEXT_INCONSISTENT"),
             Err(Failure::Broken(error)) => {
                 tracing::error!(%error, ?ask, "the sandbox is broken");

@@ -8,6 +8,7 @@
 //! Deliberately not here: any code of the store's driver.
 
 mod ask;
+mod letter;
 mod sign;
 mod words;
 
@@ -23,6 +24,7 @@ use crate::acquirer::answer::Answer;
 use crate::acquirer::desk::{Desk, Failure};
 use crate::acquirer::request::Ask;
 use ask::{Asked, Method};
+pub(super) use letter::letter;
 pub use sign::{
     GATEWAY_CERTIFICATE, MERCHANT_CERTIFICATE, MERCHANT_KEY, MIDDLE_CERTIFICATE, ROOT_CERTIFICATE,
 };

@@ -23,6 +23,8 @@ pub use keys::{
     API_V2_KEY, API_V3_KEY, MERCHANT_CERTIFICATE, MERCHANT_KEY, MERCHANT_SERIAL,
     PLATFORM_CERTIFICATE, PLATFORM_PUBLIC_KEY, PLATFORM_PUBLIC_KEY_ID, PLATFORM_SERIAL,
 };
+pub(super) use v2::letter::letter as letter_v2;
+pub(super) use v3::notification::letter as letter_v3;
 pub use v3::notification::{Notification, notification};
 
 /// The application and the merchant that have a contract here.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rust_decimal::Decimal;
 
 use super::CardHostSettings;
+use super::batch::{Batches, Message, Upset};
 use super::crypto::Keys;
 use super::wire::Terminal;
 use crate::acquirer::answer::{Answer, State};
@@ -12,8 +13,11 @@ use crate::acquirer::config::Tender;
 use crate::acquirer::desk::Desk;
 use crate::acquirer::order::{INVALID_CARD, REFUND_EXCEEDS_PAYMENT};
 use crate::acquirer::request::{Ask, NewOrder, NewRefund};
-use crate::acquirer::rules::{Delivery, Verdict};
+use crate::acquirer::rules::{Connection, Delivery, Verdict};
 use crate::acquirer::sign::hex;
+
+/// 60.1 of a completion.
+const COMPLETION: &str = "20";
 
 /// The host's side of all connections.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub(super) struct Host {
     pub settings: CardHostSettings,
     pub keys: Mutex<Option<Keys>>,
     pub sign_ins: Mutex<u32>,
+    pub batches: Mutex<Batches>,
+    pub advices: Mutex<Vec<u32>>,
 }
 
 /// One request.
@@ -37,9 +43,12 @@ enum What {
     Echo,
     /// Its MAC is not one of ours.
     Forged,
+    /// Of a settlement, and what goes wrong with it.
+    Settlement(Message, Option<Upset>),
+    /// Of a batch that has ended.
+    TooLate,
     Undo(Ask),
-    /// The reversal of a void. This ledger takes no reversal back: it can say only that there was
-    /// no void.
+    /// The reversal of a void: the payment stands again.
     UndoVoid(Ask),
     Ask(Ask),
 }
@@ -55,7 +64,7 @@ impl Asked {
         let what = what(&terminal, host)?;
         let script = match &what {
             What::Undo(ask) | What::UndoVoid(ask) | What::Ask(ask) => host.desk.script(ask),
-            What::SignIn | What::Echo | What::Forged => Default::default(),
+            _ => Default::default(),
         };
         Some(Self {
             terminal,
@@ -65,8 +74,16 @@ impl Asked {
         })
     }
 
-    pub fn delivery(&self, _host: &Host) -> Option<Delivery> {
-        self.delivery.clone()
+    pub fn delivery(&self) -> Option<Delivery> {
+        let silence = |money_moved| Delivery::Silence {
+            money_moved,
+            connection: Connection::Drop,
+        };
+        match self.what {
+            What::Settlement(_, Some(Upset::Silence)) => Some(silence(false)),
+            What::Settlement(_, Some(Upset::AnswerLost)) => Some(silence(true)),
+            _ => self.delivery.clone(),
+        }
     }
 
     /// The true answer; none if the sandbox itself is broken.
@@ -75,8 +92,19 @@ impl Asked {
             What::SignIn => Some(self.signed_in(host)),
             What::Echo => Some(self.frame("00", None, None)),
             What::Forged => Some(self.frame("A0", None, None)),
+            What::TooLate => Some(self.code("77", host)),
+            What::Settlement(message, upset) => {
+                let mut terminal = self.terminal.clone();
+                let word = host.batches().answer(message, *upset);
+                terminal.fields.remove(&48);
+                if let Some(totals) = word.totals {
+                    terminal.fields.insert(48, totals.into_bytes());
+                }
+                Some(frame(terminal, word.code, None, *host.keys()))
+            }
             What::Undo(ask) | What::UndoVoid(ask) | What::Ask(ask) => {
                 let answer = host.desk.perform(ask, self.verdict.clone()).ok()?;
+                self.book(&answer, host);
                 Some(self.told(&answer, host))
             }
         }
@@ -104,9 +132,33 @@ impl Asked {
         *host.keys() = Some(keys);
         let mut terminal = self.terminal.clone();
         terminal.fields.insert(62, keys.wrapped(master));
-        let batch = format!("00{:06}003", host.settings.batch);
+        let batch = format!("00{:06}003", host.batches().open_number());
         terminal.fields.insert(60, batch.into_bytes());
         frame(terminal, "00", None, None)
+    }
+
+    /// What moved money is in the terminal's batch; what was reversed is in none.
+    fn book(&self, answer: &Answer, host: &Host) {
+        let terminal = &self.terminal;
+        let is_voided = terminal.mti == "0200" && terminal.text(3) == "200000";
+        let stan = terminal.text(11).parse().unwrap_or(0);
+        let fen = terminal.text(4).parse().unwrap_or(0);
+        let is_domestic = terminal.text(2).starts_with("62");
+        let mut batches = host.batches();
+        match (&self.what, answer.state) {
+            (What::Undo(_), State::Reversed) if is_voided => {
+                batches.book(stan, fen, is_domestic, true);
+            }
+            (What::Undo(_), State::Reversed | State::Closed) => batches.strike(stan),
+            (What::UndoVoid(_), State::Approved) => batches.strike(stan),
+            (What::Ask(Ask::Refund { .. }), State::Approved) => {
+                batches.book(stan, fen, is_domestic, true);
+            }
+            (What::Ask(Ask::Open(_, new)), State::Approved) if !new.hold => {
+                batches.book(stan, fen, is_domestic, false);
+            }
+            _ => {}
+        }
     }
 
     fn told(&self, answer: &Answer, host: &Host) -> Vec<u8> {
@@ -164,13 +216,41 @@ fn what(terminal: &Terminal, host: &Host) -> Option<What> {
     if keys.is_none_or(|keys| keys.mac(&terminal.sealed) != mac.as_slice()) {
         return Some(What::Forged);
     }
+    if let Some(message) = Message::read(terminal) {
+        return Some(What::Settlement(message, host.batches().next_upset()));
+    }
     let kind = (terminal.mti.as_str(), terminal.text(3));
+    // a reversal names its original, which may be of a batch before
+    if terminal.mti != "0400" && !host.batches().takes(terminal.text(60)) {
+        return Some(What::TooLate);
+    }
+    if kind == ("0220", "000000") {
+        host.advices().push(terminal.text(11).parse().ok()?);
+    }
     Some(match kind {
-        ("0200", "000000") => What::Ask(Ask::Open(Tender::Card, Box::new(new(terminal, host)?))),
-        ("0400", "000000") | ("0200", "200000") => What::Undo(Ask::Reverse {
-            order: order(terminal, terminal.mti == "0200")?,
+        ("0100", "030000") => {
+            let hold = NewOrder {
+                hold: true,
+                ..new(terminal, host)?
+            };
+            What::Ask(Ask::Open(Tender::Card, Box::new(hold)))
+        }
+        ("0200", "000000") if terminal.text(60).starts_with(COMPLETION) => {
+            // under its own reference the host knows what it holds
+            let held = format!("SBX{}", terminal.text(37));
+            let completion = NewOrder {
+                completes: Some(host.desk.order_of_reference(&held).unwrap_or(held)),
+                ..new(terminal, host)?
+            };
+            What::Ask(Ask::Open(Tender::Card, Box::new(completion)))
+        }
+        ("0200" | "0220", "000000") => {
+            What::Ask(Ask::Open(Tender::Card, Box::new(new(terminal, host)?)))
+        }
+        ("0400", "000000" | "030000") | ("0100" | "0200", "200000") => What::Undo(Ask::Reverse {
+            order: order(terminal, terminal.mti != "0400")?,
         }),
-        ("0400", "200000") => What::UndoVoid(Ask::Query {
+        ("0400", "200000") => What::UndoVoid(Ask::Reinstate {
             order: order(terminal, true)?,
         }),
         ("0220", "200000") => What::Ask(Ask::Refund {
@@ -200,6 +280,9 @@ fn new(terminal: &Terminal, host: &Host) -> Option<NewOrder> {
         pin_block: terminal.fields.get(&52).map(|block| hex(block)),
         sent_at: None,
         pay_until_ms: None,
+        provider: None,
+        hold: false,
+        completes: None,
     })
 }
 
@@ -236,7 +319,7 @@ fn currency(terminal: &Terminal) -> Option<String> {
 fn code_of(answer: &Answer, what: &What) -> &'static str {
     let code = answer.code.as_deref().unwrap_or("");
     match (what, answer.state) {
-        (What::UndoVoid(_), State::Approved) => "25",
+        (What::UndoVoid(_), State::Approved) => "00",
         (What::UndoVoid(_), _) => "96",
         (What::Undo(_), State::Reversed | State::Closed) => match code {
             // reversed before it was heard of

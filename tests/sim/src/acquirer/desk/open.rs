@@ -1,11 +1,11 @@
 //! New orders: a customer's code, a QR code to be shown, or a card.
 
-use super::{Desk, Failure, approved, buried, declined, now_ms, order_answer};
+use super::{Desk, Failure, approved, buried, declined, held, now_ms, order_answer};
 use crate::acquirer::answer::Answer;
 use crate::acquirer::config::Tender;
 use crate::acquirer::instrument::{Instrument, tail};
 use crate::acquirer::ledger::{Fact, Ledger};
-use crate::acquirer::order::{CODE_USED, Fate, Opened, Plan, Refusal};
+use crate::acquirer::order::{CODE_USED, Fate, NOTHING_HELD, Opened, Plan, Refusal};
 use crate::acquirer::request::{Ask, NewOrder};
 use crate::acquirer::rules::{Then, Verdict};
 
@@ -44,6 +44,11 @@ impl Desk {
             plan: None,
             sent_at: new.sent_at.clone(),
             pay_until_ms: new.pay_until_ms,
+            provider: new.provider,
+            label: None,
+            completes: new.completes.clone(),
+            hold: new.hold,
+            signature: tender == Tender::Card && verdict == Some(Verdict::Sign),
         };
         let now = now_ms();
         ledger.commit(now, self.decide(now, opened, payer.err(), verdict))?;
@@ -59,6 +64,11 @@ impl Desk {
         new: &NewOrder,
     ) -> Result<Option<String>, Refusal> {
         self.config.enabled(&new.store, tender)?;
+        if let Some(held) = &new.completes {
+            let account = ledger.account_of_held(held, new.amount);
+            let nothing = || Refusal::new(NOTHING_HELD, "nothing is held, or less");
+            return account.map(Some).ok_or_else(nothing);
+        }
         let instrument = match tender {
             Tender::MerchantQr => return Ok(None),
             Tender::CustomerCode => Instrument::from_code(new.code.as_deref().unwrap_or_default())?,
@@ -96,6 +106,7 @@ impl Desk {
                 opened.plan = self.qr_end(now, &opened).or_else(|| self.qr_life(now));
                 None
             }
+            (None, _) if opened.hold => Some(held(&opened)),
             (None, _) => Some(approved(&opened, None)),
         };
         std::iter::once(Fact::Opened(Box::new(opened)))

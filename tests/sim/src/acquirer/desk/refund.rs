@@ -1,6 +1,6 @@
 //! Refunds: idempotent by refund number, in parts, never beyond the payment.
 
-use super::{Desk, Failure, merchant, now_ms, payer, refund_answer, reversed};
+use super::{Desk, Failure, held, merchant, now_ms, order_answer, payer, refund_answer, reversed};
 use crate::acquirer::answer::{Answer, State};
 use crate::acquirer::ledger::{Fact, Ledger, Posting};
 use crate::acquirer::order::{
@@ -107,6 +107,26 @@ pub(super) fn settle(order: &Order, refund: &str) -> Option<Fact> {
         Fate::Decline(refusal) => Some(declined(order, &refund.opened.refund, refusal.clone())),
         Fate::Close => None,
     }
+}
+
+/// What was paid and reversed stands again, what was held and let go of is held again.
+pub(super) fn reinstate(ledger: &mut Ledger, id: &str) -> Result<Answer, Failure> {
+    let Some(order) = ledger.order(id) else {
+        return Ok(Answer::bare(id, None, State::NotFound));
+    };
+    let rest = order.opened.amount - order.reserved();
+    if order.state == OrderState::Reversed && !rest.is_zero() {
+        let customer = payer(&order.opened, None);
+        let again = Fact::Reinstated {
+            order: id.to_owned(),
+            postings: Posting::pair(&customer, &merchant(&order.opened), rest),
+        };
+        ledger.commit(now_ms(), vec![again])?;
+    } else if order.opened.hold && order.state == OrderState::Closed {
+        let again = held(&order.opened);
+        ledger.commit(now_ms(), vec![again])?;
+    }
+    order_answer(ledger, id)
 }
 
 /// A paid order is reversed: refunds under way are off, and the rest goes back.

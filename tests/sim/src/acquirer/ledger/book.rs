@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use super::fact::{Fact, Line, Posting};
 use crate::acquirer::error::AcquirerError;
-use crate::acquirer::order::{Order, OrderState, Plan, Refund, RefundOpened};
+use crate::acquirer::order::{Opened, Order, OrderState, Plan, Refund, RefundOpened};
 
 /// Why money moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum MovementKind {
     Refund,
     /// Back, because the payment was reversed.
     Reversal,
+    /// From the customer to the store once more, because that was itself reversed.
+    Reinstatement,
 }
 
 /// One balanced movement of money.
@@ -31,6 +33,8 @@ pub struct Movement {
     pub at_ms: i64,
     /// Why.
     pub kind: MovementKind,
+    /// Of a refund: its number.
+    pub refund: Option<String>,
     /// Positive.
     pub amount: Decimal,
     /// ISO 4217.
@@ -142,6 +146,11 @@ impl Book {
                 order.opened.plan = plan.clone();
                 Ok((order, None))
             }
+            Fact::Scanned { order } => {
+                let mut order = self.open_order(counted, order)?;
+                order.state = OrderState::Verifying;
+                Ok((order, None))
+            }
             Fact::Approved {
                 order,
                 account,
@@ -149,10 +158,32 @@ impl Book {
             } => {
                 let mut order = self.open_order(counted, order)?;
                 let amount = order.opened.amount;
+                if let Some(held) = &order.opened.completes {
+                    self.check_held(held, &order.opened)?;
+                }
                 order.opened.account = Some(account.clone());
                 let charge = movement(line, &order, MovementKind::Charge, amount, postings)?;
                 order.state = OrderState::Approved;
                 Ok((order, Some(charge)))
+            }
+            Fact::Held { order, account } => {
+                let mut order = self.order(counted, order)?;
+                // what was let go of is held again if that was itself reversed
+                let was_held = order.opened.hold && order.state == OrderState::Closed;
+                if !order.state.is_open() && !was_held {
+                    return Err(format!("order {} is settled already", order.opened.order));
+                }
+                order.opened.account = Some(account.clone());
+                order.state = OrderState::Held;
+                Ok((order, None))
+            }
+            Fact::Released { order } => {
+                let mut order = self.order(counted, order)?;
+                if order.state != OrderState::Held {
+                    return Err(format!("order {} holds nothing", order.opened.order));
+                }
+                order.state = OrderState::Closed;
+                Ok((order, None))
             }
             Fact::Declined { order, refusal } => {
                 let mut order = self.open_order(counted, order)?;
@@ -166,6 +197,7 @@ impl Book {
             }
             Fact::Tombstoned { order } => Err(format!("order {order} is buried twice")),
             Fact::Reversed { .. }
+            | Fact::Reinstated { .. }
             | Fact::RefundOpened { .. }
             | Fact::RefundPaid { .. }
             | Fact::RefundDeclined { .. } => self.fold_back(line, fact, counted),
@@ -190,6 +222,21 @@ impl Book {
                 let back = movement(line, &order, MovementKind::Reversal, rest, postings)?;
                 Ok((order, Some(back)))
             }
+            Fact::Reinstated { order, postings } => {
+                let mut order = self.order(counted, order)?;
+                let id = &order.opened.order;
+                let is_paid = self
+                    .movements
+                    .get(id)
+                    .is_some_and(|moved| !moved.is_empty());
+                if order.state != OrderState::Reversed || !is_paid {
+                    return Err(format!("order {id} was not reversed"));
+                }
+                let rest = order.opened.amount - order.reserved();
+                order.state = OrderState::Approved;
+                let again = movement(line, &order, MovementKind::Reinstatement, rest, postings)?;
+                Ok((order, Some(again)))
+            }
             Fact::RefundPaid {
                 order,
                 refund,
@@ -200,7 +247,10 @@ impl Book {
                 if order.refunded() > order.opened.amount {
                     return Err(format!("refund {refund} exceeds its payment"));
                 }
-                let back = movement(line, &order, MovementKind::Refund, amount, postings)?;
+                let back = Movement {
+                    refund: Some(refund.clone()),
+                    ..movement(line, &order, MovementKind::Refund, amount, postings)?
+                };
                 Ok((order, Some(back)))
             }
             Fact::RefundOpened { order, refund } => {
@@ -244,6 +294,29 @@ impl Book {
             }
             self.movements.entry(id).or_default().push(movement);
         }
+    }
+
+    /// Whether `completion` may take what is held under `held`: once, and no more than that.
+    fn check_held(&self, held: &str, completion: &Opened) -> Result<(), String> {
+        let order = self.orders.get(held);
+        let order = order.filter(|order| order.state == OrderState::Held);
+        let order = order.ok_or_else(|| format!("nothing is held under {held}"))?;
+        match self.completion_of(held) {
+            Some(other) => Err(format!("{other} has taken what {held} held")),
+            None if completion.amount > order.opened.amount => {
+                Err(format!("{held} holds less than that"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The order that has taken what is held under this one.
+    pub fn completion_of(&self, held: &str) -> Option<&str> {
+        let takes = |order: &&Order| {
+            order.opened.completes.as_deref() == Some(held) && order.state == OrderState::Approved
+        };
+        let found = self.orders.values().find(takes);
+        found.map(|order| order.opened.order.as_str())
     }
 
     fn known(&self, id: &str) -> bool {
@@ -315,7 +388,7 @@ fn movement(
             .sum()
     };
     let received = match kind {
-        MovementKind::Charge => amount,
+        MovementKind::Charge | MovementKind::Reinstatement => amount,
         MovementKind::Refund | MovementKind::Reversal => -amount,
     };
     let sum: Decimal = postings.iter().map(|p| p.amount).sum();
@@ -329,6 +402,7 @@ fn movement(
         ));
     }
     Ok(Movement {
+        refund: None,
         seq: line.seq,
         at_ms: line.at_ms,
         kind,

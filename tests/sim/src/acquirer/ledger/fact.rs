@@ -54,11 +54,24 @@ pub(in crate::acquirer) enum Fact {
         order: String,
         plan: Option<Plan>,
     },
+    /// A customer's phone shows a QR's order and waits for a yes.
+    Scanned {
+        order: String,
+    },
     /// The charge: the one movement from the customer to the store.
     Approved {
         order: String,
         account: String,
         postings: Vec<Posting>,
+    },
+    /// Its money is held, and has not moved.
+    Held {
+        order: String,
+        account: String,
+    },
+    /// What was held is free again.
+    Released {
+        order: String,
     },
     Declined {
         order: String,
@@ -69,6 +82,11 @@ pub(in crate::acquirer) enum Fact {
     },
     /// A paid order is paid back, as far as refunds have not done so already.
     Reversed {
+        order: String,
+        postings: Vec<Posting>,
+    },
+    /// What was reversed stands again: the void that had done it was itself reversed.
+    Reinstated {
         order: String,
         postings: Vec<Posting>,
     },

@@ -20,6 +20,8 @@ use crate::acquirer::order::{Order, OrderState};
 pub struct OrderAccount {
     /// The out order number.
     pub order: String,
+    /// The provider's own number.
+    pub reference: String,
     /// How the customer pays.
     pub tender: Tender,
     /// The store.
@@ -28,6 +30,8 @@ pub struct OrderAccount {
     pub counter: String,
     /// Where it stands.
     pub state: OrderState,
+    /// The order whose held money it takes.
+    pub completes: Option<String>,
     /// What it was opened for.
     pub amount: Decimal,
     /// ISO 4217.
@@ -183,7 +187,7 @@ fn account(book: &Book, order: &Order) -> OrderAccount {
         .get(&opened.order)
         .cloned()
         .unwrap_or_default();
-    let sum = |kind| {
+    let sum = |kind| -> Decimal {
         movements
             .iter()
             .filter(|m| m.kind == kind)
@@ -192,15 +196,17 @@ fn account(book: &Book, order: &Order) -> OrderAccount {
     };
     OrderAccount {
         order: opened.order.clone(),
+        reference: opened.reference.clone(),
         tender: opened.tender,
         store: opened.store.clone(),
         counter: opened.counter.clone(),
         state: order.state.clone(),
+        completes: opened.completes.clone(),
         amount: opened.amount,
         currency: opened.currency.clone(),
         charged: sum(MovementKind::Charge),
         refunded: sum(MovementKind::Refund),
-        reversed: sum(MovementKind::Reversal),
+        reversed: sum(MovementKind::Reversal) - sum(MovementKind::Reinstatement),
         movements,
     }
 }

@@ -22,6 +22,11 @@ fn opened(order: &str) -> Fact {
         plan: None,
         sent_at: None,
         pay_until_ms: None,
+        provider: None,
+        label: None,
+        completes: None,
+        hold: false,
+        signature: false,
     }))
 }
 

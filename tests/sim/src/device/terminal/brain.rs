@@ -21,8 +21,12 @@ const INTER_BYTE: Duration = Duration::from_millis(500);
 /// How many ServiceIDs are remembered.
 const REMEMBERED: usize = 4096;
 const WRONG_SERVICE_ID: &str = "WRONG00000";
-/// A signature as a terminal may draw it.
-const SIGNATURE: &str = "M10,60 C40,10 65,10 95,60 S150,110 180,60";
+/// A signature as a terminal may draw it: two strokes on 300 by 100.
+const SIGNATURE: &str = concat!(
+    r#"{"AreaSize":{"X":"012C","Y":"0064"},"SignaturePoint":["#,
+    r#"{"X":"000A","Y":"003C"},{"X":"005F","Y":"000A"},{"X":"0096","Y":"003C"},{"X":"FFFF","Y":"FFFF"},"#,
+    r#"{"X":"0096","Y":"005A"},{"X":"00B4","Y":"003C"}]}"#
+);
 
 /// What a person does, or what happens.
 pub(super) enum Person {

@@ -16,15 +16,17 @@ pub(super) enum Method {
     Precreate,
     Query,
     Cancel,
+    Close,
     Refund,
     RefundQuery,
 }
 
-const NAMES: [(&str, Method); 6] = [
+const NAMES: [(&str, Method); 7] = [
     ("alipay.trade.pay", Method::Pay),
     ("alipay.trade.precreate", Method::Precreate),
     ("alipay.trade.query", Method::Query),
     ("alipay.trade.cancel", Method::Cancel),
+    ("alipay.trade.close", Method::Close),
     ("alipay.trade.refund", Method::Refund),
     ("alipay.trade.fastpay.refund.query", Method::RefundQuery),
 ];
@@ -39,7 +41,9 @@ impl Method {
 /// `biz_content`; what a method does not need is not there.
 #[derive(Deserialize)]
 struct Content {
+    #[serde(default)]
     out_trade_no: String,
+    trade_no: Option<String>,
     total_amount: Option<String>,
     subject: Option<String>,
     scene: Option<String>,
@@ -56,18 +60,37 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub fn of(all: &Parameters) -> Result<Self, Complaint> {
+    pub fn of(desk: &Desk, all: &Parameters) -> Result<Self, Complaint> {
         let named = all.get("method").map_or("", String::as_str);
         let method = NAMES.iter().find(|(name, _)| *name == named);
         let Some((_, method)) = method.copied() else {
             return Err(complaint("isv.invalid-method", "no such method"));
         };
         let content = all.get("biz_content").map_or("", String::as_str);
-        let content: Content = serde_json::from_str(content)
+        let mut content: Content = serde_json::from_str(content)
             .map_err(|_| complaint("isv.invalid-parameter", "biz_content is not as agreed"))?;
+        // the platform's own number wins
+        if let Some(trade) = content.trade_no.take() {
+            let order = desk.order_of_reference(&trade);
+            content.out_trade_no = order.unwrap_or_else(|| "0".repeat(32));
+        }
         let ask = content.ask(method).and_then(Ask::check_ids);
         let ask = ask.map_err(|why| complaint("isv.invalid-parameter", why))?;
         Ok(Self { method, ask })
+    }
+
+    /// Only what waits for its buyer can be closed: of all else it is only looked at how it stands.
+    pub fn of_what_can_be_done(self, desk: &Desk) -> Self {
+        let Ask::Close { order } = &self.ask else {
+            return self;
+        };
+        let query = Ask::Query {
+            order: order.clone(),
+        };
+        let stands = desk.perform(&query, None);
+        let is_waiting = stands.is_ok_and(|answer| answer.state == State::Verifying);
+        let ask = if is_waiting { self.ask } else { query };
+        Self { ask, ..self }
     }
 
     /// A refund that has been made already moves nothing again.
@@ -98,6 +121,7 @@ impl Content {
             Method::Precreate => self.open(Tender::MerchantQr, None),
             Method::Query => Ok(Ask::Query { order }),
             Method::Cancel => Ok(Ask::Reverse { order }),
+            Method::Close => Ok(Ask::Close { order }),
             Method::Refund => {
                 let amount = match &self.refund_amount {
                     Some(serde_json::Value::String(text)) => text.clone(),
@@ -126,6 +150,7 @@ impl Content {
             "counter": self.terminal_id.as_deref().unwrap_or("counter"),
             "amount": self.total_amount.ok_or("total_amount is missing")?,
             "currency": "CNY",
+            "provider": "alipay",
         });
         if let (Some(code), Some(body)) = (code, body.as_object_mut()) {
             body.insert("code".to_owned(), code.into());

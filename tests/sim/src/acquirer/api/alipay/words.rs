@@ -15,6 +15,7 @@ pub(super) fn object(method: Method, answer: &Answer, is_known: bool) -> Value {
         },
         Method::Query => found(answer),
         Method::Cancel => cancelled(answer),
+        Method::Close => closed(answer),
         Method::Refund => match answer.state {
             State::Approved => success(
                 answer,
@@ -79,8 +80,26 @@ fn cancelled(answer: &Answer) -> Value {
             success(answer, json!({ "action": "close", "retry_flag": "N" }))
         }
         State::Reversed => success(answer, json!({ "action": "refund", "retry_flag": "N" })),
+        // too late, say
+        State::Approved if answer.code.is_some() => refused(answer),
         // put off
         _ => success(answer, json!({ "retry_flag": "Y" })),
+    }
+}
+
+/// After it was tried: what it found already closed it did not close (`not_closable`).
+fn closed(answer: &Answer) -> Value {
+    match answer.state {
+        State::Closed => success(answer, json!({})),
+        _ => not_closable(answer),
+    }
+}
+
+/// Alipay closes nothing but what waits for its buyer.
+pub(super) fn not_closable(answer: &Answer) -> Value {
+    match answer.state {
+        State::Pending | State::NotFound => failed(&answer.order, "ACQ.TRADE_NOT_EXIST"),
+        _ => failed(&answer.order, "ACQ.TRADE_STATUS_ERROR"),
     }
 }
 

@@ -135,6 +135,7 @@ fn open(desk: &Desk, tender: Tender, fields: &Fields) -> Result<Ask, Complaint> 
         "amount": yuan(fields)?,
         "currency": "CNY",
         "sent_at": of(fields, "txnTime"),
+        "provider": "union_pay",
     });
     if let Some(order) = order.as_object_mut() {
         if let Some(code) = fields.get("qrNo") {

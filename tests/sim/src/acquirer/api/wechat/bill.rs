@@ -12,6 +12,7 @@ use super::{APPID, MCHID};
 use crate::acquirer::config::Tender;
 use crate::acquirer::desk::Desk;
 use crate::acquirer::ledger::MovementKind;
+use crate::acquirer::letters::Provider;
 
 const HEAD: &str = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,\
     交易状态,付款银行,货币种类,应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,\
@@ -40,7 +41,12 @@ pub(super) fn text(desk: &Desk, token: &str) -> String {
     let (mut count, mut paid, mut back) =
         (0, rust_decimal::Decimal::ZERO, rust_decimal::Decimal::ZERO);
     for order in desk.reader().orders() {
-        for movement in &order.movements {
+        // the ledger is every provider's
+        let is_own = matches!(
+            desk.provider(&order.order),
+            Some(Provider::WechatV3 | Provider::WechatV2)
+        );
+        for movement in order.movements.iter().filter(|_| is_own) {
             let instant = jiff::Timestamp::from_millisecond(movement.at_ms).unwrap_or_default();
             let at = Offset::constant(8).to_datetime(instant);
             if at.strftime("%Y%m%d").to_string() != wanted {
@@ -53,7 +59,7 @@ pub(super) fn text(desk: &Desk, token: &str) -> String {
             let amount = movement.amount;
             let zero = rust_decimal::Decimal::ZERO;
             let (state, sold, given_back) = match movement.kind {
-                MovementKind::Charge => ("SUCCESS", amount, zero),
+                MovementKind::Charge | MovementKind::Reinstatement => ("SUCCESS", amount, zero),
                 MovementKind::Refund => ("REFUND", zero, amount),
                 MovementKind::Reversal => ("REVOKED", zero, amount),
             };
@@ -61,10 +67,13 @@ pub(super) fn text(desk: &Desk, token: &str) -> String {
             let at = at.strftime("%Y-%m-%d %H:%M:%S");
             let _ = writeln!(
                 rows,
-                "`{at},`{APPID},`{MCHID},`0,`{},`SBX,`{},`,`{kind},`{state},`OTHERS,`CNY,`{sold:.2},\
-                 `0.00,`0,`0,`{given_back:.2},`0.00,`,`,`,`,`0.00000,`0.60%,`{sold:.2},\
+                "`{at},`{APPID},`{MCHID},`0,`{},`{},`{},`,`{kind},`{state},`OTHERS,`CNY,`{sold:.2},\
+                 `0.00,`0,`{},`{given_back:.2},`0.00,`,`,`,`,`0.00000,`0.60%,`{sold:.2},\
                  `{given_back:.2},`",
-                order.counter, order.order
+                order.counter,
+                order.reference,
+                order.order,
+                movement.refund.as_deref().unwrap_or("0"),
             );
         }
     }

@@ -1,5 +1,6 @@
 //! The second interface: who asks, and how answers are signed.
 
+pub(super) mod letter;
 mod words;
 mod xml;
 
@@ -105,7 +106,7 @@ fn signature(fields: &Fields, is_hmac: bool) -> String {
 }
 
 fn ask(desk: &Desk, path: &str, fields: &Fields) -> Result<Asked, Refused> {
-    let order = of(fields, "out_trade_no").to_owned();
+    let order = order_of(desk, fields);
     let (method, ask) = match path {
         "/pay/micropay" => (Method::Charge, open(Tender::CustomerCode, fields)),
         "/pay/unifiedorder" if of(fields, "trade_type") == "NATIVE" => {
@@ -127,6 +128,17 @@ fn ask(desk: &Desk, path: &str, fields: &Fields) -> Result<Asked, Refused> {
     let ask = ask.and_then(Ask::check_ids);
     let ask = ask.map_err(|why| refused(200, "PARAM_ERROR", why))?;
     Ok(Asked { method, ask })
+}
+
+/// By the merchant's number, or WeChat Pay's own, which wins.
+fn order_of(desk: &Desk, fields: &Fields) -> String {
+    match fields.get("transaction_id") {
+        Some(transaction) => {
+            let order = desk.order_of_reference(transaction);
+            order.unwrap_or_else(|| "0".repeat(32))
+        }
+        None => of(fields, "out_trade_no").to_owned(),
+    }
 }
 
 fn fen_of(fields: &Fields, name: &str) -> Result<u64, String> {
@@ -157,6 +169,7 @@ fn open(tender: Tender, fields: &Fields) -> Result<Ask, String> {
         "counter": counter.unwrap_or("counter"),
         "amount": yuan(fen_of(fields, "total_fee")?),
         "currency": "CNY",
+        "provider": "wechat_v2",
     });
     if let (Some(code), Some(order)) = (fields.get("auth_code"), order.as_object_mut()) {
         order.insert("code".to_owned(), code.as_str().into());
@@ -165,7 +178,7 @@ fn open(tender: Tender, fields: &Fields) -> Result<Ask, String> {
 }
 
 fn refund(desk: &Desk, fields: &Fields) -> Result<Ask, String> {
-    let order = of(fields, "out_trade_no").to_owned();
+    let order = order_of(desk, fields);
     let total = fen_of(fields, "total_fee")?;
     if desk
         .amount(&order)
@@ -193,7 +206,12 @@ impl Dialect for V2<'_> {
         worded(match done {
             Ok(answer) => {
                 let facts = self.desk.facts(ask.order());
-                words::of(self.method, &answer, facts, self.was_paid)
+                let mut said = words::of(self.method, &answer, facts, self.was_paid);
+                let is_refund = matches!(self.method, Method::Refund | Method::RefundQuery);
+                if let Some(transaction) = self.desk.reference(ask.order()).filter(|_| is_refund) {
+                    said.insert("transaction_id".to_owned(), transaction);
+                }
+                said
             }
             Err(Failure::Conflict) => words::refused("OUT_TRADE_NO_USED", "商户订单号重复"),
             Err(Failure::Broken(error)) => {

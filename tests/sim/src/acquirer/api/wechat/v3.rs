@@ -101,7 +101,12 @@ impl Dialect for V3<'_> {
         match done {
             Ok(answer) => {
                 let facts = self.desk.facts(ask.order());
-                let (status, body) = words::of(self.method, &answer, facts);
+                let (status, mut body) = words::of(self.method, &answer, facts);
+                let is_refund = matches!(self.method, Method::Refund | Method::RefundQuery);
+                if let Some(body) = body.as_object_mut().filter(|_| is_refund && status == 200) {
+                    let transaction = self.desk.reference(ask.order());
+                    body.insert("transaction_id".to_owned(), transaction.into());
+                }
                 match status {
                     204 => Worded {
                         status: StatusCode::NO_CONTENT,

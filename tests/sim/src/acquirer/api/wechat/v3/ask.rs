@@ -52,7 +52,9 @@ struct Names {
 
 #[derive(Deserialize)]
 struct NewRefund {
+    #[serde(default)]
     out_trade_no: String,
+    transaction_id: Option<String>,
     out_refund_no: String,
     amount: Amount,
 }
@@ -77,6 +79,15 @@ pub(super) fn of(
                 return Err(refused(400, "PARAM_ERROR", "mchid is not this merchant's"));
             }
             let order = (*order).to_owned();
+            (Method::Query, Ok(Ask::Query { order }))
+        }
+        ("GET", ["pay", "transactions", "id", transaction]) => {
+            if query != format!("mchid={MCHID}") {
+                return Err(refused(400, "PARAM_ERROR", "mchid is not this merchant's"));
+            }
+            let Some(order) = desk.order_of_reference(transaction) else {
+                return Err(refused(404, "ORDER_NOT_EXIST", "no such order"));
+            };
             (Method::Query, Ok(Ask::Query { order }))
         }
         ("POST", ["pay", "transactions", "out-trade-no", order, "close"]) => {
@@ -137,6 +148,7 @@ fn open(tender: Tender, body: &[u8]) -> Result<Ask, String> {
         "counter": scene.device_id.as_deref().unwrap_or("counter"),
         "amount": yuan(new.amount.total),
         "currency": "CNY",
+        "provider": "wechat_v3",
     });
     if let (Some(payer), Some(order)) = (new.payer, order.as_object_mut()) {
         order.insert("code".to_owned(), payer.auth_code.into());
@@ -156,7 +168,12 @@ fn names(body: &[u8], with_appid: bool) -> Result<(), Refused> {
 }
 
 fn refund(desk: &Desk, body: &[u8]) -> Result<Ask, String> {
-    let new: NewRefund = serde_json::from_slice(body).map_err(|_| "the body is not as agreed")?;
+    let mut new: NewRefund =
+        serde_json::from_slice(body).map_err(|_| "the body is not as agreed")?;
+    if let Some(transaction) = &new.transaction_id {
+        let order = desk.order_of_reference(transaction);
+        new.out_trade_no = order.ok_or("no such transaction")?;
+    }
     let total = desk.amount(&new.out_trade_no).map(super::super::fen);
     if total.is_some_and(|total| total != new.amount.total) {
         return Err("amount.total is not the order's".to_owned());

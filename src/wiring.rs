@@ -82,12 +82,12 @@ pub enum WiringFailed {
 
 /// Records and bytes of bodies in one message: packed away from the store's thread, they may be
 /// more than a small batch.
-const BATCH_RECORDS: usize = 250;
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_RECORDS: usize = 500;
+const BATCH_BYTES: usize = 512 * 1024;
 
-/// Records under way to the head office: what it gathers while one transaction is under way, so
-/// that neither waits for the other.
-const WINDOW_RECORDS: usize = 5_000;
+/// Records under way to the head office: what two transactions write there, what it has read for
+/// the next one, and what is on its way, so that nobody waits for anybody.
+const WINDOW_RECORDS: usize = 20_000;
 
 /// How long the last words of a payment stay on the terminal.
 const LINGER_MS: u64 = 1_500;

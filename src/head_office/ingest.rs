@@ -38,6 +38,9 @@ use crate::{adapters::mqtt::broker::Broker, crash};
 /// How often stores are asked for what they have not sent by themselves.
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The first pause before a new connection is this part of the longest one.
+const PAUSES: u32 = 10;
+
 /// Attempts at a transaction that met another writer.
 const BUSY_ATTEMPTS: u32 = 5;
 
@@ -48,6 +51,7 @@ pub struct IngestOptions {
     pub client_id: String,
     pub group: String,
     pub receive_maximum: u16,
+    /// The longest pause before a new connection; each one in vain doubles it.
     pub retry: Duration,
     pub commit_timeout: Duration,
     pub batch_records_max: usize,
@@ -97,18 +101,25 @@ struct Committing {
 impl Ingest {
     /// Works until `stop`.
     pub async fn run(self, stop: CancellationToken) {
+        let mut pause = self.options.retry / PAUSES;
         while !stop.is_cancelled() {
-            let ended = stop.run_until_cancelled(self.connection(&stop)).await;
+            let connection = self.connection(&mut pause, &stop);
+            let ended = stop.run_until_cancelled(connection).await;
             self.metrics.broker_up.set(0);
             let Some(Err(why)) = ended else { continue };
             warn!(why = %chain_of(&why), "connection given up; trying again");
             self.metrics.connections_lost.inc();
-            stop.run_until_cancelled(sleep(self.options.retry)).await;
+            stop.run_until_cancelled(sleep(pause)).await;
+            pause = (2 * pause).min(self.options.retry);
         }
     }
 
     /// One connection, from the database's first answer on.
-    async fn connection(&self, stop: &CancellationToken) -> Result<(), GivenUp> {
+    async fn connection(
+        &self,
+        pause: &mut Duration,
+        stop: &CancellationToken,
+    ) -> Result<(), GivenUp> {
         self.ping().await?;
         let IngestOptions {
             chain,
@@ -137,6 +148,7 @@ impl Ingest {
                 outcome = done(&mut committing) => {
                     let outcome = outcome?;
                     self.answer(&mut link, committing.pop_front(), outcome, &mut said).await?;
+                    *pause = self.options.retry / PAUSES;
                     None
                 }
                 event = link.next(), if has_room => Some(event),

@@ -39,9 +39,8 @@ impl Row {
     }
 }
 
-/// Prints `rows` as a table and puts them into `target/bench.json`, in place of older rows with the
-/// same names.
-pub fn publish(rows: &[Row]) {
+/// Prints `rows` as a table.
+pub fn print(rows: &[Row]) {
     println!(
         "{:<52} {:>12} {:<10} {:>12} {:>7}  beside",
         "", "value", "unit", "peer", "ratio"
@@ -57,6 +56,12 @@ pub fn publish(rows: &[Row]) {
             row.peer
         );
     }
+}
+
+/// Prints `rows` and puts them into `target/bench.json`, in place of older rows with the same
+/// names.
+pub fn publish(rows: &[Row]) {
+    print(rows);
     let path = file();
     let known = fs::read_to_string(&path).unwrap_or_else(|_| "[]".into());
     let mut all: Vec<Row> = serde_json::from_str(&known).unwrap_or_default();

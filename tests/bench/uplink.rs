@@ -51,8 +51,10 @@ fn main() {
         .collect();
     let count = if is_measured { RECORDS } else { RECORDS_TO_TRY };
     let rows = world::runtime().block_on(measure(count, &parts));
-    if is_measured && parts.is_empty() {
-        report::publish(&rows);
+    match (is_measured, parts.is_empty()) {
+        (true, true) => report::publish(&rows),
+        (true, false) => report::print(&rows),
+        (false, _) => {}
     }
 }
 

@@ -303,14 +303,19 @@ impl Record {
         ))
     }
 
-    fn head(&self) -> Vec<u8> {
-        let mut head = Vec::with_capacity(HEAD_BYTES);
-        head.push(VERSION);
-        head.extend_from_slice(&self.seq.to_be_bytes());
-        head.extend_from_slice(&self.at.unix_ms().to_be_bytes());
-        head.extend_from_slice(&self.prev.0);
+    fn head(&self) -> [u8; HEAD_BYTES] {
         let len = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
-        head.extend_from_slice(&len.to_be_bytes());
+        let (seq, at) = (self.seq.to_be_bytes(), self.at.unix_ms().to_be_bytes());
+        let fields: [&[u8]; 5] = [&[VERSION], &seq, &at, &self.prev.0, &len.to_be_bytes()];
+        let mut head = [0; HEAD_BYTES];
+        let mut rest = head.as_mut_slice();
+        for field in fields {
+            let Some((to, after)) = rest.split_at_mut_checked(field.len()) else {
+                break;
+            };
+            to.copy_from_slice(field);
+            rest = after;
+        }
         head
     }
 }

@@ -20,7 +20,8 @@ pub(super) type Reply = Result<Appended, JournalFailed>;
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub bodies: Vec<Body>,
-    /// What of the bodies is stored: made while the group before is being written.
+    /// What of the bodies is stored: made while the group before is being written, and gone once
+    /// it is in a group's records.
     texts: Vec<String>,
     pub answer: oneshot::Sender<Reply>,
 }
@@ -31,8 +32,8 @@ impl Waiting {
         bodies: Vec<Body>,
         answer: oneshot::Sender<Reply>,
     ) -> Result<Self, JournalFailed> {
-        let texts: Result<_, RecordRefused> = bodies.iter().map(Body::to_text).collect();
-        let texts = texts.map_err(|refused| JournalFailed::Refused(refused.to_string()))?;
+        let texts =
+            texts_of(&bodies).map_err(|refused| JournalFailed::Refused(refused.to_string()))?;
         Ok(Self {
             bodies,
             texts,
@@ -57,6 +58,10 @@ impl Waiting {
             .iter()
             .any(|body| matches!(body, Body::Payment { payment } if payment.state == State::Opened))
     }
+}
+
+fn texts_of(bodies: &[Body]) -> Result<Vec<String>, RecordRefused> {
+    bodies.iter().map(Body::to_text).collect()
 }
 
 #[derive(Debug)]
@@ -90,7 +95,7 @@ impl Group {
             records: 0,
         };
         let mut records = Vec::new();
-        while let Some(next) = waiting.pop_front() {
+        while let Some(mut next) = waiting.pop_front() {
             let (len, bytes) = (next.bodies.len(), next.encoded_len());
             if len > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
                 let refused = format!("{len} records of {bytes} bytes in one append");
@@ -104,8 +109,8 @@ impl Group {
                 break;
             }
             let first_seq = group.tip.seq + 1;
-            for text in &next.texts {
-                records.push(group.tip.append_text(now, text.clone()));
+            for text in std::mem::take(&mut next.texts) {
+                records.push(group.tip.append_text(now, text));
             }
             let appended = Appended {
                 first_seq,
@@ -125,11 +130,14 @@ impl Group {
         self.records
     }
 
+    /// To be answered, or written once more.
     pub(super) fn into_waiting(self) -> Vec<Waiting> {
-        self.placed
-            .into_iter()
-            .map(|placed| placed.waiting)
-            .collect()
+        let again = |Placed { mut waiting, .. }| {
+            // they could be written before
+            waiting.texts = texts_of(&waiting.bodies).unwrap_or_default();
+            waiting
+        };
+        self.placed.into_iter().map(again).collect()
     }
 
     /// Those that begin a payment, and the others. If none does, nothing can be done for any of

@@ -63,8 +63,8 @@ pub struct Outbox {
     pub(super) parked: Option<Parked>,
     pub(super) unparking: BTreeSet<u64>,
     pub(super) asked: BTreeMap<u64, Asked>,
-    /// The backlog is held back for a moment.
-    held: bool,
+    /// A tick comes as soon as it may change something.
+    waits: bool,
     pub(super) unsent: Unsent,
     /// Records are being counted.
     pub(super) counting: bool,
@@ -109,7 +109,7 @@ impl Outbox {
             unsent,
             counting: false,
             counted: false,
-            held: false,
+            waits: false,
             drains: false,
         }
     }
@@ -172,7 +172,7 @@ impl Outbox {
         }
         let now = Instant::now();
         let Some(fetch) = self.machine.fetch(now) else {
-            return self.wait_for_the_line(now, ctx);
+            return self.wait(now, ctx);
         };
         self.reading = true;
         let (disk, uplink) = (self.deps.disk.clone(), self.deps.uplink.clone());
@@ -201,16 +201,15 @@ impl Outbox {
         }));
     }
 
-    /// The cap on the line holds the backlog back: not until the next tick, only as long as it
-    /// must.
-    fn wait_for_the_line(&mut self, now: Instant, ctx: &mut Ctx) {
-        if let Some(pause) = self.machine.held_for(now)
-            && !self.held
+    /// Not until the next tick, only as long as it must.
+    fn wait(&mut self, now: Instant, ctx: &mut Ctx) {
+        if let Some(pause) = self.machine.waits_for(now)
+            && !self.waits
         {
-            self.held = true;
+            self.waits = true;
             ctx.run_later(pause, |outbox, ctx| {
-                outbox.held = false;
-                outbox.pump(ctx);
+                outbox.waits = false;
+                outbox.feed(Event::Tick, ctx);
             });
         }
     }
@@ -373,14 +372,16 @@ fn moment(deps: &OutboxDeps) -> Moment {
 
 /// The journal grew.
 #[derive(Debug)]
-struct Poke;
+struct Poke(Event);
 
-/// Waits for a signal that says that the journal grew; missed signals are one too.
+/// Waits for a signal that says that the journal grew; so many that some were missed are payments.
 async fn next_poke(mut signals: Receiver<Signal>) -> Option<(Poke, Receiver<Signal>)> {
     loop {
         match signals.recv().await {
-            Ok(Signal::PaymentMoved { .. } | Signal::JournalWrote { .. })
-            | Err(RecvError::Lagged(_)) => return Some((Poke, signals)),
+            Ok(Signal::PaymentMoved { .. }) | Err(RecvError::Lagged(_)) => {
+                return Some((Poke(Event::PaymentMoved), signals));
+            }
+            Ok(Signal::JournalWrote { .. }) => return Some((Poke(Event::Wrote), signals)),
             Ok(_) => {}
             Err(RecvError::Closed) => return None,
         }
@@ -432,8 +433,8 @@ impl StreamHandler<UplinkEvent> for Outbox {
 }
 
 impl StreamHandler<Poke> for Outbox {
-    fn handle(&mut self, _: Poke, ctx: &mut Ctx) {
-        self.feed(Event::Wrote, ctx);
+    fn handle(&mut self, Poke(event): Poke, ctx: &mut Ctx) {
+        self.feed(event, ctx);
     }
 
     // without signals there is still the tick

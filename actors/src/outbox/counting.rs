@@ -5,13 +5,16 @@ use std::time::Duration;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::time::timeout;
 
-use super::Outbox;
+use super::{Outbox, State};
 use crate::ports::ASK_TIMEOUT;
 
 /// Records of one look for money, and their bytes: about a millisecond's work.
 const COUNTED_RECORDS: usize = 256;
 const COUNTED_BYTES: usize = 256 * 1024;
 const COUNTING_PAUSE: Duration = Duration::from_millis(2);
+
+/// While the backlog goes out: what is receipted by then need not be looked at.
+const DRAINING_PAUSE: Duration = Duration::from_millis(20);
 
 impl Outbox {
     /// Looks at records that were not looked at, a few at a time: after a start behind a long
@@ -40,7 +43,11 @@ impl Outbox {
             let Ok(Ok(records)) = read else { return };
             outbox.unsent.count(&records);
             if !records.is_empty() {
-                ctx.run_later(COUNTING_PAUSE, Self::count_money);
+                let pause = match outbox.machine.state() {
+                    State::Draining => DRAINING_PAUSE,
+                    _ => COUNTING_PAUSE,
+                };
+                ctx.run_later(pause, Self::count_money);
             }
         }));
     }

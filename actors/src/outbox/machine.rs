@@ -65,6 +65,8 @@ pub(super) enum Event {
     Unheard,
     /// The journal may have grown.
     Wrote,
+    /// It has, and people pay.
+    PaymentMoved,
     Published {
         first: u64,
         through: u64,
@@ -151,11 +153,11 @@ const PROBE_RECORDS: usize = 20;
 
 /// Pause before it is tried again when no head office is there; doubled each time, at most so
 /// often.
-const UNHEARD_PAUSE: Duration = Duration::from_millis(250);
-const UNHEARD_DOUBLINGS_MAX: u32 = 4;
+const UNHEARD_PAUSE: Duration = Duration::from_millis(50);
+const UNHEARD_DOUBLINGS_MAX: u32 = 6;
 
 /// A payment's records follow each other within this time, but for the customer's share of it.
-const LIVE_FOR: Duration = Duration::from_millis(500);
+pub(super) const LIVE_FOR: Duration = Duration::from_millis(500);
 
 /// Doublings of the time between two rebuilds in vain.
 const REBUILD_DOUBLINGS_MAX: u32 = 4;
@@ -194,8 +196,8 @@ pub(super) struct Machine {
     suspects: BTreeMap<u64, Instant>,
     /// The line's cap is used up until then.
     owed_until: Instant,
-    /// When the journal was last seen to have grown.
-    wrote_at: Option<Instant>,
+    /// When a payment last moved.
+    paid_at: Option<Instant>,
 }
 
 impl Machine {
@@ -229,16 +231,16 @@ impl Machine {
             parking: BTreeSet::new(),
             suspects: BTreeMap::new(),
             owed_until: at.now,
-            wrote_at: None,
+            paid_at: None,
         }
     }
 
     pub(super) fn on(&mut self, event: Event, at: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
         let idle = !self.is_waiting();
-        if at.tip > self.tip {
-            self.wrote_at = Some(at.now);
-            self.tip = at.tip;
+        self.tip = self.tip.max(at.tip);
+        if event == Event::PaymentMoved {
+            self.paid_at = Some(at.now);
         }
         let news = self.take(event, at.now, &mut effects);
         if idle && self.is_waiting() {
@@ -330,8 +332,16 @@ impl Machine {
 
     // ---- what the books say ------------------------------------------------------------------
 
-    /// How long the cap on the line holds the backlog back, if that is what it waits for.
-    pub(super) fn held_for(&self, now: Instant) -> Option<Duration> {
+    /// How long it waits for the line's cap, or for somebody to be there, before a tick changes
+    /// anything.
+    pub(super) fn waits_for(&self, now: Instant) -> Option<Duration> {
+        let retry = self.retry_at.saturating_duration_since(now);
+        let is_unheard = self.blocked && self.state != State::Offline && !retry.is_zero();
+        is_unheard.then_some(retry).or_else(|| self.held_for(now))
+    }
+
+    /// By the cap on the line, if that is what the backlog waits for.
+    fn held_for(&self, now: Instant) -> Option<Duration> {
         let is_backlog = !matches!(self.state, State::Offline | State::Online);
         let owed = self.owed_until.saturating_duration_since(now);
         (is_backlog && !owed.is_zero()).then_some(owed)
@@ -384,7 +394,7 @@ impl Machine {
 
     /// Whether people pay: the machine, the line and the disk belong to them then.
     fn is_live(&self, now: Instant) -> bool {
-        self.wrote_at
+        self.paid_at
             .is_some_and(|at| now.duration_since(at) < LIVE_FOR)
     }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     OutboxSettings,
-    machine::{Effect, Event, Machine, Moment, State},
+    machine::{Effect, Event, LIVE_FOR, Machine, Moment, State},
 };
 use crate::ports::PublishRefused;
 
@@ -429,38 +429,24 @@ fn a_receipt_that_was_overtaken_brings_nothing_back() {
 }
 
 #[test]
-fn a_backlog_gives_way_to_those_who_pay() {
-    let mut bench = Bench::up(1_000);
-    let next = |bench: &Bench| {
-        let fetch = bench.machine.fetch(bench.now).unwrap();
-        (fetch.records, fetch.pause.as_millis())
-    };
-    assert_eq!(next(&bench), (100, 1));
-    bench.write(1);
-    bench.on(Event::Published {
-        first: 1_001,
-        through: 1_001,
-        bytes: 0,
-    });
-    assert_eq!(next(&bench), (32, 10));
-    bench.now += Duration::from_secs(1);
-    assert_eq!(next(&bench), (100, 1));
-}
-
-#[test]
 fn where_no_head_office_is_little_is_sent_and_soon_again() {
     let mut bench = Bench::up(1_000);
     assert_eq!(bench.publish().len(), 4);
     bench.on(Event::Unheard);
     bench.on(Event::Unheard);
     assert_eq!((bench.state(), bench.publish()), (State::Slow, vec![]));
-    bench.pass(1);
-    assert_eq!(
-        bench.publish(),
-        [(1, 20)],
-        "one small batch, long before it is late"
-    );
-    bench.on(Event::Unheard);
+    for pause_ms in [50, 100, 200] {
+        let pause = Duration::from_millis(pause_ms);
+        assert_eq!(bench.machine.waits_for(bench.now), Some(pause));
+        bench.now += pause;
+        bench.on(Event::Tick);
+        assert_eq!(
+            bench.publish(),
+            [(1, 20)],
+            "one small batch, long before it is late"
+        );
+        bench.on(Event::Unheard);
+    }
     bench.pass(1);
     assert_eq!(bench.publish(), [(1, 20)]);
     bench.receipt(20);
@@ -676,7 +662,7 @@ fn a_cap_on_the_line_holds_the_backlog_back_and_never_what_happens_now() {
     bench.receipt(100);
     assert_eq!(bench.publish(), []);
     assert_eq!(
-        bench.machine.held_for(bench.now),
+        bench.machine.waits_for(bench.now),
         Some(Duration::from_secs(2))
     );
     bench.write(2);
@@ -718,4 +704,41 @@ fn a_record_that_is_refused_twice_is_parked_once() {
     assert_eq!(bench.on(refuses(4)), []);
     bench.on(Event::Unparked { seq: 4 });
     assert_eq!(bench.machine.status().parked, 0);
+}
+
+#[test]
+fn a_backlog_gives_way_while_people_pay_and_for_nothing_else() {
+    let mut bench = Bench::up(1_000);
+    let settings = OutboxSettings::default();
+    let batch = |bench: &Bench| {
+        let fetch = bench.machine.fetch(bench.now).unwrap();
+        (fetch.records, fetch.pause)
+    };
+    let full = (
+        settings.batch_records,
+        Duration::from_millis(settings.drain_pause_ms),
+    );
+    let small = (
+        settings.live_records,
+        Duration::from_millis(settings.live_pause_ms),
+    );
+    assert_eq!(batch(&bench), full);
+    let lane = |bench: &mut Bench, event| {
+        bench.tip += 1;
+        bench.on(event);
+        assert_eq!(batch(bench).0, 1, "what was just written goes first");
+        let only = bench.machine.fetch(bench.now).unwrap().from;
+        let published = Event::Published {
+            first: only,
+            through: only,
+            bytes: 1,
+        };
+        bench.on(published);
+    };
+    lane(&mut bench, Event::Wrote);
+    assert_eq!(batch(&bench), full, "a device's word is no payment");
+    lane(&mut bench, Event::PaymentMoved);
+    assert_eq!(batch(&bench), small);
+    bench.now += LIVE_FOR;
+    assert_eq!(batch(&bench), full);
 }

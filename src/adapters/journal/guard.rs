@@ -205,7 +205,7 @@ impl Guard {
         crash::point("guard-written");
         self.segment.sync()?;
         self.offset += self.buffer.len() as u64;
-        if self.offset > self.room_bytes / 2 {
+        if self.offset > self.room_bytes / 8 {
             self.spare.prepare();
         }
         Ok(())

@@ -26,8 +26,12 @@ const APPLIED_WITHIN: Duration = Duration::from_secs(15);
 /// pace, and what lasts goes on at the store's.
 const LAG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// How often it is looked whether the store has caught up, at the least.
-const LAG_LOOK: Duration = Duration::from_millis(20);
+/// From here on a pause follows each group, the longer the more waits: a burst ends in a slower
+/// pace, and not in a standstill.
+const LAG_BYTES_EASY: usize = LAG_BYTES_MAX / 2;
+
+/// The pause when there is no more room.
+const LAG_PAUSE_MAX: Duration = Duration::from_millis(10);
 
 /// A reader waits no longer than this for the store.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
@@ -143,15 +147,22 @@ impl Shared {
         }
     }
 
-    /// Until the store is not too far behind, or everything has stopped.
+    /// Lets the store come on if it is behind; until there is room, or everything has stopped.
     pub(super) fn wait_lag(&self) {
-        while self.pending().bytes() > LAG_BYTES_MAX {
-            let progress = self.progress();
-            if progress.stopped.is_some() {
+        loop {
+            let bytes = self.pending().bytes();
+            let pause = lag_pause(bytes);
+            if pause.is_zero() {
                 return;
             }
-            // ends early when the store has come on
-            let _woken = self.advanced.wait_timeout(progress, LAG_LOOK);
+            let runs = |progress: &mut Progress| progress.stopped.is_none();
+            let waited = self
+                .advanced
+                .wait_timeout_while(self.progress(), pause, runs);
+            let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if bytes <= LAG_BYTES_MAX || progress.stopped.is_some() {
+                return;
+            }
         }
     }
 
@@ -226,6 +237,30 @@ impl Shared {
             _ if come(&progress) >= seq => Ok(()),
             Some(why) => Err(JournalFailed::Stopped(why.clone())),
             None => Err(JournalFailed::Unreadable("the disk is too slow".into())),
+        }
+    }
+}
+
+/// By the square of what waits beyond what is easy: short where a little is enough.
+fn lag_pause(bytes: usize) -> Duration {
+    let room = (LAG_BYTES_MAX - LAG_BYTES_EASY) as u128;
+    let used = (bytes.saturating_sub(LAG_BYTES_EASY) as u128).min(room);
+    let micros = LAG_PAUSE_MAX.as_micros() * used * used / (room * room);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_further_the_store_lags_the_longer_is_the_pause() {
+        assert_eq!(lag_pause(0), Duration::ZERO);
+        assert_eq!(lag_pause(LAG_BYTES_EASY), Duration::ZERO);
+        let between = lag_pause(usize::midpoint(LAG_BYTES_EASY, LAG_BYTES_MAX));
+        assert_eq!(between, LAG_PAUSE_MAX / 4);
+        for bytes in [LAG_BYTES_MAX, LAG_BYTES_MAX + 1, usize::MAX] {
+            assert_eq!(lag_pause(bytes), LAG_PAUSE_MAX);
         }
     }
 }

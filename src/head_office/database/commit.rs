@@ -7,6 +7,7 @@
 //! block each other for ever.
 
 mod bulk;
+mod fact;
 mod insert;
 mod project;
 mod stubs;
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{Any, AnyConnection, Transaction};
 use store_actors::{
     domain::{
-        record::{Body, Hash, Record},
+        record::{Hash, Record},
         timestamp::Timestamp,
     },
     wire::uplink::{Poison, StoreRef, Stub},
@@ -27,10 +28,11 @@ use super::{
     Database, DatabaseFailed, Dialect,
     advance::{Watermark, advance, gaps, hash_of},
     big,
-    store_row::{self, LockedStore, News},
+    store_row::{self, KnownStore, LockedStore, News},
     unsigned,
 };
 use crate::crash;
+use fact::Fact;
 
 /// The records of one message.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ pub struct Arrival {
     pub stubs: Vec<Stub>,
     /// Sequence number claimed (0: none) and reason of what was no record.
     pub poison: Vec<(u64, String)>,
-    /// SHA-256 of the message, unpacked.
+    /// SHA-256 of the message as it came.
     pub message: Hash,
 }
 
@@ -133,14 +135,29 @@ impl Database {
             .into_iter()
             .map(|(store, arrivals)| (store, Sorted::of(&arrivals), arrivals))
             .collect();
+        match self.transaction(&sorted, now, Rows::New).await {
+            // somebody else has sent some of it meanwhile
+            Err(failed) if is_held(&failed) => {
+                Ok(self.transaction(&sorted, now, Rows::Any).await?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    async fn transaction(
+        &self,
+        sorted: &[(&StoreRef, Sorted<'_>, Vec<&Arrival>)],
+        now: Timestamp,
+        rows: Rows,
+    ) -> Result<Outcome, sqlx::Error> {
         let mut outcome = Outcome::default();
         let mut transaction = self.begin().await?;
         for (store, sorted, arrivals) in sorted {
             let came = (sorted, arrivals.as_slice());
             let standing = self
-                .take(&mut transaction, store, came, now, &mut outcome)
+                .take(&mut transaction, store, came, (now, rows), &mut outcome)
                 .await?;
-            outcome.standings.insert(store.clone(), standing);
+            outcome.standings.insert((*store).clone(), standing);
         }
         crash::point("office-inserted");
         transaction.commit().await?;
@@ -173,30 +190,21 @@ impl Database {
         &self,
         connection: &mut AnyConnection,
         store: &StoreRef,
-        (sorted, arrivals): (Sorted<'_>, &[&Arrival]),
-        now: Timestamp,
+        (sorted, arrivals): (&Sorted<'_>, &[&Arrival]),
+        (now, rows): (Timestamp, Rows),
         outcome: &mut Outcome,
     ) -> Result<Standing, sqlx::Error> {
-        let id = store_row::id_of(connection, store, now).await?;
+        let known = store_row::known(connection, store, now).await?;
+        let id = known.id;
         for arrival in arrivals {
             for (seq, reason) in &arrival.poison {
                 insert::poison(connection, id, *seq, reason, &arrival.message, now).await?;
                 outcome.poison += 1;
             }
         }
-        let Sorted {
-            mut first,
-            mut again,
-        } = sorted;
-        let filled = stubs::fill(connection, id, &first, now).await?;
-        let stored = match self.dialect {
-            Dialect::Sqlite => insert::records(connection, id, &first, now).await?,
-            Dialect::Postgres => bulk::records(connection, id, &first, now).await?,
-        };
-        let (fresh, held): (Vec<_>, Vec<_>) = first.drain(..).partition(|taken| {
-            stored.contains(&taken.record.seq) || filled.contains(&taken.record.seq)
-        });
-        again.extend(held);
+        let put = self.put(connection, &known, sorted, (now, rows)).await?;
+        let fresh = put.fresh;
+        let again: Vec<_> = sorted.again.iter().chain(put.held).collect();
         let duplicates = insert::compare(connection, id, &again, now).await?;
         outcome.poison += project::payments(connection, self.dialect, id, &fresh, now).await?;
         let arrived = arrivals.iter().flat_map(|arrival| &arrival.stubs);
@@ -214,7 +222,7 @@ impl Database {
         let news = News {
             last_seq,
             // a stub that was filled was held before
-            fresh: (stored.len() + stubbed.len()) as u64,
+            fresh: put.inserted + stubbed.len() as u64,
             duplicates,
         };
         row.update(connection, &mark, &news, now).await?;
@@ -230,6 +238,69 @@ impl Database {
             stubs: stubs::held(connection, row.id, mark.seq).await?,
         })
     }
+
+    /// Inserts what is not held.
+    async fn put<'a>(
+        &self,
+        connection: &mut AnyConnection,
+        known: &KnownStore,
+        sorted: &'a Sorted<'a>,
+        (now, rows): (Timestamp, Rows),
+    ) -> Result<Put<'a>, sqlx::Error> {
+        let (id, first) = (known.id, &sorted.first);
+        let above = first
+            .first()
+            .is_some_and(|one| one.record.seq > known.last_seq);
+        if above && rows == Rows::New && self.dialect == Dialect::Postgres {
+            bulk::records(connection, id, first, (now, rows)).await?;
+            return Ok(Put {
+                fresh: first.iter().collect(),
+                held: Vec::new(),
+                inserted: first.len() as u64,
+            });
+        }
+        let filled = stubs::fill(connection, id, first, now).await?;
+        let stored = match self.dialect {
+            Dialect::Sqlite => insert::records(connection, id, first, now).await?,
+            Dialect::Postgres => bulk::records(connection, id, first, (now, Rows::Any)).await?,
+        };
+        let is_fresh = |taken: &&Taken<'_>| {
+            [&stored, &filled]
+                .iter()
+                .any(|of| of.contains(&taken.record.seq))
+        };
+        let (fresh, held) = first.iter().partition(is_fresh);
+        Ok(Put {
+            fresh,
+            held,
+            inserted: stored.len() as u64,
+        })
+    }
+}
+
+/// What is known of a commit's rows before they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    /// Of a store whose row says that nothing so high is held, none is: PostgreSQL need not look
+    /// for each of them before it writes it. If somebody else was faster, it refuses all of it.
+    New,
+    /// Some may be held.
+    Any,
+}
+
+/// What became of a commit's records.
+struct Put<'a> {
+    /// In the order of their numbers.
+    fresh: Vec<&'a Taken<'a>>,
+    /// There is one under the number.
+    held: Vec<&'a Taken<'a>>,
+    /// Rows more than before; a stub that was filled was one.
+    inserted: u64,
+}
+
+fn is_held(failed: &sqlx::Error) -> bool {
+    let cause = failed.as_database_error();
+    cause.is_some_and(|cause| cause.is_unique_violation())
 }
 
 /// Ranges named in one receipt.
@@ -239,13 +310,12 @@ const WANT_MAX: i64 = 64;
 struct Taken<'a> {
     record: &'a Record,
     hash: Hash,
-    /// `None`: of a kind that this program does not know, or no JSON.
-    body: Option<Body>,
+    fact: Fact<'a>,
 }
 
 /// The watermark over what was stored just now and follows it: usually everything, and the database
 /// need not be asked for what it was told a moment ago.
-fn over(mut mark: Watermark, stored: &[Taken<'_>]) -> Watermark {
+fn over(mut mark: Watermark, stored: &[&Taken<'_>]) -> Watermark {
     for Taken { record, hash, .. } in stored {
         if record.seq == mark.seq + 1 && record.prev == mark.tip {
             mark.seq = record.seq;
@@ -269,7 +339,7 @@ impl<'a> Sorted<'a> {
             let taken = Taken {
                 record,
                 hash: record.hash(),
-                body: record.decode_body().ok(),
+                fact: Fact::of(&record.body),
             };
             match first.entry(record.seq) {
                 Entry::Vacant(vacant) => drop(vacant.insert(taken)),

@@ -23,7 +23,7 @@ impl Database {
     ) -> Result<(), DatabaseFailed> {
         let mut transaction = self.begin().await?;
         for (store, status) in statuses {
-            store_row::id_of(&mut transaction, store, now).await?;
+            store_row::known(&mut transaction, store, now).await?;
             let row = LockedStore::lock(&mut transaction, self.dialect, store).await?;
             keep(&mut transaction, row.id, status).await?;
         }

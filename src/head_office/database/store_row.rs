@@ -20,22 +20,31 @@ pub(super) struct LockedStore {
     pub last_seq: u64,
 }
 
-/// The number of the store's row, made if there is none.
-pub(super) async fn id_of(
+/// What the row says to those who do not hold it.
+#[derive(Debug)]
+pub(super) struct KnownStore {
+    pub id: i64,
+    /// No record above it is held, unless somebody is writing one.
+    pub last_seq: u64,
+}
+
+/// The store's row, made if there is none.
+pub(super) async fn known(
     connection: &mut AnyConnection,
     store: &StoreRef,
     now: Timestamp,
-) -> Result<i64, sqlx::Error> {
+) -> Result<KnownStore, sqlx::Error> {
     let (chain, name) = (store.chain.as_str(), store.store.as_str());
     loop {
-        let id: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM store WHERE chain = $1 AND store = $2")
+        let row: Option<(i64, i64)> =
+            sqlx::query_as("SELECT id, last_seq FROM store WHERE chain = $1 AND store = $2")
                 .bind(chain)
                 .bind(name)
                 .fetch_optional(&mut *connection)
                 .await?;
-        if let Some(id) = id {
-            return Ok(id);
+        if let Some((id, last_seq)) = row {
+            let last_seq = unsigned(last_seq);
+            return Ok(KnownStore { id, last_seq });
         }
         sqlx::query(
             "INSERT INTO store (chain, store, tip, heard_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
@@ -57,7 +66,7 @@ pub(super) struct News {
 }
 
 impl LockedStore {
-    /// Holds the store's row, which `id_of` has found or made.
+    /// Holds the store's row, which `known` has found or made.
     pub(super) async fn lock(
         connection: &mut AnyConnection,
         dialect: Dialect,

@@ -38,7 +38,9 @@ pub(super) fn read(chain: &ChainId, message: &Publish) -> Incoming {
         (Channel::Records, Err(why)) => {
             Incoming::Records(Arrival::refused(store, why.to_string(), &message.payload))
         }
-        (Channel::Records, Ok(bytes)) => Incoming::Records(read_batch(store, &bytes)),
+        (Channel::Records, Ok(bytes)) => {
+            Incoming::Records(read_batch(store, &bytes, &message.payload))
+        }
         // an empty retained message is how a status is deleted
         (Channel::Status, Ok(bytes)) if bytes.is_empty() => {
             Incoming::Nothing("the status was deleted")
@@ -53,7 +55,8 @@ pub(super) fn read(chain: &ChainId, message: &Publish) -> Incoming {
     }
 }
 
-fn read_batch(store: StoreRef, bytes: &[u8]) -> Arrival {
+/// `bytes`: unpacked from `payload`.
+fn read_batch(store: StoreRef, bytes: &[u8], payload: &[u8]) -> Arrival {
     match decode_batch(&store, bytes) {
         Ok(mut batch) => {
             // a BIGINT ends there, and so does any honest numbering
@@ -64,14 +67,14 @@ fn read_batch(store: StoreRef, bytes: &[u8]) -> Arrival {
                 .poison
                 .iter_mut()
                 .for_each(|poison| poison.seq = poison.seq.filter(|seq| fits(*seq)));
-            let mut arrival = Arrival::new(store, records, &batch.poison, bytes);
+            let mut arrival = Arrival::new(store, records, &batch.poison, payload);
             arrival.stubs = batch.stubs;
             arrival.stubs.retain(|stub| fits(stub.seq));
             let too_large = |_| (0, "its number is too large".to_owned());
             arrival.poison.extend(beyond.iter().map(too_large));
             arrival
         }
-        Err(why) => Arrival::refused(store, why.to_string(), bytes),
+        Err(why) => Arrival::refused(store, why.to_string(), payload),
     }
 }
 

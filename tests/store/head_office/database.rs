@@ -16,6 +16,7 @@ use store_controller::head_office::database::{
 
 use crate::support::{
     chain::{Chain, payment, store, time_of},
+    connect,
     postgres::Postgres,
 };
 
@@ -389,4 +390,21 @@ async fn writers_at_once_on_sqlite_lose_and_double_nothing() {
 async fn writers_at_once_on_postgres_lose_and_double_nothing() {
     let server = Postgres::start().await;
     writers_at_once_lose_and_double_nothing(&server.database("writers").await).await;
+}
+
+/// To whoever begins while another one writes, the store's row says that nothing is held.
+#[tokio::test]
+async fn what_another_has_stored_meanwhile_is_a_repetition_on_postgres() {
+    let server = Postgres::start().await;
+    let url = server.database("meanwhile").await;
+    let database = open(&url).await;
+    let chain = Chain::of("meanwhile", 6);
+    commit(&database, &chain, 1, 4).await;
+    let mut connection = connect(&url).await;
+    let stale = "UPDATE store SET last_seq = 0";
+    sqlx::raw_sql(stale).execute(&mut connection).await.unwrap();
+    let both = commit(&database, &chain, 3, 6).await;
+    assert_eq!((both.stored, both.duplicates, both.conflicts), (2, 2, 0));
+    assert_eq!(standing(&both, &chain), (6, vec![]));
+    assert_eq!(row(&database, &chain).await.records, 6);
 }

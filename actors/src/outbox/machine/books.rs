@@ -118,7 +118,7 @@ impl Machine {
                 self.blocked = now < self.retry_at;
                 News::None
             }
-            Event::Wrote => News::None,
+            Event::Wrote | Event::PaymentMoved => News::None,
         }
     }
 

@@ -200,10 +200,6 @@ pub fn decode_batch(store: &StoreRef, bytes: &[u8]) -> Result<Batch, BatchRefuse
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(BatchRefused::TooLong(bytes.len()));
     }
-    let events: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(BatchRefused::NotABatch)?;
-    if events.len() > BATCH_RECORDS_MAX {
-        return Err(BatchRefused::TooMany(events.len()));
-    }
     let mut batch = Batch {
         store: store.clone(),
         records: Vec::new(),
@@ -211,18 +207,45 @@ pub fn decode_batch(store: &StoreRef, bytes: &[u8]) -> Result<Batch, BatchRefuse
         poison: Vec::new(),
     };
     let source = store.source();
-    for (at, event) in events.into_iter().enumerate() {
-        match to_record(store, &source, event) {
-            Ok(Came::Record(record)) => batch.records.push(record),
-            Ok(Came::Stub(stub)) => batch.stubs.push(stub),
-            Err(why) => batch.poison.push(Poison {
-                at,
-                seq: claimed_seq(event),
-                why,
-            }),
+    // nearly always every event is one, and they are read in one go
+    let all: Option<Vec<Event<'_>>> = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| serde_json::from_str(text).ok());
+    if let Some(events) = all {
+        within_bounds(events.len())?;
+        for (at, event) in events.into_iter().enumerate() {
+            let claimed = event.sequence.parse().ok();
+            batch.take(at, claimed, to_record(store, &source, event));
         }
+        return Ok(batch);
+    }
+    let events: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(BatchRefused::NotABatch)?;
+    within_bounds(events.len())?;
+    for (at, raw) in events.into_iter().enumerate() {
+        let event = serde_json::from_str(raw.get()).map_err(|cause| PoisonEvent::NotAnEvent {
+            column: cause.column(),
+        });
+        let came = event.and_then(|event| to_record(store, &source, event));
+        batch.take(at, claimed_seq(raw), came);
     }
     Ok(batch)
+}
+
+fn within_bounds(events: usize) -> Result<(), BatchRefused> {
+    if events > BATCH_RECORDS_MAX {
+        return Err(BatchRefused::TooMany(events));
+    }
+    Ok(())
+}
+
+impl Batch {
+    fn take(&mut self, at: usize, seq: Option<u64>, came: Result<Came, PoisonEvent>) {
+        match came {
+            Ok(Came::Record(record)) => self.records.push(record),
+            Ok(Came::Stub(stub)) => self.stubs.push(stub),
+            Err(why) => self.poison.push(Poison { at, seq, why }),
+        }
+    }
 }
 
 enum Came {
@@ -230,11 +253,7 @@ enum Came {
     Stub(Stub),
 }
 
-fn to_record(store: &StoreRef, source: &str, event: &RawValue) -> Result<Came, PoisonEvent> {
-    let event: Event<'_> =
-        serde_json::from_str(event.get()).map_err(|cause| PoisonEvent::NotAnEvent {
-            column: cause.column(),
-        })?;
+fn to_record(store: &StoreRef, source: &str, event: Event<'_>) -> Result<Came, PoisonEvent> {
     if event.specversion != SPEC_VERSION {
         return Err(PoisonEvent::SpecVersion);
     }

@@ -32,7 +32,7 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn Medium>> {
 
 /// Zeros are written in pieces of this size, each synced, so that nobody else's sync waits long
 /// behind them.
-const PIECE_BYTES: u64 = 1024 * 1024;
+const PIECE_BYTES: u64 = 256 * 1024;
 
 /// A file of `len` zeros: written, not only reserved, since a write into a reserved extent changes
 /// the file's metadata, and every sync would have to journal that.

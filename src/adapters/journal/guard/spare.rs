@@ -7,10 +7,7 @@ use std::{
 };
 
 use super::medium::{self, Medium};
-use crate::{
-    adapters::journal::{directory::sync_dir, priority::behind_all_others},
-    crash,
-};
+use crate::{adapters::journal::directory::sync_dir, crash};
 
 const SPARE: &str = "spare";
 const UNFINISHED: &str = "spare.unfinished";
@@ -39,10 +36,7 @@ impl Spare {
         let (dir, len) = (self.dir.clone(), self.len);
         let spawned = thread::Builder::new()
             .name("journal-spare".into())
-            .spawn(move || {
-                behind_all_others();
-                make(&dir, len)
-            });
+            .spawn(move || make(&dir, len));
         match spawned {
             Ok(making) => self.making = Some(making),
             // it will be made when it is needed

@@ -7,10 +7,10 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
-use store_actors::domain::{record::Body, timestamp::Timestamp};
+use store_actors::domain::timestamp::Timestamp;
 
 use super::{
-    Taken, big,
+    Rows, Taken, big,
     project::{COLUMNS, LATER_STAYS, Row},
     unsigned,
 };
@@ -74,12 +74,13 @@ impl Long {
     }
 }
 
-const RECORDS: &str = "INSERT INTO record (store_id, seq, at, prev, hash, kind, body, received_at) \
+const NEW_RECORDS: &str = "INSERT INTO record (store_id, seq, at, prev, hash, kind, body, received_at) \
      SELECT $1, seq, at, substring($2 FROM place FOR 32), substring($2 FROM place + 32 FOR 32), kind, \
      substring($2 FROM place + 64 FOR length - 64), $3 \
      FROM unnest(CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]), CAST($6 AS TEXT[]), CAST($7 AS INTEGER[]), \
-     CAST($8 AS INTEGER[])) AS arrived (seq, at, kind, place, length) \
-     ON CONFLICT (store_id, seq) DO NOTHING RETURNING seq";
+     CAST($8 AS INTEGER[])) AS arrived (seq, at, kind, place, length)";
+
+const FIRST_STAYS: &str = "ON CONFLICT (store_id, seq) DO NOTHING RETURNING seq";
 
 impl Taken<'_> {
     fn long_bytes(&self) -> usize {
@@ -87,13 +88,18 @@ impl Taken<'_> {
     }
 }
 
-/// Inserts what is not there yet; gives the sequence numbers that are new.
+/// Inserts what is not there yet; of rows that may be held, gives the sequence numbers that are
+/// new.
 pub(super) async fn records(
     connection: &mut AnyConnection,
     store_id: i64,
     mut records: &[Taken<'_>],
-    now: Timestamp,
+    (now, rows): (Timestamp, Rows),
 ) -> Result<BTreeSet<u64>, sqlx::Error> {
+    let sql = match rows {
+        Rows::New => NEW_RECORDS.to_owned(),
+        Rows::Any => format!("{NEW_RECORDS} {FIRST_STAYS}"),
+    };
     let mut fresh = BTreeSet::new();
     while !records.is_empty() {
         let (mut seqs, mut ats, mut kinds) =
@@ -102,18 +108,18 @@ pub(super) async fn records(
         let room: usize = records.iter().map(Taken::long_bytes).sum();
         long.bytes.reserve(room.min(2 * BYTES_MAX));
         let mut taken = 0;
-        for Taken { record, hash, body } in records {
+        for Taken { record, hash, fact } in records {
             if long.bytes.len() > BYTES_MAX {
                 break;
             }
             taken += 1;
             seqs.number(big(record.seq));
             ats.number(record.at.unix_ms());
-            kinds.text(body.as_ref().map_or("unknown", Body::kind));
+            kinds.text(fact.kind());
             long.push(&[&record.prev.0, &hash.0, record.body.as_bytes()]);
         }
         records = records.get(taken..).unwrap_or_default();
-        let stored = sqlx::query_scalar::<_, i64>(RECORDS)
+        let stored = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.clone()))
             .bind(store_id)
             .bind(long.bytes)
             .bind(now.unix_ms())
@@ -149,7 +155,7 @@ pub(super) async fn payments(
         let mut columns: [Column; 10] = Default::default();
         let mut long = Long::default();
         let mut taken = 0;
-        for (id, (seq, payment)) in rows {
+        for Row { seq, payment, text } in rows {
             if long.bytes.len() > BYTES_MAX {
                 break;
             }
@@ -166,7 +172,7 @@ pub(super) async fn payments(
                 changed,
                 numbers,
             ] = &mut columns;
-            ids.text(id);
+            ids.text(&payment.id.to_string());
             seqs.number(big(*seq));
             counters.text(payment.counter.as_str());
             states.text(payment.state.as_str());
@@ -176,7 +182,7 @@ pub(super) async fn payments(
             opened.number(payment.opened_at.unix_ms());
             changed.number(payment.changed_at.unix_ms());
             numbers.number(big(payment.number));
-            long.push(&[&serde_json::to_vec(payment).unwrap_or_default()]);
+            long.push(&[text.as_bytes()]);
         }
         rows = rows.get(taken..).unwrap_or_default();
         let mut query = sqlx::query(AssertSqlSafe(sql.clone()))

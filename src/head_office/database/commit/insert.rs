@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
-use store_actors::domain::{
-    record::{Body, Hash},
-    timestamp::Timestamp,
-};
+use store_actors::domain::{record::Hash, timestamp::Timestamp};
 
 use super::{Taken, big, hash_of, unsigned};
 
@@ -49,14 +46,14 @@ pub(super) async fn records(
             values(piece.len(), 8)
         );
         let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql));
-        for Taken { record, hash, body } in piece {
+        for Taken { record, hash, fact } in piece {
             query = query
                 .bind(store_id)
                 .bind(big(record.seq))
                 .bind(record.at.unix_ms())
                 .bind(record.prev.0.to_vec())
                 .bind(hash.0.to_vec())
-                .bind(body.as_ref().map_or("unknown", Body::kind).to_owned())
+                .bind(fact.kind().to_owned())
                 .bind(record.body.clone().into_bytes())
                 .bind(now.unix_ms());
         }
@@ -76,7 +73,7 @@ pub(super) async fn records(
 pub(super) async fn compare(
     connection: &mut AnyConnection,
     store_id: i64,
-    records: &[Taken<'_>],
+    records: &[&Taken<'_>],
     now: Timestamp,
 ) -> Result<u64, sqlx::Error> {
     let mut held: BTreeMap<u64, Hash> = BTreeMap::new();

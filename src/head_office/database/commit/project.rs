@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 use store_actors::domain::{
-    certificate::SignedCertificate, payment::Payment, record::Body, timestamp::Timestamp,
+    certificate::SignedCertificate, ids::PaymentId, payment::Payment, record::Body,
+    timestamp::Timestamp,
 };
 
 use super::{
     Dialect, Taken, big, bulk,
+    fact::{Fact, snapshot},
     insert::{self, pieces, values},
 };
 
@@ -17,32 +19,42 @@ const UNREAD: &str = "its body is no fact that this head office knows; it is hel
 
 /// Projects new records; gives how many of them this program can't read. Those are held and passed
 /// on like any other (their hash is right), and noted as poison: a newer store may know more kinds
-/// of facts than this head office.
+/// of facts than this head office. A snapshot that a later one replaces at once is not read.
 pub(super) async fn payments(
     connection: &mut AnyConnection,
     dialect: Dialect,
     store_id: i64,
-    fresh: &[Taken<'_>],
+    fresh: &[&Taken<'_>],
     now: Timestamp,
 ) -> Result<u64, sqlx::Error> {
-    let mut unread = 0;
-    let mut latest: BTreeMap<String, (u64, &Payment)> = BTreeMap::new();
-    for Taken { record, hash, body } in fresh {
-        match body {
-            Some(Body::Payment { payment }) => {
-                latest.insert(payment.id.to_string(), (record.seq, payment));
+    let mut unread = Vec::new();
+    let mut moved: BTreeMap<PaymentId, Vec<(&Taken<'_>, &str)>> = BTreeMap::new();
+    for taken in fresh {
+        match &taken.fact {
+            Fact::Moved(id, body) => moved.entry(*id).or_default().push((taken, body)),
+            Fact::Other(body) => {
+                if let Body::DayClosed { certificate } = body.as_ref() {
+                    day_closed(connection, store_id, taken.record.seq, certificate).await?;
+                }
             }
-            Some(Body::DayClosed { certificate }) => {
-                day_closed(connection, store_id, record.seq, certificate).await?;
-            }
-            Some(_) => {}
-            None => {
-                insert::poison(connection, store_id, record.seq, UNREAD, hash, now).await?;
-                unread += 1;
-            }
+            Fact::Unknown => unread.push(*taken),
         }
     }
-    let rows: Vec<_> = latest.into_iter().collect();
+    let mut rows = Vec::with_capacity(moved.len());
+    for (id, snapshots) in moved {
+        // the latest that can be read
+        for (taken, body) in snapshots.into_iter().rev() {
+            if let Some((payment, text)) = snapshot(body).filter(|(payment, _)| payment.id == id) {
+                let seq = taken.record.seq;
+                rows.push(Row { seq, payment, text });
+                break;
+            }
+            unread.push(taken);
+        }
+    }
+    for Taken { record, hash, .. } in &unread {
+        insert::poison(connection, store_id, record.seq, UNREAD, hash, now).await?;
+    }
     match dialect {
         Dialect::Postgres => bulk::payments(connection, store_id, &rows).await?,
         Dialect::Sqlite => {
@@ -51,11 +63,15 @@ pub(super) async fn payments(
             }
         }
     }
-    Ok(unread)
+    Ok(unread.len() as u64)
 }
 
-/// A payment's id, and its latest snapshot with the number of its record.
-pub(super) type Row<'a> = (String, (u64, &'a Payment));
+/// A payment's latest snapshot, the text of it, and the number of its record.
+pub(super) struct Row<'a> {
+    pub seq: u64,
+    pub payment: Payment,
+    pub text: &'a str,
+}
 
 pub(super) const COLUMNS: &str = "store_id, id, seq, counter, state, tender, amount, currency, opened_at, \
      changed_at, snapshot, number";
@@ -74,10 +90,10 @@ async fn upsert(
     let values = values(rows.len(), 12);
     let sql = format!("INSERT INTO payment ({COLUMNS}) VALUES {values} {LATER_STAYS}");
     let mut query = sqlx::query(AssertSqlSafe(sql));
-    for (id, (seq, payment)) in rows {
+    for Row { seq, payment, text } in rows {
         query = query
             .bind(store_id)
-            .bind(id.clone())
+            .bind(payment.id.to_string())
             .bind(big(*seq))
             .bind(payment.counter.to_string())
             .bind(payment.state.as_str().to_owned())
@@ -86,7 +102,7 @@ async fn upsert(
             .bind(payment.money.currency().to_string())
             .bind(payment.opened_at.unix_ms())
             .bind(payment.changed_at.unix_ms())
-            .bind(serde_json::to_vec(payment).unwrap_or_default())
+            .bind(text.as_bytes().to_vec())
             .bind(big(payment.number));
     }
     query.execute(connection).await?;

@@ -73,11 +73,10 @@ pub(super) async fn fill(
         let Some(taken) = records.iter().find(same) else {
             continue;
         };
-        let kind = taken.body.as_ref().map_or("unknown", |body| body.kind());
         sqlx::query(
             "UPDATE record SET kind = $1, body = $2, received_at = $3 WHERE store_id = $4 AND seq = $5",
         )
-        .bind(kind.to_owned())
+        .bind(taken.fact.kind().to_owned())
         .bind(taken.record.body.clone().into_bytes())
         .bind(now.unix_ms())
         .bind(store_id)

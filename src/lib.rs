@@ -20,6 +20,7 @@ pub mod web;
 pub mod wiring;
 
 /// Records are made on one thread and dropped on another, which the system's own allocator makes
-/// them wait for each other for.
+/// them wait for each other for. Without huge pages (`no_thp`): an idle store would take three
+/// times the memory, and who pays would wait while one is cleared.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -45,7 +45,7 @@ struct Compared {
 }
 
 /// The limit comes first.
-const WAYS: [Compared; 5] = [
+const WAYS: [Compared; 6] = [
     Compared {
         name: "raw append, preallocated",
         measure: |place, writers, round| measure(gathering::raw, place, writers, round),
@@ -71,6 +71,11 @@ const WAYS: [Compared; 5] = [
     Compared {
         name: "SQLite WAL FULL, other facts",
         measure: |place, writers, round| measure(gathering::sqlite_facts, place, writers, round),
+        rival: None,
+    },
+    Compared {
+        name: "raw append of chained payments",
+        measure: |place, writers, round| measure(gathering::raw_payments, place, writers, round),
         rival: None,
     },
 ];

@@ -79,22 +79,51 @@ fn bytes() -> impl Fn(usize, usize) -> Vec<u8> {
 
 /// The limit: what the group's bytes and one fdatasync take.
 pub fn raw(_: &Path) -> Gathering<Vec<u8>> {
-    static PREALLOCATED: LazyLock<File> = LazyLock::new(preallocated);
-    let file = &*PREALLOCATED;
-    let mut offset = 0;
-    let mut group_bytes = Vec::new();
+    let mut file = RawFile::default();
     Gathering::new(bytes(), move |group| {
-        group_bytes.clear();
-        group
-            .iter()
-            .for_each(|(record, _)| group_bytes.extend(record));
-        if offset + group_bytes.len() as u64 > RAW_BYTES {
-            offset = 0;
-        }
-        file.write_all_at(&group_bytes, offset).unwrap();
-        file.sync_data().unwrap();
-        offset += group_bytes.len() as u64;
+        let records = group.iter().map(|(record, _)| record);
+        records.for_each(|record| file.group.extend(record));
+        file.write();
     })
+}
+
+/// The limit of what is written as we write it: payments made and chained as ours are, by the
+/// thread that commits them, and nothing else done with them.
+pub fn raw_payments(_: &Path) -> Gathering<Body> {
+    let mut file = RawFile::default();
+    let mut tip = Tip::default();
+    let lives = Lives::new();
+    let make = move |writer, n| Body::Payment {
+        payment: lives.nth(writer, n),
+    };
+    Gathering::new(make, move |group| {
+        for (body, _) in group {
+            let record = tip.append(Noon.now(), body).unwrap();
+            record.encode(&mut file.group);
+        }
+        file.write();
+    })
+}
+
+/// The preallocated file, begun anew at the front.
+#[derive(Default)]
+struct RawFile {
+    offset: u64,
+    group: Vec<u8>,
+}
+
+impl RawFile {
+    fn write(&mut self) {
+        static PREALLOCATED: LazyLock<File> = LazyLock::new(preallocated);
+        let len = self.group.len() as u64;
+        if self.offset + len > RAW_BYTES {
+            self.offset = 0;
+        }
+        PREALLOCATED.write_all_at(&self.group, self.offset).unwrap();
+        PREALLOCATED.sync_data().unwrap();
+        self.offset += len;
+        self.group.clear();
+    }
 }
 
 /// Made once: what it costs is not to be measured, nor to disturb what is.

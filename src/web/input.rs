@@ -143,6 +143,15 @@ where
         .map_err(|cause| invalid(format!("{name}: {cause}")))
 }
 
+/// How many to list, 1 to `max`.
+pub(super) fn limit(asked: Option<usize>, usual: usize, max: usize) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(usual);
+    if !(1..=max).contains(&limit) {
+        return Err(invalid(format!("limit: 1 to {max}")));
+    }
+    Ok(limit)
+}
+
 /// Text for people: short, and nothing in it that could forge a line of a slip or a log.
 pub(super) fn words(
     name: &str,

@@ -210,10 +210,7 @@ pub(super) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query: ListQuery = input::query(&request)?;
-    let limit = query.limit.unwrap_or(PAGE_USUAL);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(input::invalid(format!("limit: 1 to {PAGE_MAX}")));
-    }
+    let limit = input::limit(query.limit, PAGE_USUAL, PAGE_MAX)?;
     let not_a_time = || {
         input::invalid("since: a time of RFC 3339, e.g. 2026-01-31T09:00:00+08:00 (its + as %2B)")
     };

@@ -95,9 +95,8 @@ fn dying_at_each_step_of_a_settlement_ends_with_equal_books_and_batches() {
     }
     let settled = |what: &str| report["settlements"][what].as_u64().unwrap();
     assert_eq!(settled("mismatched"), 0, "{report:#}");
-    // how many there are is the machine's pace; that there are some makes the zero say something
-    assert!(settled("batches") > 0, "{report:#}");
-    assert!(settled("transactions") > 0, "{report:#}");
+    assert!(settled("batches") >= 3, "{report:#}");
+    assert!(settled("transactions") >= 10, "{report:#}");
 }
 
 #[test]

@@ -709,19 +709,11 @@ fn a_record_that_is_refused_twice_is_parked_once() {
 #[test]
 fn a_backlog_gives_way_while_people_pay_and_for_nothing_else() {
     let mut bench = Bench::up(1_000);
-    let settings = OutboxSettings::default();
     let batch = |bench: &Bench| {
         let fetch = bench.machine.fetch(bench.now).unwrap();
-        (fetch.records, fetch.pause)
+        (fetch.records, fetch.pause.as_millis())
     };
-    let full = (
-        settings.batch_records,
-        Duration::from_millis(settings.drain_pause_ms),
-    );
-    let small = (
-        settings.live_records,
-        Duration::from_millis(settings.live_pause_ms),
-    );
+    let (full, small) = ((100, 1), (64, 20));
     assert_eq!(batch(&bench), full);
     let lane = |bench: &mut Bench, event| {
         bench.tip += 1;

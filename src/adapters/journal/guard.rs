@@ -205,6 +205,7 @@ impl Guard {
         crash::point("guard-written");
         self.segment.sync()?;
         self.offset += self.buffer.len() as u64;
+        // early: when all write at once, a segment lasts little longer than making the next
         if self.offset > self.room_bytes / 8 {
             self.spare.prepare();
         }

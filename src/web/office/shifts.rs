@@ -56,10 +56,7 @@ pub(in crate::web) async fn list(
     let query: ShiftsQuery = input::query(&request)?;
     let counter = query.counter.as_ref();
     let counter = counter.map(|counter| input::parsed("counter", counter));
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=LISTED_MAX).contains(&limit) {
-        return Err(input::invalid(format!("limit: 1 to {LISTED_MAX}")));
-    }
+    let limit = input::limit(query.limit, 50, LISTED_MAX)?;
     let shifts = listed(&shared, counter.transpose()?.as_ref(), limit).await?;
     Ok(HttpResponse::Ok().json(ShiftsModel { shifts }))
 }

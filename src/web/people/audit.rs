@@ -45,10 +45,7 @@ pub(in crate::web) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query: AuditQuery = input::query(&request)?;
-    let limit = query.limit.unwrap_or(LISTED_USUAL);
-    if !(1..=LISTED_MAX).contains(&limit) {
-        return Err(input::invalid(format!("limit: 1 to {LISTED_MAX}")));
-    }
+    let limit = input::limit(query.limit, LISTED_USUAL, LISTED_MAX)?;
     let wrong = || input::invalid("day: a day such as 2026-11-22");
     let day = query.day.map(|text| Day::parse(&text).ok_or_else(wrong));
     let deeds = deeds(&shared, day.transpose()?, limit).await?;

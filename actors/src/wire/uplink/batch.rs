@@ -214,8 +214,8 @@ pub fn decode_batch(store: &StoreRef, bytes: &[u8]) -> Result<Batch, BatchRefuse
     if let Some(events) = all {
         within_bounds(events.len())?;
         for (at, event) in events.into_iter().enumerate() {
-            let claimed = event.sequence.parse().ok();
-            batch.take(at, claimed, to_record(store, &source, event));
+            let came = to_record(store, &source, &event);
+            batch.take(at, came, || event.sequence.parse().ok());
         }
         return Ok(batch);
     }
@@ -225,8 +225,8 @@ pub fn decode_batch(store: &StoreRef, bytes: &[u8]) -> Result<Batch, BatchRefuse
         let event = serde_json::from_str(raw.get()).map_err(|cause| PoisonEvent::NotAnEvent {
             column: cause.column(),
         });
-        let came = event.and_then(|event| to_record(store, &source, event));
-        batch.take(at, claimed_seq(raw), came);
+        let came = event.and_then(|event| to_record(store, &source, &event));
+        batch.take(at, came, || claimed_seq(raw));
     }
     Ok(batch)
 }
@@ -239,11 +239,21 @@ fn within_bounds(events: usize) -> Result<(), BatchRefused> {
 }
 
 impl Batch {
-    fn take(&mut self, at: usize, seq: Option<u64>, came: Result<Came, PoisonEvent>) {
+    /// `claimed`: the number that the event says it has.
+    fn take(
+        &mut self,
+        at: usize,
+        came: Result<Came, PoisonEvent>,
+        claimed: impl FnOnce() -> Option<u64>,
+    ) {
         match came {
             Ok(Came::Record(record)) => self.records.push(record),
             Ok(Came::Stub(stub)) => self.stubs.push(stub),
-            Err(why) => self.poison.push(Poison { at, seq, why }),
+            Err(why) => self.poison.push(Poison {
+                at,
+                seq: claimed(),
+                why,
+            }),
         }
     }
 }
@@ -253,7 +263,7 @@ enum Came {
     Stub(Stub),
 }
 
-fn to_record(store: &StoreRef, source: &str, event: Event<'_>) -> Result<Came, PoisonEvent> {
+fn to_record(store: &StoreRef, source: &str, event: &Event<'_>) -> Result<Came, PoisonEvent> {
     if event.specversion != SPEC_VERSION {
         return Err(PoisonEvent::SpecVersion);
     }
@@ -273,7 +283,7 @@ fn to_record(store: &StoreRef, source: &str, event: Event<'_>) -> Result<Came, P
             why: why.chars().take(REASON_CHARACTERS_MAX).collect(),
         }));
     }
-    let body = match (event.data, event.data_base64) {
+    let body = match (event.data, &event.data_base64) {
         (Some(raw), None) => raw.get().to_owned(),
         (None, Some(text)) => {
             let bytes = BASE64

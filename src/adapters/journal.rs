@@ -173,14 +173,20 @@ impl Journal {
             unsynced_bytes: 0,
             synced_at: Instant::now(),
         };
-        let threads = [
+        let mut threads = vec![
             start("journal-store", &config.dir, move || applier.run())?,
             start("journal-guard", &config.dir, move || writer.run())?,
         ];
+        if shared.dir.copy().is_dir() {
+            // of a large store that takes a while, and nobody need wait for it
+            let dropping = shared.clone();
+            let drop = move || copy::drop_behind(&dropping.dir);
+            threads.push(start("journal-copy", &config.dir, drop)?);
+        }
         Ok(Self {
             shared,
             jobs: Mutex::new(Some(sender)),
-            threads: Mutex::new(threads.into()),
+            threads: Mutex::new(threads),
             min_free_bytes: config.min_free_bytes,
             recovery: opened.recovery,
         })

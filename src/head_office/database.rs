@@ -57,8 +57,9 @@ impl From<sqlx::Error> for DatabaseFailed {
         // PostgreSQL: serialization failure, deadlock, lock not available; SQLite: BUSY and LOCKED
         // in the low byte
         const BUSY_STATES: [&str; 3] = ["40001", "40P01", "55P03"];
-        // PostgreSQL: connection lost, resources short, the server is stopping or starting
-        const GONE_CLASSES: [&str; 4] = ["08", "53", "57", "58"];
+        // PostgreSQL: connection lost, resources short, tables of another version of this program,
+        // the server is stopping or starting
+        const GONE_CLASSES: [&str; 5] = ["08", "42", "53", "57", "58"];
         let Some(code) = error.as_database_error().and_then(|error| error.code()) else {
             return Self::Unreachable(error);
         };

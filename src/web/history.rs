@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use store_actors::{
@@ -18,7 +19,7 @@ use store_actors::{
     ports::PaymentFilter,
     signal::{Signal, Signals},
 };
-use tokio::sync::broadcast::error::RecvError;
+use tokio::{sync::broadcast::error::RecvError, time::sleep};
 
 /// Length of a slot, milliseconds.
 pub(super) const SLOT_MS: i64 = 15 * 60_000;
@@ -28,6 +29,8 @@ pub(super) const SLOTS: usize = 96;
 /// Payments that are read for the charts at a start, and at once.
 const FILLED_MAX: usize = 20_000;
 const FILLED_PAGE: usize = 500;
+/// Between two pages: nobody waits for a chart, and a store that starts has better to do.
+const FILL_PAUSE: Duration = Duration::from_millis(250);
 
 /// Upper bounds of times to a known outcome, milliseconds: what is longer than all is counted
 /// beyond the last.
@@ -197,6 +200,7 @@ impl History {
                     if payments.len() < FILLED_PAGE {
                         return;
                     }
+                    sleep(FILL_PAUSE).await;
                 }
                 Err(cause) => {
                     return tracing::warn!(%cause, "the charts begin at the start: payments can't be read");

@@ -84,14 +84,15 @@ const WAYS: [Compared; 6] = [
 type Extent = (usize, Duration, usize);
 
 const BURST: Duration = Duration::from_millis(1_500);
+const SHORT: Duration = Duration::from_millis(250);
 /// Longer than the journal's store may lag behind its guard log.
 const LASTING: Duration = Duration::from_secs(10);
 
 const FULL: [Extent; 5] = [
     (1, BURST, 3),
     (16, BURST, 3),
+    (128, SHORT, 5),
     (128, BURST, 3),
-    (1_000, BURST, 3),
     (128, LASTING, 1),
 ];
 const SMOKE: [Extent; 1] = [(16, Duration::from_millis(50), 1)];

@@ -18,7 +18,7 @@
 
 mod fields;
 
-use std::fmt;
+use std::{fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
@@ -317,6 +317,38 @@ impl Record {
             rest = after;
         }
         head
+    }
+}
+
+/// A record with its hash, which is computed once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    record: Record,
+    hash: Hash,
+}
+
+impl From<Record> for Hashed {
+    fn from(record: Record) -> Self {
+        let hash = record.hash();
+        Self { record, hash }
+    }
+}
+
+impl Hashed {
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    pub fn into_record(self) -> Record {
+        self.record
+    }
+}
+
+impl Deref for Hashed {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
     }
 }
 

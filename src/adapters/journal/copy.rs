@@ -6,6 +6,7 @@ use std::{fs, io, path::Path};
 use super::{
     directory::{Directory, disk, sync_dir},
     failed::OpenFailed,
+    priority::behind_all_others,
     writer::has_room,
 };
 
@@ -33,6 +34,14 @@ pub(super) fn make(dir: &Directory) -> Result<(), OpenFailed> {
 /// The store is whole: its copy is of no more use.
 pub(super) fn drop(dir: &Directory) -> Result<(), OpenFailed> {
     remove(&dir.copy())
+}
+
+/// The same while the store is at work already. A copy that stays is removed by the next start.
+pub(super) fn drop_behind(dir: &Directory) {
+    behind_all_others();
+    if let Err(cause) = drop(dir) {
+        tracing::warn!(%cause, "the copy of the store stays");
+    }
 }
 
 /// Puts the copy, without sled's snapshots, where the store was, and the store aside. Tells whether

@@ -31,7 +31,8 @@ pub(super) struct Opened {
 }
 
 /// Opens the journal in `dir`. With a `day_offset` one is begun if none is there; without, that is
-/// an error.
+/// an error. The copy of a store that was not closed is there still, and of no more use
+/// (`copy::drop`).
 pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFailed> {
     let dir = Directory::take(dir, day_offset.is_some())?;
     let marker = dir.marker()?;
@@ -70,7 +71,6 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
     let (head, guard_end) = log.replay(&dir, &store, offset, &mut recovery)?;
     crash::point("replayed");
     check_marker(&dir, marker.as_ref(), &head, &recovery)?;
-    copy::drop(&dir)?;
 
     recovery.was_clean = match &marker {
         Some(marker) => marker.clean,

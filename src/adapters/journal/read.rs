@@ -3,7 +3,7 @@
 //! What is pending is looked at before the store, so that nothing falls between the two while it
 //! moves from one to the other. Both hold only what is durable in the guard log.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, ops::Bound, sync::Arc};
 
 use sled::IVec;
 use store_actors::{
@@ -62,7 +62,7 @@ impl Shared {
             self.stored_records(store_ends, &mut page)?;
         }
         for item in &pending {
-            if item.record.seq >= page.next_seq && !page.take(&item.record) {
+            if item.record.seq >= page.next_seq && !page.take(Cow::Borrowed(&item.record)) {
                 break;
             }
         }
@@ -91,7 +91,7 @@ impl Shared {
                 if record.seq != page.next_seq {
                     return Err(missing(page.next_seq));
                 }
-                if !page.take(&record) {
+                if !page.take(Cow::Owned(record)) {
                     return Ok(());
                 }
             }
@@ -239,14 +239,14 @@ impl Page {
     }
 
     /// False once the page is full. The first record always has a place.
-    fn take(&mut self, record: &Record) -> bool {
+    fn take(&mut self, record: Cow<'_, Record>) -> bool {
         self.bytes += record.encoded_len();
         let is_over = !self.records.is_empty() && self.bytes > self.max_bytes;
         if is_over || self.records.len() >= self.max {
             return false;
         }
-        self.records.push(record.clone());
         self.next_seq = record.seq + 1;
+        self.records.push(record.into_owned());
         true
     }
 }

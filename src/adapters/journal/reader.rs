@@ -12,7 +12,7 @@ use store_actors::{
     ports::{JournalFailed, PaymentFilter},
 };
 
-use super::{OpenFailed, Total, open, shared::Shared};
+use super::{OpenFailed, Total, copy, open, shared::Shared};
 
 const PAGE_RECORDS: usize = 256;
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -34,6 +34,7 @@ impl Reader {
     /// nothing is there.
     pub fn open(dir: &Path) -> Result<Self, OpenFailed> {
         let opened = open::open(dir, None)?;
+        copy::drop(&opened.shared.dir)?;
         Ok(Self {
             shared: opened.shared,
             was_clean: opened.recovery.was_clean,

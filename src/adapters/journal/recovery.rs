@@ -4,6 +4,7 @@
 //! only if the store lacks them: then nothing is guessed, and the journal is not opened.
 
 use std::{
+    cell::RefCell,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -91,11 +92,15 @@ impl GuardEnd {
     }
 }
 
+type ReadSegment = Result<Segment, NoSegment>;
+
 /// The segments as they lie there.
 #[derive(Debug)]
 pub(super) struct GuardLog {
     dir: PathBuf,
     first_seqs: Vec<u64>,
+    /// The one that was looked into last: a start needs its last one three times.
+    held: RefCell<Option<(u64, ReadSegment)>>,
 }
 
 impl GuardLog {
@@ -104,17 +109,33 @@ impl GuardLog {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
             found => found?,
         };
-        let dir = dir.to_owned();
-        Ok(Self { dir, first_seqs })
+        Ok(Self {
+            dir: dir.to_owned(),
+            first_seqs,
+            held: RefCell::default(),
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.first_seqs.is_empty()
     }
 
-    pub(super) fn read(&self, first_seq: u64) -> io::Result<Result<Segment, NoSegment>> {
-        let bytes = fs::read(guard::segment_path(&self.dir, first_seq))?;
-        Ok(Segment::read(&bytes))
+    pub(super) fn read(&self, first_seq: u64) -> io::Result<ReadSegment> {
+        match self.held.take() {
+            Some((held, segment)) if held == first_seq => Ok(segment),
+            _ => {
+                let bytes = fs::read(guard::segment_path(&self.dir, first_seq))?;
+                Ok(Segment::read(&bytes))
+            }
+        }
+    }
+
+    /// As `read`, and keeps it for the next one who asks.
+    fn look_into<T>(&self, first_seq: u64, look: impl Fn(&Segment) -> T) -> io::Result<Option<T>> {
+        let segment = self.read(first_seq)?;
+        let seen = segment.as_ref().ok().map(look);
+        self.held.replace(Some((first_seq, segment)));
+        Ok(seen)
     }
 
     pub(super) fn first_seqs(&self) -> &[u64] {
@@ -126,7 +147,7 @@ impl GuardLog {
         let Some(first_seq) = self.first_seqs.last() else {
             return Ok(None);
         };
-        Ok(self.read(*first_seq)?.ok().map(|segment| segment.tip()))
+        self.look_into(*first_seq, Segment::tip)
     }
 
     /// Whether a store at `tip` can be brought up from here: the log has the record after it, or
@@ -136,10 +157,11 @@ impl GuardLog {
         let Some(first_seq) = self.first_seqs.get(at) else {
             return Ok(false);
         };
-        Ok(self.read(*first_seq)?.is_ok_and(|segment| {
-            let holds = |record: &Record| record.seq == tip.seq && record.hash() == tip.hash;
+        let holds = |record: &Record| record.seq == tip.seq && record.hash() == tip.hash;
+        let continues = self.look_into(*first_seq, |segment| {
             segment.before == tip || segment.records.iter().any(holds)
-        }))
+        })?;
+        Ok(continues.unwrap_or(false))
     }
 
     /// Which segment the record after `seq` would be in, or the first.

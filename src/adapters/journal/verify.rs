@@ -66,6 +66,7 @@ struct Last {
 pub fn verify(dir: &Path) -> Result<Findings, OpenFailed> {
     let opened = open::open(dir, None)?;
     let shared = opened.shared;
+    copy::drop(&shared.dir)?;
     let head = shared.progress().applied;
     let mut findings = Findings {
         first_seq: shared.store.begins_after().unwrap_or(0) + 1,
@@ -252,7 +253,7 @@ pub fn repair(dir: &Path, findings: &Findings) -> Result<Repaired, OpenFailed> {
         let directory = super::directory::Directory::take(&dir, false)?;
         copy::put_store_aside(&directory)?;
         drop(directory);
-        open::open(&dir, None)?;
+        copy::drop(&open::open(&dir, None)?.shared.dir)?;
         return Ok(Repaired::Store);
     }
     if in_guard > 0 && in_store == 0 {

@@ -8,7 +8,7 @@ use std::{
 
 use store_actors::wire::uplink::{ENCODING_ZSTD, MESSAGE_BYTES_MAX, PACK_ABOVE_BYTES};
 use thiserror::Error;
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Fast, and small enough: records of one store resemble each other.
 const LEVEL: i32 = 1;
@@ -17,6 +17,8 @@ thread_local! {
     // making one takes as long as using it
     static COMPRESSOR: RefCell<io::Result<Compressor<'static>>> =
         RefCell::new(Compressor::new(LEVEL));
+    static DECOMPRESSOR: RefCell<io::Result<Decompressor<'static>>> =
+        RefCell::new(Decompressor::new());
 }
 
 #[derive(Debug, Error)]
@@ -71,9 +73,17 @@ pub fn unpack<'a>(
 }
 
 fn unpack_zstd(payload: &[u8]) -> Result<Vec<u8>, PayloadRefused> {
+    // usually one frame that says how long it is
+    if let Some(bytes) = said_bytes(payload) {
+        let whole =
+            DECOMPRESSOR.with_borrow_mut(|one| one.as_mut().ok()?.decompress(payload, bytes).ok());
+        if let Some(message) = whole {
+            return Ok(message);
+        }
+    }
     // one byte more than allowed tells a message that ends there from one that goes on
     let bound = u64::try_from(MESSAGE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
-    let mut message = Vec::with_capacity(said_bytes(payload));
+    let mut message = Vec::new();
     zstd::stream::read::Decoder::new(payload)
         .and_then(|decoder| decoder.take(bound).read_to_end(&mut message))
         .map_err(PayloadRefused::Torn)?;
@@ -84,12 +94,11 @@ fn unpack_zstd(payload: &[u8]) -> Result<Vec<u8>, PayloadRefused> {
     }
 }
 
-/// As its first frame has it, within the bound: grown bit by bit, a message is copied several
-/// times.
-fn said_bytes(payload: &[u8]) -> usize {
+/// How long the message is, as its first frame has it, if that is within the bound.
+fn said_bytes(payload: &[u8]) -> Option<usize> {
     let said = zstd::zstd_safe::get_frame_content_size(payload);
-    let said = said.ok().flatten().unwrap_or(0);
-    usize::try_from(said).unwrap_or(0).min(MESSAGE_BYTES_MAX)
+    let said = usize::try_from(said.ok().flatten()?).ok()?;
+    (said <= MESSAGE_BYTES_MAX).then_some(said)
 }
 
 #[cfg(test)]

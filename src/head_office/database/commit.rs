@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{Any, AnyConnection, Transaction};
 use store_actors::{
     domain::{
-        record::{Hash, Record},
+        record::{Hash, Hashed},
         timestamp::Timestamp,
     },
     wire::uplink::{Poison, StoreRef, Stub},
@@ -38,7 +38,7 @@ use fact::Fact;
 #[derive(Clone, Debug)]
 pub struct Arrival {
     pub store: StoreRef,
-    pub records: Vec<Record>,
+    pub records: Vec<Hashed>,
     /// What came in the place of parked records.
     pub stubs: Vec<Stub>,
     /// Sequence number claimed (0: none) and reason of what was no record.
@@ -48,7 +48,7 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    pub fn new(store: StoreRef, records: Vec<Record>, poison: &[Poison], message: &[u8]) -> Self {
+    pub fn new(store: StoreRef, records: Vec<Hashed>, poison: &[Poison], message: &[u8]) -> Self {
         let poison = poison
             .iter()
             .map(|p| (p.seq.unwrap_or(0), p.why.to_string()))
@@ -151,7 +151,7 @@ impl Database {
         rows: Rows,
     ) -> Result<Outcome, sqlx::Error> {
         let mut outcome = Outcome::default();
-        let mut transaction = self.begin().await?;
+        let mut transaction = self.begin_commit().await?;
         for (store, sorted, arrivals) in sorted {
             let came = (sorted, arrivals.as_slice());
             let standing = self
@@ -171,6 +171,18 @@ impl Database {
             // once
             Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
             Dialect::Postgres => self.pool.begin().await,
+        }
+    }
+
+    /// For many rows in few statements, each prepared once: PostgreSQL would else plan them anew
+    /// every time, and read their long arrays for it.
+    async fn begin_commit(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.dialect {
+            Dialect::Sqlite => self.begin().await,
+            Dialect::Postgres => {
+                let begin = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan";
+                self.pool.begin_with(begin).await
+            }
         }
     }
 
@@ -308,18 +320,17 @@ const WANT_MAX: i64 = 64;
 
 /// A record with what is asked of it more than once.
 struct Taken<'a> {
-    record: &'a Record,
-    hash: Hash,
+    record: &'a Hashed,
     fact: Fact<'a>,
 }
 
 /// The watermark over what was stored just now and follows it: usually everything, and the database
 /// need not be asked for what it was told a moment ago.
 fn over(mut mark: Watermark, stored: &[&Taken<'_>]) -> Watermark {
-    for Taken { record, hash, .. } in stored {
+    for Taken { record, .. } in stored {
         if record.seq == mark.seq + 1 && record.prev == mark.tip {
             mark.seq = record.seq;
-            mark.tip = *hash;
+            mark.tip = record.hash();
         }
     }
     mark
@@ -338,7 +349,6 @@ impl<'a> Sorted<'a> {
         for record in arrivals.iter().flat_map(|arrival| &arrival.records) {
             let taken = Taken {
                 record,
-                hash: record.hash(),
                 fact: Fact::of(&record.body),
             };
             match first.entry(record.seq) {

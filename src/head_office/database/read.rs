@@ -1,6 +1,6 @@
 //! What the HTTP API asks. Reads take no lock and see what is committed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store_actors::{
     domain::{
@@ -80,6 +80,16 @@ const SILENT_MS: i64 = 5_000;
 
 /// Stores asked in one go.
 const LAGGING_MAX: i64 = 200;
+
+/// The payment in a record's body.
+fn payment_of(body: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> {
+    #[derive(Deserialize)]
+    struct Moved {
+        payment: serde_json::Map<String, serde_json::Value>,
+    }
+    let moved: Moved = serde_json::from_slice(body).ok()?;
+    Some(moved.payment)
+}
 
 /// One payment's latest snapshot.
 #[derive(Debug, Serialize)]
@@ -212,8 +222,8 @@ impl Database {
             return Ok(None);
         };
         let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT seq, snapshot FROM payment WHERE store_id = $1 AND ($2 = '' OR state = $2) \
-             AND opened_at >= $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5",
+            "SELECT seq, record.body FROM payment JOIN record USING (store_id, seq) WHERE store_id = $1 \
+             AND ($2 = '' OR state = $2) AND opened_at >= $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5",
         )
         .bind(id)
         .bind(query.state.map_or("", State::as_str).to_owned())
@@ -225,10 +235,10 @@ impl Database {
         let is_full = big(rows.len() as u64) == query.limit;
         let items: Vec<PaymentRow> = rows
             .into_iter()
-            .map(|(seq, snapshot)| PaymentRow {
+            .map(|(seq, body)| PaymentRow {
                 store: store.store.clone(),
                 seq: unsigned(seq),
-                payment: serde_json::from_slice(&snapshot).unwrap_or_default(),
+                payment: payment_of(&body).unwrap_or_default(),
             })
             .collect();
         let last = items.last().and_then(|row| row.payment.get("id")?.as_str());

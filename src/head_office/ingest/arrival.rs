@@ -83,7 +83,7 @@ mod tests {
     use rumqttc::v5::mqttbytes::{QoS, v5::PublishProperties};
     use store_actors::{
         domain::{
-            record::{Body, Hash, Record, Tip},
+            record::{Body, Hash, Hashed, Record, Tip},
             timestamp::Timestamp,
         },
         ports::Parked,
@@ -134,9 +134,10 @@ mod tests {
             .map(|n| tip.append(at(n), &Body::Stopped).unwrap())
             .collect();
         let arrival = records_of(encode_batch(&store(), &records, &Parked::new()));
+        let sent: Vec<Hashed> = records.into_iter().map(Hashed::from).collect();
         assert_eq!(
             (arrival.store, arrival.records, arrival.poison),
-            (store(), records, vec![])
+            (store(), sent, vec![])
         );
     }
 

@@ -63,7 +63,7 @@ mod tests {
                 store: "0001".parse().unwrap(),
             },
             records: (0..records)
-                .map(|_| tip.append(at, &Body::Stopped).unwrap())
+                .map(|_| tip.append(at, &Body::Stopped).unwrap().into())
                 .collect(),
             stubs: Vec::new(),
             poison: poison.to_vec(),

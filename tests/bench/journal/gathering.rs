@@ -63,10 +63,15 @@ impl<T: Send + 'static> Gathering<T> {
 }
 
 impl<T: Send + 'static> Way for Gathering<T> {
-    fn write(&self, writer: usize, n: usize) -> Written<'_> {
+    type Fact = T;
+
+    fn make(&self, writer: usize, n: usize) -> T {
+        (self.make)(writer, n)
+    }
+
+    fn write(&self, fact: T) -> Written<'_> {
         let (answer, answered) = oneshot::channel();
-        let record = (self.make)(writer, n);
-        self.tickets.send((record, answer)).unwrap();
+        self.tickets.send((fact, answer)).unwrap();
         Box::pin(async move { answered.await.unwrap() })
     }
 }

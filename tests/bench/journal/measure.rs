@@ -14,9 +14,16 @@ use futures_util::future::join_all;
 
 pub type Written<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// What is measured. `write` ends when record `n` of `writer` is durable.
+/// What is measured.
 pub trait Way {
-    fn write(&self, writer: usize, n: usize) -> Written<'_>;
+    /// What is to be written: making it is the writer's own business, and not measured.
+    type Fact;
+
+    /// Record `n` of `writer`.
+    fn make(&self, writer: usize, n: usize) -> Self::Fact;
+
+    /// Sends it at once; what it gives ends when the record is durable.
+    fn write(&self, fact: Self::Fact) -> Written<'_>;
 }
 
 /// What a round gave.
@@ -58,15 +65,19 @@ pub fn measure<W: Way>(
     let dir = tempfile::tempdir_in(place).unwrap().keep();
     System::new().block_on(async {
         let way = way(&dir);
-        way.write(0, 0).await;
+        way.write(way.make(0, 0)).await;
         let waits = RefCell::new(Vec::with_capacity(1 << 18));
         let began = Instant::now();
         let writing = (0..writers).map(|writer| {
             let (way, waits) = (&way, &waits);
             async move {
-                for n in 1.. {
+                let mut next = way.make(writer, 1);
+                for n in 2.. {
                     let asked = Instant::now();
-                    way.write(writer, n).await;
+                    let written = way.write(next);
+                    // while the disk works
+                    next = way.make(writer, n);
+                    written.await;
                     waits.borrow_mut().push(asked.elapsed());
                     if began.elapsed() >= round {
                         return;

@@ -42,8 +42,12 @@ impl Ours {
             lives,
         }
     }
+}
 
-    fn body(&self, writer: usize, n: usize) -> Body {
+impl Way for Ours {
+    type Fact = Body;
+
+    fn make(&self, writer: usize, n: usize) -> Body {
         if self.payments {
             let payment = self.lives.nth(writer, n);
             return Body::Payment { payment };
@@ -53,13 +57,12 @@ impl Ours {
             event: self.padding.clone(),
         }
     }
-}
 
-impl Way for Ours {
-    fn write(&self, writer: usize, n: usize) -> Written<'_> {
-        let bodies = vec![self.body(writer, n)];
+    fn write(&self, fact: Body) -> Written<'_> {
+        let bodies = vec![fact];
+        let appended = self.journal.send(Append { bodies });
         Box::pin(async move {
-            self.journal.send(Append { bodies }).await.unwrap().unwrap();
+            appended.await.unwrap().unwrap();
         })
     }
 }

@@ -32,6 +32,7 @@ async fn open(url: &str) -> Database {
 }
 
 fn arrival(chain: &Chain, records: Vec<Record>) -> Arrival {
+    let records = records.into_iter().map(Into::into).collect();
     Arrival::new(chain.store.clone(), records, &[], b"message")
 }
 
@@ -177,7 +178,8 @@ async fn poison_is_noted_once_and_the_rest_flows(database: &Database) {
         why: PoisonEvent::Hash,
     }];
     for _ in 0..2 {
-        let arrival = Arrival::new(chain.store.clone(), chain.records.clone(), &bad, b"message");
+        let records = chain.records.iter().cloned().map(Into::into).collect();
+        let arrival = Arrival::new(chain.store.clone(), records, &bad, b"message");
         let outcome = database.commit(&[arrival], time_of(0)).await.unwrap();
         assert_eq!(standing(&outcome, &chain), (5, vec![]));
     }

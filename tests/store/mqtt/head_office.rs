@@ -15,7 +15,10 @@ use rumqttc::v5::{
     },
 };
 use store_actors::{
-    domain::{record::Record, timestamp::Timestamp},
+    domain::{
+        record::{Hashed, Record},
+        timestamp::Timestamp,
+    },
     wire::uplink::{
         CONTENT_ENCODING, Channel, Receipt, StoreRef, decode_batch, parse_topic, shared_filter,
     },
@@ -166,7 +169,7 @@ fn take(message: &Publish, held: &mut Held) -> Option<(String, Receipt)> {
         .map(|(_, value)| value.as_str());
     let batch = decode_batch(&store, &unpack(&message.payload, encoding).unwrap()).unwrap();
     held.poison += batch.poison.len();
-    for record in batch.records {
+    for record in batch.records.into_iter().map(Hashed::into_record) {
         if held.records.insert(record.seq, record).is_some() {
             held.duplicates += 1;
         }

@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::Value;
 use store_actors::{
+    domain::record::Hashed,
     ports::{StoreStatus, Uplink, UplinkEvent},
     wire::uplink::{Channel, decode_batch},
 };
@@ -98,7 +99,8 @@ async fn mosquitto_sub_sees_cloud_events() {
     assert_eq!(events[0]["id"], "0042/1");
     assert_eq!(events[0]["type"], "store.record.payment.v1");
     let batch = decode_batch(&chain.store, payload.as_bytes()).unwrap();
-    assert_eq!(batch.records, chain.records);
+    let arrived: Vec<_> = batch.records.into_iter().map(Hashed::into_record).collect();
+    assert_eq!(arrived, chain.records);
 }
 
 #[actix::test]

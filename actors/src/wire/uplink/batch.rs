@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::domain::{
-    record::{BODY_BYTES_MAX, Hash, Record},
+    record::{BODY_BYTES_MAX, Hash, Hashed, Record},
     timestamp::Timestamp,
 };
 
@@ -70,7 +70,7 @@ pub struct Stub {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     pub store: StoreRef,
-    pub records: Vec<Record>,
+    pub records: Vec<Hashed>,
     pub stubs: Vec<Stub>,
     pub poison: Vec<Poison>,
 }
@@ -259,7 +259,7 @@ impl Batch {
 }
 
 enum Came {
-    Record(Record),
+    Record(Hashed),
     Stub(Stub),
 }
 
@@ -296,12 +296,12 @@ fn to_record(store: &StoreRef, source: &str, event: &Event<'_>) -> Result<Came, 
     if body.len() > BODY_BYTES_MAX {
         return Err(PoisonEvent::TooLong);
     }
-    let record = Record {
+    let record = Hashed::from(Record {
         seq,
         at: event.time,
         prev: event.prevhash,
         body,
-    };
+    });
     if record.hash() == event.hash {
         Ok(Came::Record(record))
     } else {

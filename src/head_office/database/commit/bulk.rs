@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
-use store_actors::domain::timestamp::Timestamp;
+use store_actors::domain::{record::Hash, timestamp::Timestamp};
 
 use super::{
     Rows, Taken, big,
@@ -17,6 +17,9 @@ use super::{
 
 /// Bytes of one statement's long values, about: far below what one value may have.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Rows of one statement without long values.
+const ROWS_MAX: usize = 10_000;
 
 /// The text of an array, written element by element.
 #[derive(Debug, Default)]
@@ -74,17 +77,20 @@ impl Long {
     }
 }
 
+/// The columns are taken apart side by side, row for row: in a FROM clause they would first be put
+/// away as a table.
 const NEW_RECORDS: &str = "INSERT INTO record (store_id, seq, at, prev, hash, kind, body, received_at) \
      SELECT $1, seq, at, substring($2 FROM place FOR 32), substring($2 FROM place + 32 FOR 32), kind, \
      substring($2 FROM place + 64 FOR length - 64), $3 \
-     FROM unnest(CAST($4 AS BIGINT[]), CAST($5 AS BIGINT[]), CAST($6 AS TEXT[]), CAST($7 AS INTEGER[]), \
-     CAST($8 AS INTEGER[])) AS arrived (seq, at, kind, place, length)";
+     FROM (SELECT unnest(CAST($4 AS BIGINT[])) AS seq, unnest(CAST($5 AS BIGINT[])) AS at, \
+     unnest(CAST($6 AS TEXT[])) AS kind, unnest(CAST($7 AS INTEGER[])) AS place, \
+     unnest(CAST($8 AS INTEGER[])) AS length) AS arrived";
 
 const FIRST_STAYS: &str = "ON CONFLICT (store_id, seq) DO NOTHING RETURNING seq";
 
 impl Taken<'_> {
     fn long_bytes(&self) -> usize {
-        self.record.prev.0.len() + self.hash.0.len() + self.record.body.len()
+        2 * size_of::<Hash>() + self.record.body.len()
     }
 }
 
@@ -108,7 +114,7 @@ pub(super) async fn records(
         let room: usize = records.iter().map(Taken::long_bytes).sum();
         long.bytes.reserve(room.min(2 * BYTES_MAX));
         let mut taken = 0;
-        for Taken { record, hash, fact } in records {
+        for Taken { record, fact } in records {
             if long.bytes.len() > BYTES_MAX {
                 break;
             }
@@ -116,7 +122,7 @@ pub(super) async fn records(
             seqs.number(big(record.seq));
             ats.number(record.at.unix_ms());
             kinds.text(fact.kind());
-            long.push(&[&record.prev.0, &hash.0, record.body.as_bytes()]);
+            long.push(&[&record.prev.0, &record.hash().0, record.body.as_bytes()]);
         }
         records = records.get(taken..).unwrap_or_default();
         let stored = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.clone()))
@@ -139,27 +145,18 @@ pub(super) async fn records(
 pub(super) async fn payments(
     connection: &mut AnyConnection,
     store_id: i64,
-    mut rows: &[Row<'_>],
+    rows: &[Row],
 ) -> Result<(), sqlx::Error> {
     let sql = format!(
         "INSERT INTO payment ({COLUMNS}) \
-         SELECT $1, id, seq, counter, state, tender, amount, currency, opened_at, changed_at, \
-         substring($2 FROM place FOR length), number \
-         FROM unnest(CAST($3 AS TEXT[]), CAST($4 AS BIGINT[]), CAST($5 AS TEXT[]), CAST($6 AS TEXT[]), \
-         CAST($7 AS TEXT[]), CAST($8 AS BIGINT[]), CAST($9 AS TEXT[]), CAST($10 AS BIGINT[]), CAST($11 AS BIGINT[]), \
-         CAST($12 AS BIGINT[]), CAST($13 AS INTEGER[]), CAST($14 AS INTEGER[])) \
-         AS moved (id, seq, counter, state, tender, amount, currency, opened_at, changed_at, number, place, length) \
-         {LATER_STAYS}"
+         SELECT $1, unnest(CAST($2 AS TEXT[])), unnest(CAST($3 AS BIGINT[])), unnest(CAST($4 AS TEXT[])), \
+         unnest(CAST($5 AS TEXT[])), unnest(CAST($6 AS TEXT[])), unnest(CAST($7 AS BIGINT[])), \
+         unnest(CAST($8 AS TEXT[])), unnest(CAST($9 AS BIGINT[])), unnest(CAST($10 AS BIGINT[])), \
+         unnest(CAST($11 AS BIGINT[])) {LATER_STAYS}"
     );
-    while !rows.is_empty() {
+    for piece in rows.chunks(ROWS_MAX) {
         let mut columns: [Column; 10] = Default::default();
-        let mut long = Long::default();
-        let mut taken = 0;
-        for Row { seq, payment, text } in rows {
-            if long.bytes.len() > BYTES_MAX {
-                break;
-            }
-            taken += 1;
+        for Row { seq, payment } in piece {
             let [
                 ids,
                 seqs,
@@ -182,20 +179,12 @@ pub(super) async fn payments(
             opened.number(payment.opened_at.unix_ms());
             changed.number(payment.changed_at.unix_ms());
             numbers.number(big(payment.number));
-            long.push(&[text.as_bytes()]);
         }
-        rows = rows.get(taken..).unwrap_or_default();
-        let mut query = sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(store_id)
-            .bind(long.bytes);
+        let mut query = sqlx::query(AssertSqlSafe(sql.clone())).bind(store_id);
         for column in columns {
             query = query.bind(column.array());
         }
-        query
-            .bind(long.places.array())
-            .bind(long.lengths.array())
-            .execute(&mut *connection)
-            .await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

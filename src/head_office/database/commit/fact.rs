@@ -2,7 +2,6 @@
 //! one commit one snapshot is read, not four.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use store_actors::domain::{ids::PaymentId, payment::Payment, record::Body};
 
 #[derive(Debug)]
@@ -42,16 +41,14 @@ fn leading_id(body: &str) -> Option<PaymentId> {
     id.split_once('"')?.0.parse().ok()
 }
 
-/// The payment of a body, and the text of it; `None` if this program can't read it.
-pub(super) fn snapshot(body: &str) -> Option<(Payment, &str)> {
+/// The payment of a body; `None` if this program can't read it.
+pub(super) fn snapshot(body: &str) -> Option<Payment> {
     #[derive(Deserialize)]
-    struct Moved<'a> {
-        #[serde(borrow)]
-        payment: &'a RawValue,
+    struct Moved {
+        payment: Payment,
     }
-    let moved: Moved<'_> = serde_json::from_str(body).ok()?;
-    let text = moved.payment.get();
-    Some((serde_json::from_str(text).ok()?, text))
+    let moved: Moved = serde_json::from_str(body).ok()?;
+    Some(moved.payment)
 }
 
 #[cfg(test)]

@@ -46,13 +46,13 @@ pub(super) async fn records(
             values(piece.len(), 8)
         );
         let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql));
-        for Taken { record, hash, fact } in piece {
+        for Taken { record, fact } in piece {
             query = query
                 .bind(store_id)
                 .bind(big(record.seq))
                 .bind(record.at.unix_ms())
                 .bind(record.prev.0.to_vec())
-                .bind(hash.0.to_vec())
+                .bind(record.hash().0.to_vec())
                 .bind(fact.kind().to_owned())
                 .bind(record.body.clone().into_bytes())
                 .bind(now.unix_ms());
@@ -94,7 +94,7 @@ pub(super) async fn compare(
     }
     let mut same = 0;
     for taken in records {
-        if held.get(&taken.record.seq) == Some(&taken.hash) {
+        if held.get(&taken.record.seq) == Some(&taken.record.hash()) {
             same += 1;
         } else {
             conflict(connection, store_id, taken, now).await?;
@@ -106,7 +106,7 @@ pub(super) async fn compare(
 async fn conflict(
     connection: &mut AnyConnection,
     store_id: i64,
-    Taken { record, hash, .. }: &Taken<'_>,
+    Taken { record, .. }: &Taken<'_>,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -115,7 +115,7 @@ async fn conflict(
     )
     .bind(store_id)
     .bind(big(record.seq))
-    .bind(hash.0.to_vec())
+    .bind(record.hash().0.to_vec())
     .bind(record.at.unix_ms())
     .bind(record.prev.0.to_vec())
     .bind(record.body.clone().into_bytes())

@@ -44,16 +44,24 @@ pub(super) async fn payments(
     for (id, snapshots) in moved {
         // the latest that can be read
         for (taken, body) in snapshots.into_iter().rev() {
-            if let Some((payment, text)) = snapshot(body).filter(|(payment, _)| payment.id == id) {
+            if let Some(payment) = snapshot(body).filter(|payment| payment.id == id) {
                 let seq = taken.record.seq;
-                rows.push(Row { seq, payment, text });
+                rows.push(Row { seq, payment });
                 break;
             }
             unread.push(taken);
         }
     }
-    for Taken { record, hash, .. } in &unread {
-        insert::poison(connection, store_id, record.seq, UNREAD, hash, now).await?;
+    for Taken { record, .. } in &unread {
+        insert::poison(
+            connection,
+            store_id,
+            record.seq,
+            UNREAD,
+            &record.hash(),
+            now,
+        )
+        .await?;
     }
     match dialect {
         Dialect::Postgres => bulk::payments(connection, store_id, &rows).await?,
@@ -66,31 +74,30 @@ pub(super) async fn payments(
     Ok(unread.len() as u64)
 }
 
-/// A payment's latest snapshot, the text of it, and the number of its record.
-pub(super) struct Row<'a> {
+/// A payment's latest snapshot, and the number of its record.
+pub(super) struct Row {
     pub seq: u64,
     pub payment: Payment,
-    pub text: &'a str,
 }
 
 pub(super) const COLUMNS: &str = "store_id, id, seq, counter, state, tender, amount, currency, opened_at, \
-     changed_at, snapshot, number";
+     changed_at, number";
 
 /// The later snapshot stays, whichever came first.
 pub(super) const LATER_STAYS: &str = "ON CONFLICT (store_id, id) DO UPDATE SET seq = excluded.seq, \
      counter = excluded.counter, state = excluded.state, tender = excluded.tender, amount = excluded.amount, \
      currency = excluded.currency, opened_at = excluded.opened_at, changed_at = excluded.changed_at, \
-     snapshot = excluded.snapshot, number = excluded.number WHERE excluded.seq > payment.seq";
+     number = excluded.number WHERE excluded.seq > payment.seq";
 
 async fn upsert(
     connection: &mut AnyConnection,
     store_id: i64,
-    rows: &[Row<'_>],
+    rows: &[Row],
 ) -> Result<(), sqlx::Error> {
-    let values = values(rows.len(), 12);
+    let values = values(rows.len(), 11);
     let sql = format!("INSERT INTO payment ({COLUMNS}) VALUES {values} {LATER_STAYS}");
     let mut query = sqlx::query(AssertSqlSafe(sql));
-    for Row { seq, payment, text } in rows {
+    for Row { seq, payment } in rows {
         query = query
             .bind(store_id)
             .bind(payment.id.to_string())
@@ -102,7 +109,6 @@ async fn upsert(
             .bind(payment.money.currency().to_string())
             .bind(payment.opened_at.unix_ms())
             .bind(payment.changed_at.unix_ms())
-            .bind(text.as_bytes().to_vec())
             .bind(big(payment.number));
     }
     query.execute(connection).await?;

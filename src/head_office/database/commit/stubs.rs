@@ -68,8 +68,9 @@ pub(super) async fn fill(
     .fetch_all(&mut *connection)
     .await?;
     for (seq, hash) in held {
-        let same =
-            |taken: &&Taken<'_>| big(taken.record.seq) == seq && taken.hash == hash_of(&hash);
+        let same = |taken: &&Taken<'_>| {
+            big(taken.record.seq) == seq && taken.record.hash() == hash_of(&hash)
+        };
         let Some(taken) = records.iter().find(same) else {
             continue;
         };

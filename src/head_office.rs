@@ -34,6 +34,9 @@ use self::{
     web::Office,
 };
 
+/// Ingest's own connections: three that commit and one that asks.
+const INGEST_CONNECTIONS: u32 = 4;
+
 /// How often it is looked for days of which everything has come.
 const JUDGE_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -64,8 +67,7 @@ pub async fn run(
 ) -> Result<(), OfficeFailed> {
     let metrics = Arc::new(Metrics::new()?);
     // two pools: readers of the API never keep ingest waiting for a connection
-    // ingest's own has two that commit and one that asks
-    let writer = open(&config.database, 3).await?;
+    let writer = open(&config.database, INGEST_CONNECTIONS).await?;
     let reader = open(&config.database, config.database.connections).await?;
     let listener = TcpListener::bind(config.listen).map_err(|source| OfficeFailed::Listen {
         address: config.listen.to_string(),

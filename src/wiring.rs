@@ -85,9 +85,9 @@ pub enum WiringFailed {
 const BATCH_RECORDS: usize = 500;
 const BATCH_BYTES: usize = 512 * 1024;
 
-/// Records under way to the head office: what two transactions write there, what it has read for
+/// Records under way to the head office: what its transactions write there, what it has read for
 /// the next one, and what is on its way, so that nobody waits for anybody.
-const WINDOW_RECORDS: usize = 20_000;
+const WINDOW_RECORDS: usize = 40_000;
 
 /// How long the last words of a payment stay on the terminal.
 const LINGER_MS: u64 = 1_500;

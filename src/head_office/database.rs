@@ -30,6 +30,9 @@ use thiserror::Error;
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("src/head_office/migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("src/head_office/migrations/postgres");
 
+/// So many connections stay open, once there are so many.
+const CONNECTIONS_KEPT: u32 = 4;
+
 /// Two processes may open one new SQLite file at once; the slower one then finds the tables made.
 const MIGRATION_ATTEMPTS: u32 = 5;
 
@@ -122,8 +125,14 @@ impl Database {
             ),
             Dialect::Postgres => format!("SET lock_timeout = {}", options.busy_timeout.as_millis()),
         };
+        // ingest needs all of its own when a backlog comes, and a server takes a while to open one
+        let kept = match dialect {
+            Dialect::Sqlite => 0,
+            Dialect::Postgres => options.connections.min(CONNECTIONS_KEPT),
+        };
         let pool = AnyPoolOptions::new()
             .max_connections(options.connections)
+            .min_connections(kept)
             .acquire_timeout(options.busy_timeout)
             .after_connect(move |connection, _| {
                 let settings = AssertSqlSafe(settings.clone());

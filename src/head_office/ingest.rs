@@ -29,7 +29,7 @@ use tracing::{error, info, warn};
 
 use self::arrival::Incoming;
 use super::{
-    database::{Arrival, Database, DatabaseFailed, Outcome},
+    database::{Arrival, Database, DatabaseFailed, Outcome, Standing},
     link::{Link, LinkEvent, LinkLost, MESSAGES_MAX},
     metrics::Metrics,
 };
@@ -39,7 +39,7 @@ use crate::{adapters::mqtt::broker::Broker, crash};
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The first pause before a new connection is this part of the longest one.
-const PAUSES: u32 = 10;
+const PAUSES: u32 = 25;
 
 /// Attempts at a transaction that met another writer.
 const BUSY_ATTEMPTS: u32 = 5;
@@ -92,7 +92,7 @@ struct Gathered {
     records: usize,
 }
 
-/// What is being committed; given up with the connection.
+/// What is being committed, and the messages to acknowledge then.
 struct Committing {
     messages: Vec<Publish>,
     outcome: AbortOnDropHandle<Result<Outcome, DatabaseFailed>>,
@@ -102,11 +102,20 @@ impl Ingest {
     /// Works until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut pause = self.options.retry / PAUSES;
+        // it outlives the connection: nobody need send again what is being written
+        let mut committing = VecDeque::new();
         while !stop.is_cancelled() {
-            let connection = self.connection(&mut pause, &stop);
+            let connection = self.connection(&mut pause, &mut committing, &stop);
             let ended = stop.run_until_cancelled(connection).await;
             self.metrics.broker_up.set(0);
             let Some(Err(why)) = ended else { continue };
+            if matches!(why, GivenUp::Database(_)) {
+                committing.clear();
+            }
+            // on another connection their acknowledgements would mean something else
+            committing
+                .iter_mut()
+                .for_each(|one: &mut Committing| one.messages.clear());
             warn!(why = %chain_of(&why), "connection given up; trying again");
             self.metrics.connections_lost.inc();
             stop.run_until_cancelled(sleep(pause)).await;
@@ -118,6 +127,7 @@ impl Ingest {
     async fn connection(
         &self,
         pause: &mut Duration,
+        committing: &mut VecDeque<Committing>,
         stop: &CancellationToken,
     ) -> Result<(), GivenUp> {
         self.ping().await?;
@@ -141,11 +151,10 @@ impl Ingest {
         let mut published = settings::Published::new();
         let mut gathered = Gathered::default();
         let mut said = BTreeMap::new();
-        let mut committing: VecDeque<Committing> = VecDeque::new();
         loop {
             let has_room = self.has_room(&gathered);
             let event = tokio::select! {
-                outcome = done(&mut committing) => {
+                outcome = done(committing) => {
                     let outcome = outcome?;
                     self.answer(&mut link, committing.pop_front(), outcome, &mut said).await?;
                     *pause = self.options.retry / PAUSES;
@@ -164,10 +173,9 @@ impl Ingest {
                     self.metrics.broker_up.set(1);
                 }
                 Some(LinkEvent::Down(why)) => {
-                    // what is being committed will be, and its records come again
-                    for last in &mut committing {
-                        let _ = (&mut last.outcome).await;
-                    }
+                    // what has arrived is committed all the same, and receipted on the next
+                    // connection
+                    committing.extend(self.begin(&mut gathered));
                     return Err(why.into());
                 }
                 Some(LinkEvent::Message(message)) => self.gather(&mut gathered, message),
@@ -201,11 +209,16 @@ impl Ingest {
         } = std::mem::take(gathered);
         let worker = self.clone();
         let commit = async move {
-            let outcome = worker.commit(arrivals).await?;
+            let mut outcome = worker.commit(arrivals).await?;
             if !statuses.is_empty() {
                 let now = worker.clock.now();
                 let keep = worker.database.keep_statuses(&statuses, now);
-                worker.within(keep).await?;
+                for (store, watermark) in worker.within(keep).await? {
+                    outcome
+                        .standings
+                        .entry(store)
+                        .or_insert(Standing::at(watermark));
+                }
             }
             Ok(outcome)
         };

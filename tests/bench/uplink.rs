@@ -38,7 +38,8 @@ use world::{backlog, eventually, send_signal};
 const RECORDS: u64 = 100_000;
 const RECORDS_TO_TRY: u64 = 960;
 /// Without limits a broker keeps everything, but for those it has no settings for.
-const LIMITS: &str = "max_queued_messages 0\nmax_inflight_messages 0\nmax_queued_bytes 0\n";
+const LIMITS: &str =
+    "max_queued_messages 0\nmax_inflight_messages 0\nmax_queued_bytes 0\nset_tcp_nodelay true\n";
 const ROUNDS: u32 = 3;
 const BRIDGE: &str = "mosquitto bridge, limits lifted";
 

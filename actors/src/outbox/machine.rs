@@ -148,13 +148,13 @@ pub(super) struct Batch {
     pub at: Instant,
 }
 
-/// Records in a batch while receipts are late.
+/// Records in a batch while receipts are late, and in the first one.
 const PROBE_RECORDS: usize = 20;
 
 /// Pause before it is tried again when no head office is there; doubled each time, at most so
 /// often.
-const UNHEARD_PAUSE: Duration = Duration::from_millis(50);
-const UNHEARD_DOUBLINGS_MAX: u32 = 6;
+const UNHEARD_PAUSE: Duration = Duration::from_millis(20);
+const UNHEARD_DOUBLINGS_MAX: u32 = 7;
 
 /// A payment's records follow each other within this time, but for the customer's share of it.
 pub(super) const LIVE_FOR: Duration = Duration::from_millis(500);
@@ -182,6 +182,9 @@ pub(super) struct Machine {
     receipts_ignored: u64,
     /// Records of one batch that the link takes; shrinks when it says that a batch is too large.
     batch_records: usize,
+    /// The link came up and the head office has not said yet where it stands: perhaps it holds far
+    /// more than it could tell. Its answer to a few records says so.
+    asks: bool,
     /// Nothing goes until something has changed, nor before `retry_at`.
     blocked: bool,
     retry_at: Instant,
@@ -223,6 +226,7 @@ impl Machine {
             rebuilds: 0,
             receipts_ignored: 0,
             batch_records,
+            asks: true,
             blocked: false,
             retry_at: at.now,
             unheard: 0,
@@ -359,12 +363,11 @@ impl Machine {
             return None;
         }
         let mut pause = Duration::ZERO;
+        let probe = self.batch_records.min(PROBE_RECORDS);
         let (batch, window) = match self.state {
             State::Offline => return None,
-            State::Slow | State::Stuck => {
-                let probe = self.batch_records.min(PROBE_RECORDS);
-                (probe, probe)
-            }
+            _ if self.asks => (probe, probe),
+            State::Slow | State::Stuck => (probe, probe),
             State::Draining if self.is_live(now) => {
                 pause = Duration::from_millis(self.settings.live_pause_ms);
                 let small = self.batch_records.min(self.settings.live_records);

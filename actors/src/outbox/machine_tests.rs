@@ -44,9 +44,11 @@ impl Bench {
         Self { machine, now, tip }
     }
 
+    /// The head office has said that it holds nothing.
     fn up(tip: u64) -> Self {
         let mut bench = Self::offline(tip);
         bench.on(Event::Up);
+        bench.receipt(0);
         bench
     }
 
@@ -399,6 +401,22 @@ fn what_the_head_office_misses_is_sent_again_once() {
 }
 
 #[test]
+fn where_the_head_office_stands_is_heard_before_a_backlog_goes_out() {
+    let mut bench = Bench::offline(1_000);
+    bench.on(Event::Up);
+    assert_eq!(bench.state(), State::Draining);
+    assert_eq!(bench.publish(), [(1, 20)], "one small batch");
+    // before the store died it had far more receipts than it could write down
+    assert_eq!(bench.receipt(700), [Effect::Retire(700)]);
+    assert_eq!(bench.publish().first(), Some(&(701, 800)));
+    bench.on(Event::Down);
+    bench.on(Event::Up);
+    assert_eq!(bench.publish(), [(701, 720)], "asked anew");
+    bench.receipt(700);
+    assert_eq!(bench.publish().first(), Some(&(721, 820)));
+}
+
+#[test]
 fn what_is_on_its_way_is_not_missing_yet() {
     let mut bench = Bench::up(1_000);
     bench.publish();
@@ -435,7 +453,7 @@ fn where_no_head_office_is_little_is_sent_and_soon_again() {
     bench.on(Event::Unheard);
     bench.on(Event::Unheard);
     assert_eq!((bench.state(), bench.publish()), (State::Slow, vec![]));
-    for pause_ms in [50, 100, 200] {
+    for pause_ms in [20, 40, 80] {
         let pause = Duration::from_millis(pause_ms);
         assert_eq!(bench.machine.waits_for(bench.now), Some(pause));
         bench.now += pause;
@@ -657,6 +675,7 @@ fn a_cap_on_the_line_holds_the_backlog_back_and_never_what_happens_now() {
     };
     bench.machine = Machine::new(settings, 0, BTreeSet::new(), at);
     bench.on(Event::Up);
+    bench.receipt(0);
     // a batch of a hundred has 100,000 bytes here: two seconds of the line
     assert_eq!(bench.publish(), [(1, 100)]);
     bench.receipt(100);

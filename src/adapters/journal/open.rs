@@ -5,7 +5,7 @@
 //! last record that was acknowledged. Nothing is begun anew where records were: an empty journal
 //! would hide money.
 
-use std::path::Path;
+use std::{path::Path, thread};
 
 use store_actors::domain::{invariant, record::Tip};
 
@@ -59,7 +59,7 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
     let mut recovery = Recovery::default();
     let is_unclean = marker.as_ref().is_some_and(|marker| !marker.clean);
     if is_unclean && has_store {
-        copy::make(&dir)?;
+        copy_store(&dir, &log)?;
     }
     let (store, offset) = first_whole(&dir, &log, marker.as_ref(), day_offset, &mut recovery)?;
     let empty = store.head().is_ok_and(|head| head.tip.seq == 0);
@@ -81,6 +81,23 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
         shared: Shared::new(store, dir, head, offset),
         recovery,
         guard_end,
+    })
+}
+
+/// Copies the store, and looks meanwhile into the guard log, as it will be needed next.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "both take the disk and a core for a while, before anything else runs"
+)]
+fn copy_store(dir: &Directory, log: &GuardLog) -> Result<(), OpenFailed> {
+    thread::scope(|scope| {
+        let copying = scope.spawn(|| copy::make(dir));
+        // what can't be read is told when it is asked for
+        let _ = log.tip();
+        copying.join().unwrap_or_else(|_| {
+            let (dir, why) = (dir.root().to_owned(), "copying its store panicked".into());
+            Err(OpenFailed::Damaged { dir, why })
+        })
     })
 }
 

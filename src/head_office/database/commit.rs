@@ -89,6 +89,18 @@ pub struct Standing {
     pub stubs: Option<Vec<u64>>,
 }
 
+impl Standing {
+    /// All that can be said without looking further.
+    pub fn at(watermark: u64) -> Self {
+        Self {
+            watermark,
+            want: Vec::new(),
+            refused: Vec::new(),
+            stubs: None,
+        }
+    }
+}
+
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -116,7 +128,8 @@ impl Database {
     pub const fn commits_at_once(&self) -> usize {
         match self.dialect {
             Dialect::Sqlite => 1,
-            Dialect::Postgres => 2,
+            // two write while one is synced
+            Dialect::Postgres => 3,
         }
     }
 

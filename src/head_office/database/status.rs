@@ -15,20 +15,26 @@ use super::{
 };
 
 impl Database {
-    /// Keeps what stores say about themselves.
+    /// Keeps what stores say about themselves. Gives those that were told of less than is held, and
+    /// how much that is: with it a store goes on at once, and sends nothing twice.
     pub async fn keep_statuses(
         &self,
         statuses: &BTreeMap<StoreRef, StatusMessage>,
         now: Timestamp,
-    ) -> Result<(), DatabaseFailed> {
+    ) -> Result<BTreeMap<StoreRef, u64>, DatabaseFailed> {
+        let mut held = BTreeMap::new();
         let mut transaction = self.begin().await?;
         for (store, status) in statuses {
             store_row::known(&mut transaction, store, now).await?;
             let row = LockedStore::lock(&mut transaction, self.dialect, store).await?;
             keep(&mut transaction, row.id, status).await?;
+            let told = status.report.as_ref().map(|report| report.receipted);
+            if told.is_some_and(|told| told < row.mark.seq) {
+                held.insert(store.clone(), row.mark.seq);
+            }
         }
         transaction.commit().await?;
-        Ok(())
+        Ok(held)
     }
 }
 

@@ -4,14 +4,16 @@ use std::{
     collections::BTreeMap,
     fs::File,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use nix::sys::signal::Signal;
 use sqlx::{AnyConnection, Connection};
 use store_actors::domain::record::Record;
 use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
 
-use super::{eventually, free_port, send_signal};
+use super::{DEADLINE, eventually, free_port, send_signal};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_head-office");
 
@@ -54,6 +56,27 @@ impl Drop for Office {
             let log = std::fs::read_to_string(self.folder.path().join("log"));
             eprintln!("{}", log.unwrap_or_default());
         }
+    }
+}
+
+/// A look now and then: more of them would be felt.
+const LOOK_INTERVAL: Duration = Duration::from_millis(40);
+
+/// Waits until so many records are committed without a gap; tells how many are.
+pub async fn committed(database: &str, records: u64) -> u64 {
+    let mut connection = AnyConnection::connect(database).await.unwrap();
+    let begun = Instant::now();
+    loop {
+        let watermark: Option<i64> = sqlx::query_scalar("SELECT MAX(watermark) FROM store")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        let through = u64::try_from(watermark.unwrap_or(0)).unwrap();
+        if through >= records {
+            return through;
+        }
+        assert!(begun.elapsed() < DEADLINE, "{through} records committed");
+        sleep(LOOK_INTERVAL).await;
     }
 }
 

@@ -301,6 +301,33 @@ async fn the_last_report_stays_and_the_last_will_is_not_one(database: &Database)
     assert_eq!(say(false, None).await, (Some(false), 20, Some(80_000)));
 }
 
+async fn a_store_that_was_told_less_than_is_held_is_told_again(database: &Database) {
+    let chain = Chain::of("told", 6);
+    commit(database, &chain, 1, 6).await;
+    let say = async |receipted: Option<u64>| {
+        let report = receipted.map(|receipted| StoreStatus {
+            at: time_of(1),
+            version: "0.1.0".into(),
+            last_seq: 10,
+            receipted,
+            counters_ready: 1,
+            counters: 2,
+            unknown: 0,
+        });
+        let status = StatusMessage {
+            store: chain.store.store.clone(),
+            online: report.is_some(),
+            report,
+        };
+        let statuses = [(chain.store.clone(), status)].into();
+        let held = database.keep_statuses(&statuses, time_of(0)).await.unwrap();
+        held.get(&chain.store).copied()
+    };
+    assert_eq!(say(Some(2)).await, Some(6));
+    assert_eq!(say(Some(6)).await, None);
+    assert_eq!(say(None).await, None, "the last will says nothing of it");
+}
+
 /// Four writers with handles of their own, the same records each, in other pieces and another
 /// order.
 async fn writers_at_once_lose_and_double_nothing(url: &str) {
@@ -372,6 +399,7 @@ situations!(
     a_first_record_that_continues_something_is_no_beginning,
     poison_is_noted_once_and_the_rest_flows,
     the_latest_snapshot_of_a_payment_wins_in_any_order,
+    a_store_that_was_told_less_than_is_held_is_told_again,
     the_last_report_stays_and_the_last_will_is_not_one,
 );
 

@@ -96,7 +96,7 @@ async fn of_two_completions_at_once_one_is_refused() {
         let told = Told::Say(approved(cny("6.00")));
         shop.acquirer.tell(Operation::Charge, told);
     }
-    let both = futures_util::join!(
+    let both = tokio::join!(
         shop.complete(held, "6.00", "C1"),
         shop.complete(held, "6.00", "C2")
     );

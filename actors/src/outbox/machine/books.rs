@@ -18,6 +18,7 @@ impl Machine {
         match event {
             Event::Up => {
                 self.rewind(self.receipted, now);
+                self.asks = true;
                 News::LinkUp
             }
             Event::Down => {
@@ -131,6 +132,7 @@ impl Machine {
             });
             return News::None;
         }
+        self.asks = false;
         let mut took = None;
         while let Some(batch) = self
             .in_flight

@@ -85,10 +85,6 @@ pub(super) fn open(dir: &Path, day_offset: Option<i32>) -> Result<Opened, OpenFa
 }
 
 /// Copies the store, and looks meanwhile into the guard log, as it will be needed next.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "both take the disk and a core for a while, before anything else runs"
-)]
 fn copy_store(dir: &Directory, log: &GuardLog) -> Result<(), OpenFailed> {
     thread::scope(|scope| {
         let copying = scope.spawn(|| copy::make(dir));

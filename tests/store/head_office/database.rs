@@ -273,25 +273,36 @@ async fn the_latest_snapshot_of_a_payment_wins_in_any_order(database: &Database)
     assert_eq!(sizes, [4, 4, 2]);
 }
 
+/// The store reports its last record and what it was told of, or is gone; gives what it is told.
+async fn said(
+    database: &Database,
+    chain: &Chain,
+    online: bool,
+    report: Option<(u64, u64)>,
+) -> Option<u64> {
+    let report = report.map(|(last_seq, receipted)| StoreStatus {
+        at: time_of(last_seq),
+        version: "0.1.0".into(),
+        last_seq,
+        receipted,
+        counters_ready: 1,
+        counters: 2,
+        unknown: 0,
+    });
+    let status = StatusMessage {
+        store: chain.store.store.clone(),
+        online,
+        report,
+    };
+    let statuses = [(chain.store.clone(), status)].into();
+    let held = database.keep_statuses(&statuses, time_of(0)).await.unwrap();
+    held.get(&chain.store).copied()
+}
+
 async fn the_last_report_stays_and_the_last_will_is_not_one(database: &Database) {
     let chain = Chain::new("status");
     let say = async |online: bool, report: Option<u64>| {
-        let report = report.map(|seq| StoreStatus {
-            at: time_of(seq),
-            version: "0.1.0".into(),
-            last_seq: seq,
-            receipted: 0,
-            counters_ready: 1,
-            counters: 2,
-            unknown: 0,
-        });
-        let status = StatusMessage {
-            store: chain.store.store.clone(),
-            online,
-            report,
-        };
-        let statuses = [(chain.store.clone(), status)].into();
-        database.keep_statuses(&statuses, time_of(0)).await.unwrap();
+        said(database, &chain, online, report.map(|seq| (seq, 0))).await;
         let row = row(database, &chain).await;
         (row.online, row.reported_seq, row.status_age_ms)
     };
@@ -304,28 +315,11 @@ async fn the_last_report_stays_and_the_last_will_is_not_one(database: &Database)
 async fn a_store_that_was_told_less_than_is_held_is_told_again(database: &Database) {
     let chain = Chain::of("told", 6);
     commit(database, &chain, 1, 6).await;
-    let say = async |receipted: Option<u64>| {
-        let report = receipted.map(|receipted| StoreStatus {
-            at: time_of(1),
-            version: "0.1.0".into(),
-            last_seq: 10,
-            receipted,
-            counters_ready: 1,
-            counters: 2,
-            unknown: 0,
-        });
-        let status = StatusMessage {
-            store: chain.store.store.clone(),
-            online: report.is_some(),
-            report,
-        };
-        let statuses = [(chain.store.clone(), status)].into();
-        let held = database.keep_statuses(&statuses, time_of(0)).await.unwrap();
-        held.get(&chain.store).copied()
-    };
-    assert_eq!(say(Some(2)).await, Some(6));
-    assert_eq!(say(Some(6)).await, None);
-    assert_eq!(say(None).await, None, "the last will says nothing of it");
+    let told = async |receipted: u64| said(database, &chain, true, Some((10, receipted))).await;
+    assert_eq!(told(2).await, Some(6));
+    assert_eq!(told(6).await, None);
+    let last_will = said(database, &chain, false, None).await;
+    assert_eq!(last_will, None, "the last will says nothing of it");
 }
 
 /// Four writers with handles of their own, the same records each, in other pieces and another

@@ -9,6 +9,7 @@
 mod advance;
 mod commit;
 mod days;
+mod held;
 mod offline_budget;
 mod read;
 mod status;
@@ -18,6 +19,7 @@ use std::{path::Path, time::Duration};
 
 pub use commit::{Arrival, Outcome, Standing};
 pub use days::{CounterMissing, StoreDay, Verdict, unhex};
+pub(super) use held::KEPT_FROM_RECORDS;
 pub use offline_budget::OfflineBudget;
 pub use read::{Page, PaymentQuery, PaymentRow, RecordRow, StoreRow};
 use sqlx::{

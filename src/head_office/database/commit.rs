@@ -27,7 +27,7 @@ use store_actors::{
 use super::{
     Database, DatabaseFailed, Dialect,
     advance::{Watermark, advance, gaps, hash_of},
-    big,
+    big, held,
     store_row::{self, KnownStore, LockedStore, News},
     unsigned,
 };
@@ -45,6 +45,8 @@ pub struct Arrival {
     pub poison: Vec<(u64, String)>,
     /// SHA-256 of the message as it came.
     pub message: Hash,
+    /// The message itself, under zstd, if the records may stay in there.
+    pub kept: Option<Vec<u8>>,
 }
 
 impl Arrival {
@@ -59,6 +61,7 @@ impl Arrival {
             stubs: Vec::new(),
             poison,
             message: Hash(Sha256::digest(message).into()),
+            kept: None,
         }
     }
 
@@ -71,6 +74,7 @@ impl Arrival {
             stubs: Vec::new(),
             poison: vec![(0, reason)],
             message,
+            kept: None,
         }
     }
 }
@@ -227,7 +231,8 @@ impl Database {
                 outcome.poison += 1;
             }
         }
-        let put = self.put(connection, &known, sorted, (now, rows)).await?;
+        let came = (sorted, arrivals);
+        let put = self.put(connection, &known, came, (now, rows)).await?;
         let fresh = put.fresh;
         let again: Vec<_> = sorted.again.iter().chain(put.held).collect();
         let duplicates = insert::compare(connection, id, &again, now).await?;
@@ -269,15 +274,16 @@ impl Database {
         &self,
         connection: &mut AnyConnection,
         known: &KnownStore,
-        sorted: &'a Sorted<'a>,
+        came: (&'a Sorted<'a>, &[&Arrival]),
         (now, rows): (Timestamp, Rows),
     ) -> Result<Put<'a>, sqlx::Error> {
-        let (id, first) = (known.id, &sorted.first);
+        let (id, first) = (known.id, &came.0.first);
         let above = first
             .first()
             .is_some_and(|one| one.record.seq > known.last_seq);
         if above && rows == Rows::New && self.dialect == Dialect::Postgres {
-            bulk::records(connection, id, first, (now, rows)).await?;
+            let messages = keep(connection, id, came, now).await?;
+            bulk::records(connection, id, (first, &messages), (now, rows)).await?;
             return Ok(Put {
                 fresh: first.iter().collect(),
                 held: Vec::new(),
@@ -287,7 +293,9 @@ impl Database {
         let filled = stubs::fill(connection, id, first, now).await?;
         let stored = match self.dialect {
             Dialect::Sqlite => insert::records(connection, id, first, now).await?,
-            Dialect::Postgres => bulk::records(connection, id, first, (now, Rows::Any)).await?,
+            Dialect::Postgres => {
+                bulk::records(connection, id, (first, &[]), (now, Rows::Any)).await?
+            }
         };
         let is_fresh = |taken: &&Taken<'_>| {
             [&stored, &filled]
@@ -301,6 +309,26 @@ impl Database {
             inserted: stored.len() as u64,
         })
     }
+}
+
+/// Keeps the messages that may be kept and that a row needs; gives their numbers by arrival.
+async fn keep(
+    connection: &mut AnyConnection,
+    store_id: i64,
+    (sorted, arrivals): (&Sorted<'_>, &[&Arrival]),
+    now: Timestamp,
+) -> Result<Vec<Option<i64>>, sqlx::Error> {
+    let mut messages = Vec::with_capacity(arrivals.len());
+    for (n, arrival) in arrivals.iter().enumerate() {
+        let is_needed = sorted.first.iter().any(|taken| taken.arrival == n);
+        messages.push(match &arrival.kept {
+            Some(content) if is_needed => {
+                Some(held::keep(connection, store_id, content, now).await?)
+            }
+            _ => None,
+        });
+    }
+    Ok(messages)
 }
 
 /// What is known of a commit's rows before they are written.
@@ -335,6 +363,8 @@ const WANT_MAX: i64 = 64;
 struct Taken<'a> {
     record: &'a Hashed,
     fact: Fact<'a>,
+    /// Which arrival of the batch it came in.
+    arrival: usize,
 }
 
 /// The watermark over what was stored just now and follows it: usually everything, and the database
@@ -359,10 +389,12 @@ impl<'a> Sorted<'a> {
     fn of(arrivals: &[&'a Arrival]) -> Self {
         let mut first = BTreeMap::new();
         let mut again = Vec::new();
-        for record in arrivals.iter().flat_map(|arrival| &arrival.records) {
+        let all = arrivals.iter().enumerate();
+        for (arrival, record) in all.flat_map(|(n, one)| one.records.iter().map(move |r| (n, r))) {
             let taken = Taken {
                 record,
                 fact: Fact::of(&record.body),
+                arrival,
             };
             match first.entry(record.seq) {
                 Entry::Vacant(vacant) => drop(vacant.insert(taken)),

@@ -8,20 +8,19 @@
 use std::collections::BTreeMap;
 
 use ring::signature::{ED25519, UnparsedPublicKey};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 use store_actors::{
     domain::{
         certificate::{Certificate, CounterDay, Disbelief, SignedCertificate, Tally, compare},
         day::Day,
         ids::{ChainId, StoreId},
         money::{Currency, Money},
-        record::Record,
         timestamp::Timestamp,
     },
     wire::uplink::StoreRef,
 };
 
-use super::{Database, DatabaseFailed, advance::hash_of, big, unsigned};
+use super::{Database, DatabaseFailed, big, held, unsigned};
 
 /// Days judged in one go.
 const JUDGED_MAX: i64 = 50;
@@ -187,30 +186,26 @@ impl Database {
         certificate: &Certificate,
     ) -> Result<Option<Certificate>, DatabaseFailed> {
         let mut tally = Tally::like(certificate);
-        let mut next = big(certificate.first_seq);
+        let mut next = certificate.first_seq;
+        let mut connection = self.pool.acquire().await?;
+        let sql = format!(
+            "SELECT {} FROM record WHERE store_id = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq LIMIT $4",
+            held::COLUMNS,
+        );
         loop {
-            let rows: Vec<(i64, i64, Vec<u8>, Vec<u8>)> = sqlx::query_as(
-                "SELECT seq, at, prev, body FROM record \
-                 WHERE store_id = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq LIMIT $4",
-            )
-            .bind(store_id)
-            .bind(next)
-            .bind(big(certificate.last_seq))
-            .bind(CHUNK)
-            .fetch_all(&self.pool)
-            .await?;
-            let Some((last, ..)) = rows.last() else {
+            let rows: Vec<held::Row> = sqlx::query_as(AssertSqlSafe(sql.clone()))
+                .bind(store_id)
+                .bind(big(next))
+                .bind(big(certificate.last_seq))
+                .bind(CHUNK)
+                .fetch_all(&mut *connection)
+                .await?;
+            let held = held::whole(&mut connection, rows).await?;
+            let Some(last) = held.last() else {
                 return Ok(tally.certificate(&certificate.store));
             };
-            next = last + 1;
-            for (seq, at, prev, body) in rows {
-                tally.feed(&Record {
-                    seq: unsigned(seq),
-                    at: Timestamp::from_unix_ms(at),
-                    prev: hash_of(&prev),
-                    body: String::from_utf8_lossy(&body).into_owned(),
-                });
-            }
+            next = last.record.seq + 1;
+            held.iter().for_each(|one| tally.feed(&one.record));
         }
     }
 

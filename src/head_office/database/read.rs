@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sqlx::AssertSqlSafe;
 use store_actors::{
     domain::{
         ids::{ChainId, PaymentId, StoreId},
@@ -12,7 +13,11 @@ use store_actors::{
     wire::uplink::StoreRef,
 };
 
-use super::{Database, DatabaseFailed, advance, advance::hash_of, big, unsigned};
+use super::{
+    Database, DatabaseFailed, advance, big,
+    held::{self, Held},
+    unsigned,
+};
 
 /// One store, as `/v1/stores` shows it.
 #[derive(Debug, Serialize)]
@@ -82,12 +87,12 @@ const SILENT_MS: i64 = 5_000;
 const LAGGING_MAX: i64 = 200;
 
 /// The payment in a record's body.
-fn payment_of(body: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> {
+fn payment_of(body: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
     #[derive(Deserialize)]
     struct Moved {
         payment: serde_json::Map<String, serde_json::Value>,
     }
-    let moved: Moved = serde_json::from_slice(body).ok()?;
+    let moved: Moved = serde_json::from_str(body).ok()?;
     Some(moved.payment)
 }
 
@@ -221,24 +226,28 @@ impl Database {
         let Some((id, _)) = self.store_id(store).await? else {
             return Ok(None);
         };
-        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT seq, record.body FROM payment JOIN record USING (store_id, seq) WHERE store_id = $1 \
+        let mut connection = self.pool.acquire().await?;
+        let sql = format!(
+            "SELECT {} FROM payment JOIN record USING (store_id, seq) WHERE store_id = $1 \
              AND ($2 = '' OR state = $2) AND opened_at >= $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5",
-        )
-        .bind(id)
-        .bind(query.state.map_or("", State::as_str).to_owned())
-        .bind(query.since.map_or(i64::MIN, Timestamp::unix_ms))
-        .bind(query.before.map(|id| id.to_string()).unwrap_or_default())
-        .bind(query.limit)
-        .fetch_all(&self.pool)
-        .await?;
+            held::COLUMNS,
+        );
+        let rows: Vec<held::Row> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(id)
+            .bind(query.state.map_or("", State::as_str).to_owned())
+            .bind(query.since.map_or(i64::MIN, Timestamp::unix_ms))
+            .bind(query.before.map(|id| id.to_string()).unwrap_or_default())
+            .bind(query.limit)
+            .fetch_all(&mut *connection)
+            .await?;
         let is_full = big(rows.len() as u64) == query.limit;
-        let items: Vec<PaymentRow> = rows
+        let items: Vec<PaymentRow> = held::whole(&mut connection, rows)
+            .await?
             .into_iter()
-            .map(|(seq, body)| PaymentRow {
+            .map(|Held { record, .. }| PaymentRow {
                 store: store.store.clone(),
-                seq: unsigned(seq),
-                payment: payment_of(&body).unwrap_or_default(),
+                seq: record.seq,
+                payment: payment_of(&record.body).unwrap_or_default(),
             })
             .collect();
         let last = items.last().and_then(|row| row.payment.get("id")?.as_str());
@@ -253,30 +262,32 @@ impl Database {
         from: u64,
         limit: i64,
     ) -> Result<Option<Page<RecordRow>>, DatabaseFailed> {
-        type Columns = (i64, i64, Vec<u8>, Vec<u8>, String, Vec<u8>, i64);
         let Some((id, _)) = self.store_id(store).await? else {
             return Ok(None);
         };
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT seq, at, prev, hash, kind, body, received_at FROM record \
-             WHERE store_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3",
-        )
-        .bind(id)
-        .bind(big(from))
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        let mut connection = self.pool.acquire().await?;
+        let sql = format!(
+            "SELECT {} FROM record WHERE store_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3",
+            held::COLUMNS,
+        );
+        let rows: Vec<held::Row> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(id)
+            .bind(big(from))
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
         let is_full = big(rows.len() as u64) == limit;
-        let items: Vec<RecordRow> = rows
+        let items: Vec<RecordRow> = held::whole(&mut connection, rows)
+            .await?
             .into_iter()
-            .map(|(seq, at, prev, hash, kind, body, received_at)| RecordRow {
-                seq: unsigned(seq),
-                at: Timestamp::from_unix_ms(at),
-                prev: hash_of(&prev),
-                hash: hash_of(&hash),
-                kind,
-                body: String::from_utf8_lossy(&body).into_owned(),
-                received_at: Timestamp::from_unix_ms(received_at),
+            .map(|held| RecordRow {
+                seq: held.record.seq,
+                at: held.record.at,
+                prev: held.record.prev,
+                hash: held.hash,
+                kind: held.kind,
+                body: held.record.body,
+                received_at: held.received_at,
             })
             .collect();
         let next = items

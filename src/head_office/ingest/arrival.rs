@@ -1,12 +1,17 @@
 //! From an MQTT message to what it says.
 
+use std::borrow::Cow;
+
 use rumqttc::v5::mqttbytes::v5::Publish;
 use store_actors::{
     domain::ids::ChainId,
     wire::uplink::{CONTENT_ENCODING, Channel, StatusMessage, StoreRef, decode_batch, parse_topic},
 };
 
-use crate::{adapters::mqtt::payload::unpack, head_office::database::Arrival};
+use crate::{
+    adapters::mqtt::payload::unpack,
+    head_office::database::{Arrival, KEPT_FROM_RECORDS},
+};
 
 /// What a message is.
 #[derive(Debug)]
@@ -39,7 +44,15 @@ pub(super) fn read(chain: &ChainId, message: &Publish) -> Incoming {
             Incoming::Records(Arrival::refused(store, why.to_string(), &message.payload))
         }
         (Channel::Records, Ok(bytes)) => {
-            Incoming::Records(read_batch(store, &bytes, &message.payload))
+            let mut arrival = read_batch(store, &bytes, &message.payload);
+            // nothing else is in there, least of all what nobody vouches for
+            let records_alone = arrival.poison.is_empty() && arrival.stubs.is_empty();
+            let are_many = arrival.records.len() >= KEPT_FROM_RECORDS;
+            let is_packed = matches!(bytes, Cow::Owned(_));
+            if is_packed && are_many && records_alone {
+                arrival.kept = Some(message.payload.to_vec());
+            }
+            Incoming::Records(arrival)
         }
         // an empty retained message is how a status is deleted
         (Channel::Status, Ok(bytes)) if bytes.is_empty() => {
@@ -139,6 +152,26 @@ mod tests {
             (arrival.store, arrival.records, arrival.poison),
             (store(), sent, vec![])
         );
+    }
+
+    #[test]
+    fn a_message_of_many_records_and_nothing_else_may_be_kept() {
+        let mut tip = Tip::default();
+        let at = Timestamp::from_unix_ms;
+        let records: Vec<_> = (0..20)
+            .map(|n| tip.append(at(n), &Body::Stopped).unwrap())
+            .collect();
+        let batch = |records: &[Record], parked| encode_batch(&store(), records, &parked);
+        let whole = batch(&records, Parked::new());
+        let packed = pack(whole.clone()).bytes;
+        assert_eq!(records_of(whole).kept, Some(packed));
+        let few = batch(&records[..KEPT_FROM_RECORDS - 1], Parked::new());
+        assert_eq!(records_of(few).kept, None);
+        let stub = batch(&records, [(3, "parked".into())].into());
+        assert_eq!(records_of(stub).kept, None);
+        let mut forged = records.clone();
+        forged[4].seq = u64::MAX;
+        assert_eq!(records_of(batch(&forged, Parked::new())).kept, None);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(super) fn halves(mut part: Vec<Arrival>, cause: &sqlx::Error) -> Vec<Vec<Arr
         }
         (records, _) => {
             let later = arrival.records.split_off(records / 2);
+            arrival.kept = None;
             let later = Arrival {
                 records: later,
                 stubs: Vec::new(),
@@ -68,6 +69,7 @@ mod tests {
             stubs: Vec::new(),
             poison: poison.to_vec(),
             message: Hash::default(),
+            kept: None,
         }
     }
 

@@ -7,9 +7,10 @@ use store_actors::{
         payment::State,
         record::{Body, Record},
     },
-    ports::StoreStatus,
-    wire::uplink::{Poison, PoisonEvent, StatusMessage},
+    ports::{Parked, StoreStatus},
+    wire::uplink::{ENCODING_ZSTD, Poison, PoisonEvent, StatusMessage, encode_batch},
 };
+use store_controller::adapters::mqtt::payload::pack;
 use store_controller::head_office::database::{
     Arrival, Database, DatabaseFailed, DatabaseOptions, Outcome, PaymentQuery, StoreRow,
 };
@@ -34,6 +35,17 @@ async fn open(url: &str) -> Database {
 fn arrival(chain: &Chain, records: Vec<Record>) -> Arrival {
     let records = records.into_iter().map(Into::into).collect();
     Arrival::new(chain.store.clone(), records, &[], b"message")
+}
+
+/// As a backlog arrives: in one packed message, which may be kept.
+fn packed(chain: &Chain, first: u64, last: u64) -> Arrival {
+    let records = chain.part(first, last);
+    let packed = pack(encode_batch(&chain.store, &records, &Parked::new()));
+    assert_eq!(packed.encoding, Some(ENCODING_ZSTD));
+    Arrival {
+        kept: Some(packed.bytes),
+        ..arrival(chain, records)
+    }
 }
 
 async fn commit(database: &Database, chain: &Chain, first: u64, last: u64) -> Outcome {
@@ -273,6 +285,45 @@ async fn the_latest_snapshot_of_a_payment_wins_in_any_order(database: &Database)
     assert_eq!(sizes, [4, 4, 2]);
 }
 
+async fn a_backlog_is_read_as_it_was_written(database: &Database) {
+    let chain = Chain::of("backlog", 100);
+    for (first, last) in [(1, 40), (61, 100), (41, 70)] {
+        let arrivals = [packed(&chain, first, last)];
+        database.commit(&arrivals, time_of(0)).await.unwrap();
+    }
+    commit(database, &chain, 90, 95).await;
+    let seen = row(database, &chain).await;
+    assert_eq!(
+        (seen.watermark, seen.records, seen.duplicates),
+        (100, 100, 16)
+    );
+    assert_eq!(bodies(database, &chain).await, written(&chain));
+    let all = PaymentQuery {
+        limit: 100,
+        ..PaymentQuery::default()
+    };
+    let page = database.payments(&chain.store, &all).await;
+    let payments = page.unwrap().unwrap().items;
+    let numbers: Vec<_> = payments.iter().map(|row| row.seq).collect();
+    let approved: Vec<_> = (1..=50).rev().map(|number| 2 * number).collect();
+    assert_eq!(numbers, approved);
+    assert!(
+        payments
+            .iter()
+            .all(|row| row.payment["state"] == "approved")
+    );
+}
+
+fn written(chain: &Chain) -> Vec<&str> {
+    chain.records.iter().map(|one| one.body.as_str()).collect()
+}
+
+async fn bodies(database: &Database, chain: &Chain) -> Vec<String> {
+    let page = database.records(&chain.store, 1, 1_000).await;
+    let items = page.unwrap().unwrap().items;
+    items.into_iter().map(|row| row.body).collect()
+}
+
 /// The store reports its last record and what it was told of, or is gone; gives what it is told.
 async fn said(
     database: &Database,
@@ -393,6 +444,7 @@ situations!(
     a_first_record_that_continues_something_is_no_beginning,
     poison_is_noted_once_and_the_rest_flows,
     the_latest_snapshot_of_a_payment_wins_in_any_order,
+    a_backlog_is_read_as_it_was_written,
     a_store_that_was_told_less_than_is_held_is_told_again,
     the_last_report_stays_and_the_last_will_is_not_one,
 );
@@ -431,4 +483,41 @@ async fn what_another_has_stored_meanwhile_is_a_repetition_on_postgres() {
     assert_eq!((both.stored, both.duplicates, both.conflicts), (2, 2, 0));
     assert_eq!(standing(&both, &chain), (6, vec![]));
     assert_eq!(row(&database, &chain).await.records, 6);
+}
+
+/// How many messages are kept, and of how many records the body is in one.
+async fn kept(url: &str) -> (i64, i64) {
+    let both = "SELECT (SELECT COUNT(*) FROM message), \
+                (SELECT COUNT(*) FROM record WHERE message IS NOT NULL AND LENGTH(body) = 0)";
+    sqlx::query_as(both)
+        .fetch_one(&mut connect(url).await)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn postgres_keeps_a_backlog_in_the_messages_it_came_in() {
+    let server = Postgres::start().await;
+    let url = server.database("kept").await;
+    let database = open(&url).await;
+    let chain = Chain::of("kept", 90);
+    // the second message brings nothing new, of the third some is held
+    for (arrivals, messages_and_records) in [
+        (vec![packed(&chain, 1, 40), packed(&chain, 1, 40)], (1, 40)),
+        (vec![packed(&chain, 20, 40)], (1, 40)),
+        (vec![packed(&chain, 31, 60)], (1, 40)),
+        (vec![packed(&chain, 61, 90)], (2, 70)),
+    ] {
+        database.commit(&arrivals, time_of(0)).await.unwrap();
+        assert_eq!(kept(&url).await, messages_and_records);
+    }
+    assert_eq!(bodies(&database, &chain).await, written(&chain));
+
+    // a disk that turned bits: what was in there is missing, and the rest is shown
+    let torn = "UPDATE message SET content = overlay(content PLACING 'torn' FROM 9) WHERE id = 1";
+    let mut connection = connect(&url).await;
+    sqlx::raw_sql(torn).execute(&mut connection).await.unwrap();
+    let found = bodies(&database, &chain).await;
+    assert!(found[..40].iter().all(String::is_empty));
+    assert_eq!(found[40..], written(&chain)[40..]);
 }

@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
-use store_actors::domain::{record::Hash, timestamp::Timestamp};
+use store_actors::domain::timestamp::Timestamp;
 
 use super::{
     Rows, Taken, big,
@@ -29,6 +29,16 @@ impl Column {
     fn number(&mut self, number: i64) {
         self.separate();
         let _ = write!(self.0, "{number}");
+    }
+
+    fn number_or_null(&mut self, number: Option<i64>) {
+        match number {
+            Some(number) => self.number(number),
+            None => {
+                self.separate();
+                self.0.push_str("NULL");
+            }
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -79,42 +89,44 @@ impl Long {
 
 /// The columns are taken apart side by side, row for row: in a FROM clause they would first be put
 /// away as a table.
-const NEW_RECORDS: &str = "INSERT INTO record (store_id, seq, at, prev, hash, kind, body, received_at) \
+const NEW_RECORDS: &str = "INSERT INTO record (store_id, seq, at, prev, hash, kind, body, received_at, message) \
      SELECT $1, seq, at, substring($2 FROM place FOR 32), substring($2 FROM place + 32 FOR 32), kind, \
-     substring($2 FROM place + 64 FOR length - 64), $3 \
+     substring($2 FROM place + 64 FOR length - 64), $3, message \
      FROM (SELECT unnest(CAST($4 AS BIGINT[])) AS seq, unnest(CAST($5 AS BIGINT[])) AS at, \
      unnest(CAST($6 AS TEXT[])) AS kind, unnest(CAST($7 AS INTEGER[])) AS place, \
-     unnest(CAST($8 AS INTEGER[])) AS length) AS arrived";
+     unnest(CAST($8 AS INTEGER[])) AS length, unnest(CAST($9 AS BIGINT[])) AS message) AS arrived";
+
+/// Both hashes of a record.
+const HEAD_BYTES: usize = 64;
 
 const FIRST_STAYS: &str = "ON CONFLICT (store_id, seq) DO NOTHING RETURNING seq";
 
-impl Taken<'_> {
-    fn long_bytes(&self) -> usize {
-        2 * size_of::<Hash>() + self.record.body.len()
-    }
-}
-
 /// Inserts what is not there yet; of rows that may be held, gives the sequence numbers that are
-/// new.
-pub(super) async fn records(
+/// new. `messages`: those of the arrivals that are kept, by their places.
+pub(super) async fn records<'a>(
     connection: &mut AnyConnection,
     store_id: i64,
-    mut records: &[Taken<'_>],
+    (mut records, messages): (&'a [Taken<'_>], &[Option<i64>]),
     (now, rows): (Timestamp, Rows),
 ) -> Result<BTreeSet<u64>, sqlx::Error> {
     let sql = match rows {
         Rows::New => NEW_RECORDS.to_owned(),
         Rows::Any => format!("{NEW_RECORDS} {FIRST_STAYS}"),
     };
+    let message_of = |one: &Taken<'_>| messages.get(one.arrival).copied().flatten();
+    let own_body = |one: &'a Taken<'_>| message_of(one).map_or(one.record.body.as_str(), |_| "");
     let mut fresh = BTreeSet::new();
     while !records.is_empty() {
-        let (mut seqs, mut ats, mut kinds) =
-            (Column::default(), Column::default(), Column::default());
+        let [mut seqs, mut ats, mut kinds, mut kept] = <[Column; 4]>::default();
         let mut long = Long::default();
-        let room: usize = records.iter().map(Taken::long_bytes).sum();
+        let room: usize = records
+            .iter()
+            .map(|one| HEAD_BYTES + own_body(one).len())
+            .sum();
         long.bytes.reserve(room.min(2 * BYTES_MAX));
         let mut taken = 0;
-        for Taken { record, fact } in records {
+        for one in records {
+            let Taken { record, fact, .. } = one;
             if long.bytes.len() > BYTES_MAX {
                 break;
             }
@@ -122,7 +134,9 @@ pub(super) async fn records(
             seqs.number(big(record.seq));
             ats.number(record.at.unix_ms());
             kinds.text(fact.kind());
-            long.push(&[&record.prev.0, &record.hash().0, record.body.as_bytes()]);
+            let body = own_body(one).as_bytes();
+            long.push(&[&record.prev.0, &record.hash().0, body]);
+            kept.number_or_null(message_of(one));
         }
         records = records.get(taken..).unwrap_or_default();
         let stored = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.clone()))
@@ -134,6 +148,7 @@ pub(super) async fn records(
             .bind(kinds.array())
             .bind(long.places.array())
             .bind(long.lengths.array())
+            .bind(kept.array())
             .fetch_all(&mut *connection)
             .await?;
         fresh.extend(stored.into_iter().map(unsigned));

@@ -46,7 +46,7 @@ pub(super) async fn records(
             values(piece.len(), 8)
         );
         let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql));
-        for Taken { record, fact } in piece {
+        for Taken { record, fact, .. } in piece {
             query = query
                 .bind(store_id)
                 .bind(big(record.seq))

@@ -75,14 +75,16 @@ pub(super) async fn whole(
         .map(|row| (unsigned(row.seq), (hash_of(&row.hash), String::new())))
         .collect();
     for id in messages {
-        let (chain, store, content): (String, String, Vec<u8>) = sqlx::query_as(
+        let message: Option<(String, String, Vec<u8>)> = sqlx::query_as(
             "SELECT chain, store, content FROM message JOIN store ON store.id = message.store_id \
              WHERE message.id = $1",
         )
         .bind(id)
-        .fetch_one(&mut *connection)
+        .fetch_optional(&mut *connection)
         .await?;
-        if read_out(&chain, &store, &content, &mut bodies).is_none() {
+        let read = message
+            .and_then(|(chain, store, content)| read_out(&chain, &store, &content, &mut bodies));
+        if read.is_none() {
             error!(message = id, "a message that was kept can't be read");
         }
     }

@@ -71,6 +71,13 @@ struct StoreColumns {
     heard_at: i64,
 }
 
+#[derive(Debug, sqlx::FromRow)]
+struct PaymentColumns {
+    id: String,
+    #[sqlx(flatten)]
+    record: held::Row,
+}
+
 /// A store of which something is missing and nothing has come for a while.
 #[derive(Clone, Debug)]
 pub struct Lag {
@@ -228,11 +235,11 @@ impl Database {
         };
         let mut connection = self.pool.acquire().await?;
         let sql = format!(
-            "SELECT {} FROM payment JOIN record USING (store_id, seq) WHERE store_id = $1 \
+            "SELECT id, {} FROM payment JOIN record USING (store_id, seq) WHERE store_id = $1 \
              AND ($2 = '' OR state = $2) AND opened_at >= $3 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5",
             held::COLUMNS,
         );
-        let rows: Vec<held::Row> = sqlx::query_as(AssertSqlSafe(sql))
+        let rows: Vec<PaymentColumns> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(id)
             .bind(query.state.map_or("", State::as_str).to_owned())
             .bind(query.since.map_or(i64::MIN, Timestamp::unix_ms))
@@ -241,17 +248,20 @@ impl Database {
             .fetch_all(&mut *connection)
             .await?;
         let is_full = big(rows.len() as u64) == query.limit;
-        let items: Vec<PaymentRow> = held::whole(&mut connection, rows)
-            .await?
-            .into_iter()
-            .map(|Held { record, .. }| PaymentRow {
+        let (ids, rows): (Vec<_>, _) = rows.into_iter().map(|row| (row.id, row.record)).unzip();
+        let next = ids.last().filter(|_| is_full).cloned();
+        let held = held::whole(&mut connection, rows).await?;
+        let shown = |(id, Held { record, .. }): (String, _)| {
+            let mut payment = payment_of(&record.body).unwrap_or_default();
+            // of one that can't be read that much is known
+            payment.entry("id").or_insert(id.into());
+            PaymentRow {
                 store: store.store.clone(),
                 seq: record.seq,
-                payment: payment_of(&record.body).unwrap_or_default(),
-            })
-            .collect();
-        let last = items.last().and_then(|row| row.payment.get("id")?.as_str());
-        let next = last.filter(|_| is_full).map(str::to_owned);
+                payment,
+            }
+        };
+        let items = ids.into_iter().zip(held).map(shown).collect();
         Ok(Some(Page { items, next }))
     }
 

@@ -520,4 +520,17 @@ async fn postgres_keeps_a_backlog_in_the_messages_it_came_in() {
     let found = bodies(&database, &chain).await;
     assert!(found[..40].iter().all(String::is_empty));
     assert_eq!(found[40..], written(&chain)[40..]);
+    let mut query = PaymentQuery {
+        limit: 10,
+        ..PaymentQuery::default()
+    };
+    let mut ids = Vec::new();
+    while let Some(page) = database.payments(&chain.store, &query).await.unwrap() {
+        ids.extend(page.items.into_iter().map(|row| row.payment["id"].clone()));
+        let Some(next) = page.next else { break };
+        query.before = Some(next.parse().unwrap());
+    }
+    let payments = (1..=45).rev().map(|number| payment(number, State::Opened));
+    let newest_first: Vec<_> = payments.map(|one| one.id.to_string().into()).collect();
+    assert_eq!(ids, newest_first as Vec<serde_json::Value>);
 }

@@ -57,7 +57,7 @@ pub(super) struct Row {
 
 #[derive(Debug)]
 pub(super) struct Held {
-    /// Without its body, which is never empty else, if that is not in its message.
+    /// With an empty body, which no fact has, if that is not in its message.
     pub record: Record,
     pub hash: Hash,
     pub kind: String,
@@ -122,12 +122,14 @@ fn read_out(chain: &str, store: &str, content: &[u8], bodies: &mut Bodies) -> Op
         store: store.parse().ok()?,
     };
     let bytes = unpack(content, Some(ENCODING_ZSTD)).ok()?;
-    for record in decode_batch(&store, &bytes).ok()?.records {
+    let batch = decode_batch(&store, &bytes).ok()?;
+    for record in batch.records {
         if let Some((hash, body)) = bodies.get_mut(&record.seq)
             && *hash == record.hash()
         {
             *body = record.into_record().body;
         }
     }
-    Some(())
+    // nothing else was kept
+    batch.poison.is_empty().then_some(())
 }

@@ -182,8 +182,9 @@ mod tests {
     fn a_copy_past_the_page_cache_has_the_same_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-        let bytes: Vec<u8> = (0..2 * PIECE_BYTES + BLOCK_BYTES + 5)
-            .map(|n| (n % 251) as u8)
+        let bytes: Vec<u8> = (0..251)
+            .cycle()
+            .take(2 * PIECE_BYTES + BLOCK_BYTES + 5)
             .collect();
         fs::write(&to, vec![7; 3 * PIECE_BYTES]).unwrap();
         for len in [

@@ -156,8 +156,8 @@ pub enum Body {
 }
 
 impl Body {
-    /// The text that is stored and hashed.
-    pub(crate) fn to_text(&self) -> Result<String, RecordRefused> {
+    /// The text that is stored and hashed; refused when it is too long.
+    pub fn to_text(&self) -> Result<String, RecordRefused> {
         let text = serde_json::to_string(self).map_err(RecordRefused::Body)?;
         match text.len() {
             0..=BODY_BYTES_MAX => Ok(text),

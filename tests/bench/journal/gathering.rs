@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use store_actors::{
     domain::{
         payment::Payment,
-        record::{Body, Tip},
+        record::{Body, Record, Tip},
     },
     ports::WallClock,
 };
@@ -92,18 +92,28 @@ pub fn raw(_: &Path) -> Gathering<Vec<u8>> {
     })
 }
 
-/// The limit of what is written as we write it: payments made and chained as ours are, by the
-/// thread that commits them, and nothing else done with them.
-pub fn raw_payments(_: &Path) -> Gathering<Body> {
+/// The limit of what is written as we write it: payments whose text is made by who writes them, as
+/// our actor makes it, chained by the thread that commits them, and nothing else done with them.
+pub fn raw_payments(_: &Path) -> Gathering<String> {
     let mut file = RawFile::default();
     let mut tip = Tip::default();
     let lives = Lives::new();
-    let make = move |writer, n| Body::Payment {
-        payment: lives.nth(writer, n),
+    let make = move |writer, n| {
+        let payment = lives.nth(writer, n);
+        Body::Payment { payment }.to_text().unwrap()
     };
     Gathering::new(make, move |group| {
         for (body, _) in group {
-            let record = tip.append(Noon.now(), body).unwrap();
+            let record = Record {
+                seq: tip.seq + 1,
+                at: Noon.now(),
+                prev: tip.hash,
+                body: body.clone(),
+            };
+            tip = Tip {
+                seq: record.seq,
+                hash: record.hash(),
+            };
             record.encode(&mut file.group);
         }
         file.write();

@@ -1,5 +1,6 @@
 //! The head office: its database in every situation, and the real program between real servers.
 
+mod backlog;
 mod database;
 mod days;
 mod program;

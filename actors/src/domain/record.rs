@@ -222,7 +222,7 @@ impl Tip {
     }
 
     /// As `append`, with what `Body::to_text` gave.
-    pub(crate) fn append_text(&mut self, at: Timestamp, body: String) -> Record {
+    pub fn append_text(&mut self, at: Timestamp, body: String) -> Record {
         let record = Record {
             seq: self.seq + 1,
             at,

@@ -68,13 +68,11 @@ fn copy_past_cache(from: &Path, to: &Path) -> io::Result<()> {
         .open(to)?;
     let mut memory = vec![0; PIECE_BYTES + BLOCK_BYTES];
     let begin = memory.as_ptr().align_offset(BLOCK_BYTES);
-    let piece = memory.get_mut(begin..).unwrap_or_default();
+    let end = begin.saturating_add(PIECE_BYTES);
+    let piece = memory.get_mut(begin..end).unwrap_or_default();
     let mut len = 0;
     loop {
-        let read = read_full(
-            &mut source,
-            piece.get_mut(..PIECE_BYTES).unwrap_or_default(),
-        )?;
+        let read = read_full(&mut source, piece)?;
         // the last one ends in what the one before it left, which is cut off again
         let blocks = read.next_multiple_of(BLOCK_BYTES);
         target.write_all_at(piece.get(..blocks).unwrap_or_default(), len)?;

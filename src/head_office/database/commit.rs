@@ -14,6 +14,7 @@ mod stubs;
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use sqlx::{Any, AnyConnection, Transaction};
 use store_actors::{
@@ -46,7 +47,7 @@ pub struct Arrival {
     /// SHA-256 of the message as it came.
     pub message: Hash,
     /// The message itself, under zstd, if the records may stay in there.
-    pub kept: Option<Vec<u8>>,
+    pub kept: Option<Bytes>,
 }
 
 impl Arrival {
@@ -282,7 +283,7 @@ impl Database {
             .first()
             .is_some_and(|one| one.record.seq > known.last_seq);
         if above && rows == Rows::New && self.dialect == Dialect::Postgres {
-            let messages = keep(connection, id, came, now).await?;
+            let messages = keep_messages(connection, id, came, now).await?;
             bulk::records(connection, id, (first, &messages), (now, rows)).await?;
             return Ok(Put {
                 fresh: first.iter().collect(),
@@ -312,7 +313,7 @@ impl Database {
 }
 
 /// Keeps the messages that may be kept and that a row needs; gives their numbers by arrival.
-async fn keep(
+async fn keep_messages(
     connection: &mut AnyConnection,
     store_id: i64,
     (sorted, arrivals): (&Sorted<'_>, &[&Arrival]),

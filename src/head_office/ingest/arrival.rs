@@ -45,12 +45,9 @@ pub(super) fn read(chain: &ChainId, message: &Publish) -> Incoming {
         }
         (Channel::Records, Ok(bytes)) => {
             let mut arrival = read_batch(store, &bytes, &message.payload);
-            // nothing else is in there, least of all what nobody vouches for
-            let records_alone = arrival.poison.is_empty() && arrival.stubs.is_empty();
-            let are_many = arrival.records.len() >= KEPT_FROM_RECORDS;
             let is_packed = matches!(bytes, Cow::Owned(_));
-            if is_packed && are_many && records_alone {
-                arrival.kept = Some(message.payload.to_vec());
+            if is_packed && may_be_kept(&arrival) {
+                arrival.kept = Some(message.payload.clone());
             }
             Incoming::Records(arrival)
         }
@@ -89,6 +86,12 @@ fn read_batch(store: StoreRef, bytes: &[u8], payload: &[u8]) -> Arrival {
         }
         Err(why) => Arrival::refused(store, why.to_string(), payload),
     }
+}
+
+/// Nothing else is in the message, least of all what nobody vouches for.
+fn may_be_kept(arrival: &Arrival) -> bool {
+    let records_alone = arrival.poison.is_empty() && arrival.stubs.is_empty();
+    records_alone && arrival.records.len() >= KEPT_FROM_RECORDS
 }
 
 #[cfg(test)]
@@ -139,13 +142,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn packed_records_are_read() {
+    fn records(count: i64) -> Vec<Record> {
         let mut tip = Tip::default();
         let at = Timestamp::from_unix_ms;
-        let records: Vec<_> = (0..50)
+        (0..count)
             .map(|n| tip.append(at(n), &Body::Stopped).unwrap())
-            .collect();
+            .collect()
+    }
+
+    #[test]
+    fn packed_records_are_read() {
+        let records = records(50);
         let arrival = records_of(encode_batch(&store(), &records, &Parked::new()));
         let sent: Vec<Hashed> = records.into_iter().map(Hashed::from).collect();
         assert_eq!(
@@ -156,15 +163,11 @@ mod tests {
 
     #[test]
     fn a_message_of_many_records_and_nothing_else_may_be_kept() {
-        let mut tip = Tip::default();
-        let at = Timestamp::from_unix_ms;
-        let records: Vec<_> = (0..20)
-            .map(|n| tip.append(at(n), &Body::Stopped).unwrap())
-            .collect();
+        let records = records(20);
         let batch = |records: &[Record], parked| encode_batch(&store(), records, &parked);
         let whole = batch(&records, Parked::new());
         let packed = pack(whole.clone()).bytes;
-        assert_eq!(records_of(whole).kept, Some(packed));
+        assert_eq!(records_of(whole).kept, Some(packed.into()));
         let few = batch(&records[..KEPT_FROM_RECORDS - 1], Parked::new());
         assert_eq!(records_of(few).kept, None);
         let stub = batch(&records, [(3, "parked".into())].into());

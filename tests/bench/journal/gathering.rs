@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use store_actors::{
     domain::{
         payment::Payment,
-        record::{Body, Record, Tip},
+        record::{Body, Tip},
     },
     ports::WallClock,
 };
@@ -104,16 +104,7 @@ pub fn raw_payments(_: &Path) -> Gathering<String> {
     };
     Gathering::new(make, move |group| {
         for (body, _) in group {
-            let record = Record {
-                seq: tip.seq + 1,
-                at: Noon.now(),
-                prev: tip.hash,
-                body: body.clone(),
-            };
-            tip = Tip {
-                seq: record.seq,
-                hash: record.hash(),
-            };
+            let record = tip.append_text(Noon.now(), body.clone());
             record.encode(&mut file.group);
         }
         file.write();

@@ -7,12 +7,11 @@ use store_actors::{
         payment::State,
         record::{Body, Record},
     },
-    ports::{Parked, StoreStatus},
-    wire::uplink::{ENCODING_ZSTD, Poison, PoisonEvent, StatusMessage, encode_batch},
+    ports::StoreStatus,
+    wire::uplink::{Poison, PoisonEvent, StatusMessage},
 };
-use store_controller::adapters::mqtt::payload::pack;
 use store_controller::head_office::database::{
-    Arrival, Database, DatabaseFailed, DatabaseOptions, Outcome, PaymentQuery, StoreRow,
+    Arrival, Database, DatabaseFailed, DatabaseOptions, Outcome, PaymentQuery, PaymentRow, StoreRow,
 };
 
 use crate::support::{
@@ -21,7 +20,7 @@ use crate::support::{
     postgres::Postgres,
 };
 
-async fn open(url: &str) -> Database {
+pub async fn open(url: &str) -> Database {
     let busy_timeout = Duration::from_secs(30);
     let options = DatabaseOptions {
         url: url.into(),
@@ -32,23 +31,12 @@ async fn open(url: &str) -> Database {
     Database::open(&options).await.unwrap()
 }
 
-fn arrival(chain: &Chain, records: Vec<Record>) -> Arrival {
+pub fn arrival(chain: &Chain, records: Vec<Record>) -> Arrival {
     let records = records.into_iter().map(Into::into).collect();
     Arrival::new(chain.store.clone(), records, &[], b"message")
 }
 
-/// As a backlog arrives: in one packed message, which may be kept.
-fn packed(chain: &Chain, first: u64, last: u64) -> Arrival {
-    let records = chain.part(first, last);
-    let packed = pack(encode_batch(&chain.store, &records, &Parked::new()));
-    assert_eq!(packed.encoding, Some(ENCODING_ZSTD));
-    Arrival {
-        kept: Some(packed.bytes),
-        ..arrival(chain, records)
-    }
-}
-
-async fn commit(database: &Database, chain: &Chain, first: u64, last: u64) -> Outcome {
+pub async fn commit(database: &Database, chain: &Chain, first: u64, last: u64) -> Outcome {
     database
         .commit(&[arrival(chain, chain.part(first, last))], time_of(0))
         .await
@@ -60,7 +48,7 @@ fn standing(outcome: &Outcome, chain: &Chain) -> (u64, Vec<(u64, u64)>) {
     (standing.watermark, standing.want.clone())
 }
 
-async fn row(database: &Database, chain: &Chain) -> StoreRow {
+pub async fn row(database: &Database, chain: &Chain) -> StoreRow {
     let rows = database
         .stores(&chain.store.chain, time_of(100))
         .await
@@ -272,56 +260,24 @@ async fn the_latest_snapshot_of_a_payment_wins_in_any_order(database: &Database)
         0
     );
 
-    let mut query = PaymentQuery {
-        limit: 4,
-        ..PaymentQuery::default()
-    };
-    let mut sizes = Vec::new();
-    while let Some(page) = database.payments(&chain.store, &query).await.unwrap() {
-        sizes.push(page.items.len());
-        let Some(next) = page.next else { break };
-        query.before = Some(next.parse().unwrap());
-    }
+    let pages = payments(database, &chain, 4).await;
+    let sizes: Vec<_> = pages.iter().map(Vec::len).collect();
     assert_eq!(sizes, [4, 4, 2]);
 }
 
-async fn a_backlog_is_read_as_it_was_written(database: &Database) {
-    let chain = Chain::of("backlog", 100);
-    for (first, last) in [(1, 40), (61, 100), (41, 70)] {
-        let arrivals = [packed(&chain, first, last)];
-        database.commit(&arrivals, time_of(0)).await.unwrap();
-    }
-    commit(database, &chain, 90, 95).await;
-    let seen = row(database, &chain).await;
-    assert_eq!(
-        (seen.watermark, seen.records, seen.duplicates),
-        (100, 100, 16)
-    );
-    assert_eq!(bodies(database, &chain).await, written(&chain));
-    let all = PaymentQuery {
-        limit: 100,
+/// All of them, in pages of so many.
+pub async fn payments(database: &Database, chain: &Chain, limit: i64) -> Vec<Vec<PaymentRow>> {
+    let mut query = PaymentQuery {
+        limit,
         ..PaymentQuery::default()
     };
-    let page = database.payments(&chain.store, &all).await;
-    let payments = page.unwrap().unwrap().items;
-    let numbers: Vec<_> = payments.iter().map(|row| row.seq).collect();
-    let approved: Vec<_> = (1..=50).rev().map(|number| 2 * number).collect();
-    assert_eq!(numbers, approved);
-    assert!(
-        payments
-            .iter()
-            .all(|row| row.payment["state"] == "approved")
-    );
-}
-
-fn written(chain: &Chain) -> Vec<&str> {
-    chain.records.iter().map(|one| one.body.as_str()).collect()
-}
-
-async fn bodies(database: &Database, chain: &Chain) -> Vec<String> {
-    let page = database.records(&chain.store, 1, 1_000).await;
-    let items = page.unwrap().unwrap().items;
-    items.into_iter().map(|row| row.body).collect()
+    let mut pages = Vec::new();
+    while let Some(page) = database.payments(&chain.store, &query).await.unwrap() {
+        pages.push(page.items);
+        let Some(next) = page.next else { break };
+        query.before = Some(next.parse().unwrap());
+    }
+    pages
 }
 
 /// The store reports its last record and what it was told of, or is gone; gives what it is told.
@@ -444,7 +400,6 @@ situations!(
     a_first_record_that_continues_something_is_no_beginning,
     poison_is_noted_once_and_the_rest_flows,
     the_latest_snapshot_of_a_payment_wins_in_any_order,
-    a_backlog_is_read_as_it_was_written,
     a_store_that_was_told_less_than_is_held_is_told_again,
     the_last_report_stays_and_the_last_will_is_not_one,
 );
@@ -483,54 +438,4 @@ async fn what_another_has_stored_meanwhile_is_a_repetition_on_postgres() {
     assert_eq!((both.stored, both.duplicates, both.conflicts), (2, 2, 0));
     assert_eq!(standing(&both, &chain), (6, vec![]));
     assert_eq!(row(&database, &chain).await.records, 6);
-}
-
-/// How many messages are kept, and of how many records the body is in one.
-async fn kept(url: &str) -> (i64, i64) {
-    let both = "SELECT (SELECT COUNT(*) FROM message), \
-                (SELECT COUNT(*) FROM record WHERE message IS NOT NULL AND LENGTH(body) = 0)";
-    sqlx::query_as(both)
-        .fetch_one(&mut connect(url).await)
-        .await
-        .unwrap()
-}
-
-#[tokio::test]
-async fn postgres_keeps_a_backlog_in_the_messages_it_came_in() {
-    let server = Postgres::start().await;
-    let url = server.database("kept").await;
-    let database = open(&url).await;
-    let chain = Chain::of("kept", 90);
-    // the second message brings nothing new, of the third some is held
-    for (arrivals, messages_and_records) in [
-        (vec![packed(&chain, 1, 40), packed(&chain, 1, 40)], (1, 40)),
-        (vec![packed(&chain, 20, 40)], (1, 40)),
-        (vec![packed(&chain, 31, 60)], (1, 40)),
-        (vec![packed(&chain, 61, 90)], (2, 70)),
-    ] {
-        database.commit(&arrivals, time_of(0)).await.unwrap();
-        assert_eq!(kept(&url).await, messages_and_records);
-    }
-    assert_eq!(bodies(&database, &chain).await, written(&chain));
-
-    // a disk that turned bits: what was in there is missing, and the rest is shown
-    let torn = "UPDATE message SET content = overlay(content PLACING 'torn' FROM 9) WHERE id = 1";
-    let mut connection = connect(&url).await;
-    sqlx::raw_sql(torn).execute(&mut connection).await.unwrap();
-    let found = bodies(&database, &chain).await;
-    assert!(found[..40].iter().all(String::is_empty));
-    assert_eq!(found[40..], written(&chain)[40..]);
-    let mut query = PaymentQuery {
-        limit: 10,
-        ..PaymentQuery::default()
-    };
-    let mut ids = Vec::new();
-    while let Some(page) = database.payments(&chain.store, &query).await.unwrap() {
-        ids.extend(page.items.into_iter().map(|row| row.payment["id"].clone()));
-        let Some(next) = page.next else { break };
-        query.before = Some(next.parse().unwrap());
-    }
-    let payments = (1..=45).rev().map(|number| payment(number, State::Opened));
-    let newest_first: Vec<_> = payments.map(|one| one.id.to_string().into()).collect();
-    assert_eq!(ids, newest_first as Vec<serde_json::Value>);
 }

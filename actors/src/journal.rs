@@ -1,16 +1,16 @@
 //! The journal actor: the only way to the disk for facts that must survive (JRN-1 to JRN-3).
 //!
-//! `Append` is answered when its records are on stable storage and not before. While one group is
-//! being written the next one gathers, so that many counters share one flush. The actor makes the
-//! records and so the chain; the disk checks it. After a failure of the disk nothing more is taken,
-//! for ever: there is no memory mode.
+//! `Append` is answered when its records are on stable storage and not before. What comes at the
+//! same time is handed to the disk as one group, and what it gets while it writes it writes
+//! together, so that many counters share one flush. The actor makes the facts, and the disk the
+//! chain, with its own thread's time.
+//! After a failure of the disk nothing more is taken, for ever: there is no memory mode.
 //!
 //! If the actor dies between handing a group to the disk and answering, the group is written all
-//! the same and the callers get no answer. They read, and repeat; the next incarnation begins at
-//! the disk's tip, and if the old group was still on its way, the disk says `OutOfStep` and the
-//! records are made anew. Reading is not this actor's business: readers hold the `JournalDisk`
-//! itself.
+//! the same and the callers get no answer. They read, and repeat; what the next incarnation writes
+//! comes behind it. Reading is not this actor's business: readers hold the `JournalDisk` itself.
 
+mod answer;
 mod group;
 #[cfg(any(test, feature = "test-ports"))]
 pub mod memory;
@@ -19,24 +19,21 @@ mod tests;
 
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture,
-};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout},
-};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use tokio::time::{Instant, timeout};
 
 use crate::{
-    domain::record::{Body, Tip},
+    domain::record::{Body, Fact, Tip},
     mutants::{self, Mutant},
-    ports::{DiskCondition, JournalDisk, JournalFailed, WallClock},
+    ports::{DiskCondition, JournalDisk, JournalFailed, Reply, WallClock},
     signal::{Signal, Signals},
     supervisor::Heartbeat,
 };
+use answer::{Answer, Later, Response};
 use group::{Group, Waiting};
 
-/// The disk must answer within this time for one group, or it isn't trusted any more.
+/// The disk must answer within this time for one group, after the one before it, or it isn't
+/// trusted any more.
 pub const DISK_WITHIN: Duration = Duration::from_secs(20);
 
 /// An `Append` is answered within this time, at worst by `NoAnswer`.
@@ -48,11 +45,14 @@ pub const WAITING_MAX: usize = 4_096;
 /// Messages that may wait in front of the journal: its `ChildSpec::mailbox`.
 pub const MAILBOX: usize = 1_024;
 
+/// Groups that the disk has at most; what comes then waits here.
+const WRITING_MAX: usize = 4;
+
+/// How often it is looked who has waited for too long.
+const PATIENCE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How often it is looked how the disk does: a minute's payments fit into what is kept free.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
-
-/// How often in a row the disk may say that the chain stands elsewhere.
-const MISSTEPS_MAX: u32 = 3;
 
 /// What the journal needs.
 #[derive(Clone)]
@@ -88,56 +88,53 @@ pub struct Appended {
 /// The actor.
 pub struct Journal {
     deps: JournalDeps,
-    tip: Tip,
     waiting: VecDeque<Waiting>,
     waiting_bodies: usize,
-    is_writing: bool,
+    /// What the disk has, in its order.
+    writing: VecDeque<Writing>,
+    /// How many groups the disk has had before those.
+    written: u64,
+    /// Since when the disk has had the first of them, and none before it.
+    first_since: Instant,
     /// A group is gathered as soon as the mailbox is empty.
     is_gathering: bool,
-    missteps: u32,
     stopped: Option<String>,
     /// How the disk did at the last look.
     shown: Option<DiskCondition>,
 }
 
+/// A group that the disk has.
+struct Writing {
+    group: Group,
+    began: Instant,
+    /// How it ended, while one before it has not.
+    ended: Option<Result<Tip, JournalFailed>>,
+}
+
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            tip,
-            waiting_bodies,
-            stopped,
-            ..
-        } = self;
-        write!(
-            f,
-            "Journal(tip {}, {waiting_bodies} waiting, stopped {stopped:?})",
-            tip.seq
-        )
+        let (waiting, stopped) = (self.waiting_bodies, &self.stopped);
+        write!(f, "Journal({waiting} waiting, stopped {stopped:?})")
     }
 }
 
 impl Journal {
     /// A new incarnation: continues where the disk stands.
     pub fn new(deps: JournalDeps) -> Self {
-        let tip = deps.disk.tip();
-        let waiting = VecDeque::new();
         Self {
             deps,
-            tip,
-            waiting,
+            waiting: VecDeque::new(),
             waiting_bodies: 0,
-            is_writing: false,
+            writing: VecDeque::new(),
+            written: 0,
+            first_since: Instant::now(),
             is_gathering: false,
-            missteps: 0,
             stopped: None,
             shown: None,
         }
     }
 
-    fn take(
-        &mut self,
-        bodies: Vec<Body>,
-    ) -> Result<oneshot::Receiver<group::Reply>, JournalFailed> {
+    fn take(&mut self, bodies: Vec<Body>) -> Result<Later, JournalFailed> {
         if let Some(why) = &self.stopped {
             return Err(JournalFailed::Stopped(why.clone()));
         }
@@ -147,70 +144,86 @@ impl Journal {
         if self.waiting_bodies + bodies.len() > WAITING_MAX {
             return Err(JournalFailed::Busy);
         }
-        let (answer, answered) = oneshot::channel();
+        let (answer, later) = Answer::later();
         let waiting = Waiting::new(bodies, answer)?;
         self.waiting_bodies += waiting.bodies.len();
         self.waiting.push_back(waiting);
-        Ok(answered)
+        Ok(later)
     }
 
     /// Once the mailbox is empty: whoever was answered together and goes on together shares the
     /// next group, instead of one writing alone while the others wait.
     fn gather_soon(&mut self, ctx: &mut Context<Self>) {
-        if self.is_writing || self.is_gathering {
+        if self.is_gathering {
             return;
         }
         self.is_gathering = true;
         let soon = std::future::ready(()).into_actor(self);
         ctx.spawn(soon.map(|(), journal, ctx| {
             journal.is_gathering = false;
-            journal.write_next(ctx);
+            journal.write(ctx);
         }));
     }
 
-    fn write_next(&mut self, ctx: &mut Context<Self>) {
-        if self.is_writing || self.stopped.is_some() {
-            return;
+    fn write(&mut self, ctx: &mut Context<Self>) {
+        while self.writing.len() < WRITING_MAX && self.stopped.is_none() {
+            let (group, facts) = Group::gather(&mut self.waiting, self.deps.clock.now());
+            if facts.is_empty() {
+                return;
+            }
+            self.waiting_bodies -= group.len();
+            let nth = self.written + self.writing.len() as u64;
+            let began = Instant::now();
+            if self.writing.is_empty() {
+                self.first_since = began;
+            }
+            self.writing.push_back(Writing {
+                group,
+                began,
+                ended: None,
+            });
+            let ended = self.append(facts).into_actor(self);
+            ctx.spawn(ended.map(move |ended, journal, ctx| {
+                journal.ended(nth, ended);
+                journal.write(ctx);
+            }));
         }
-        let (group, records) = Group::gather(&mut self.waiting, self.tip, self.deps.clock.now());
-        self.waiting_bodies = self
-            .waiting
-            .iter()
-            .map(|waiting| waiting.bodies.len())
-            .sum();
-        if records.is_empty() {
-            return;
-        }
-        self.is_writing = true;
+    }
+
+    fn append(&self, facts: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
         let disk = self.deps.disk.clone();
-        let began = Instant::now();
-        let write = async move {
-            if mutants::is_planted(Mutant::AckBeforeFsync) {
-                actix::spawn(async move { disk.append(records).await });
-                return Ok(());
-            }
-            let written = timeout(DISK_WITHIN, disk.append(records)).await;
-            written.unwrap_or_else(|_| {
-                Err(JournalFailed::Stopped(
-                    "the disk did not answer in time".into(),
-                ))
-            })
-        };
-        ctx.spawn(write.into_actor(self).map(move |written, journal, ctx| {
-            journal.is_writing = false;
-            journal.wrote(group, written, began);
-            journal.write_next(ctx);
-        }));
+        if mutants::is_planted(Mutant::AckBeforeFsync) {
+            let Tip { seq, hash } = disk.tip();
+            let seq = seq + facts.len() as u64;
+            actix::spawn(async move { disk.append(facts).await });
+            return Box::pin(async move { Ok(Tip { seq, hash }) });
+        }
+        Box::pin(async move { disk.append(facts).await })
     }
 
-    fn wrote(&mut self, group: Group, written: Result<(), JournalFailed>, began: Instant) {
-        match written {
-            Ok(()) => self.is_durable(group, began),
-            Err(JournalFailed::OutOfStep { .. }) if self.missteps < MISSTEPS_MAX => {
-                self.missteps += 1;
-                self.tip = self.deps.disk.tip();
-                self.put_back(group.into_waiting());
+    /// In the disk's order: who listens hears of no record before the one before it.
+    fn ended(&mut self, nth: u64, how: Result<Tip, JournalFailed>) {
+        let at = usize::try_from(nth - self.written).ok();
+        if let Some(writing) = at.and_then(|at| self.writing.get_mut(at)) {
+            writing.ended = Some(how);
+        }
+        while let Some(first) = self.writing.pop_front_if(|first| first.ended.is_some()) {
+            self.written += 1;
+            self.first_since = Instant::now();
+            let Writing {
+                group,
+                began,
+                ended,
+            } = first;
+            if let Some(ended) = ended {
+                self.wrote(group, ended, began);
             }
+        }
+    }
+
+    fn wrote(&mut self, group: Group, written: Result<Tip, JournalFailed>, began: Instant) {
+        match written {
+            Ok(tip) => self.is_durable(group, tip, began),
             Err(JournalFailed::NearlyFull) => {
                 // those which begin no payment still end: once more without the others
                 let (opening, others) = group.split_opening();
@@ -220,32 +233,28 @@ impl Journal {
                 self.put_back(others);
             }
             Err(failed @ (JournalFailed::Busy | JournalFailed::Refused(_))) => {
-                group
-                    .into_waiting()
-                    .into_iter()
-                    .for_each(|one| one.answer(Err(failed.clone())));
+                let refused = group.appends.into_iter();
+                refused.for_each(|one| one.answer(Err(failed.clone())));
             }
             Err(failed) => {
                 let why = match failed {
                     JournalFailed::Stopped(why) => why,
                     other => other.to_string(),
                 };
-                self.stop(why, group.into_waiting());
+                self.stop(why, group.appends);
             }
         }
     }
 
-    fn is_durable(&mut self, group: Group, began: Instant) {
-        self.missteps = 0;
-        self.tip = group.tip;
+    fn is_durable(&mut self, group: Group, tip: Tip, began: Instant) {
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let signals = &self.deps.signals;
         signals.emit(Signal::JournalWrote {
             records: group.len(),
             took_us,
         });
-        for placed in group.placed {
-            for (seq, body) in (placed.appended.first_seq..).zip(placed.waiting.bodies) {
+        for (appended, mut append) in group.placed(tip) {
+            for (seq, body) in (appended.first_seq..).zip(std::mem::take(&mut append.bodies)) {
                 if let Body::Payment { payment } = body {
                     signals.emit(Signal::PaymentMoved {
                         seq,
@@ -254,7 +263,7 @@ impl Journal {
                 }
             }
             // the caller may have gone; the fact stays
-            let _ = placed.waiting.answer.send(Ok(placed.appended));
+            append.answer(Ok(appended));
         }
     }
 
@@ -270,8 +279,10 @@ impl Journal {
         self.deps
             .signals
             .emit(Signal::JournalStopped { why: why.clone() });
-        let rest = std::mem::take(&mut self.waiting);
-        for one in refused.into_iter().chain(rest) {
+        let writing = std::mem::take(&mut self.writing).into_iter();
+        let writing = writing.flat_map(|one| one.group.appends);
+        let waiting = std::mem::take(&mut self.waiting);
+        for one in refused.into_iter().chain(writing).chain(waiting) {
             one.answer(Err(JournalFailed::Stopped(why.clone())));
         }
         self.waiting_bodies = 0;
@@ -280,6 +291,19 @@ impl Journal {
 }
 
 impl Journal {
+    /// The disk has a bound for each group; who waits behind several has one too.
+    fn lose_patience(&mut self) {
+        if !self.writing.is_empty() && self.first_since.elapsed() >= DISK_WITHIN {
+            self.stop("the disk did not answer in time".into(), Vec::new());
+        }
+        let Some(since) = Instant::now().checked_sub(ANSWER_WITHIN - PATIENCE_INTERVAL) else {
+            return;
+        };
+        let writing = self.writing.iter().flat_map(|one| &one.group.appends);
+        let waiting = writing.chain(&self.waiting);
+        waiting.for_each(|append| append.give_up(since));
+    }
+
     /// A disk that has failed or is filling up is seen without waiting for the next payment.
     fn watch(&mut self, ctx: &mut Context<Self>) {
         if self.stopped.is_some() {
@@ -313,6 +337,7 @@ impl Actor for Journal {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.watch(ctx);
         ctx.run_interval(WATCH_INTERVAL, Self::watch);
+        ctx.run_interval(PATIENCE_INTERVAL, |journal, _| journal.lose_patience());
     }
 }
 
@@ -324,17 +349,15 @@ impl Handler<Heartbeat> for Journal {
 }
 
 impl Handler<Append> for Journal {
-    type Result = ResponseFuture<Result<Appended, JournalFailed>>;
+    type Result = Response;
 
-    fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Self::Result {
-        let taken = self.take(append.bodies);
-        self.gather_soon(ctx);
-        Box::pin(async move {
-            match timeout(ANSWER_WITHIN, taken?).await {
-                Ok(Ok(answer)) => answer,
-                // too late, or this incarnation has died
-                Ok(Err(_)) | Err(_) => Err(JournalFailed::NoAnswer),
+    fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Response {
+        match self.take(append.bodies) {
+            Ok(later) => {
+                self.gather_soon(ctx);
+                Response::Later(later)
             }
-        })
+            Err(failed) => Response::Now(failed),
+        }
     }
 }

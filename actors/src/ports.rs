@@ -25,7 +25,7 @@ use crate::domain::{
     ids::{CounterId, PaymentId, RefundId},
     offline::OfflineTotal,
     payment::{Payment, State},
-    record::{Record, Tip},
+    record::{Fact, Record, Tip},
     timestamp::Timestamp,
 };
 pub use acquirer::{Acquirer, AcquirerProfile, Charge, Instrument, PinBlock};
@@ -134,10 +134,6 @@ pub enum JournalFailed {
     NearlyFull,
     #[error("the journal can't be read: {0}")]
     Unreadable(String),
-    /// The group does not continue the chain: look at `tip` again and make the records anew.
-    /// Nothing was written.
-    #[error("the records do not continue the journal, which ends at record {tip}")]
-    OutOfStep { tip: u64 },
     /// Too much waits already: try again. Nothing was written.
     #[error("too much is waiting for the journal")]
     Busy,
@@ -154,7 +150,7 @@ pub enum JournalFailed {
 impl JournalFailed {
     /// Whether trying again can help: nobody knows, or it wasn't this record's turn.
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Busy | Self::NoAnswer | Self::OutOfStep { .. })
+        matches!(self, Self::Busy | Self::NoAnswer)
     }
 }
 
@@ -233,10 +229,11 @@ pub trait JournalDisk: BooksDisk + Send + Sync {
         Box::pin(async { Ok(DiskCondition::default()) })
     }
 
-    /// Writes a group of consecutive records and ends only when all of them are on stable storage:
-    /// all or none. At most `GROUP_RECORDS_MAX` and `GROUP_BYTES_MAX`. It is written even if nobody
-    /// waits for the answer any more.
-    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>>;
+    /// Makes these facts the next records of the chain, in the order of the calls, and ends only
+    /// when all of them are on stable storage: all or none. At most `GROUP_RECORDS_MAX` and
+    /// `GROUP_BYTES_MAX`. They are written even if nobody waits for the answer any more. Gives the
+    /// chain's tip after the last of them.
+    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>>;
 
     /// Records from `from_seq` on, in order, at most so many records and about so many bytes, at
     /// least one if there is one.

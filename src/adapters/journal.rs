@@ -8,7 +8,7 @@
 //! taken for a new one. After a crash the guard log brings the store up to the last record that was
 //! acknowledged, and makes it anew if sled lost it (`open`, `recovery`).
 //!
-//! Not here: making records, and so the chain. That is the journal actor's; the writer checks it.
+//! Not here: making the facts. That is the journal actor's; the writer chains them.
 
 mod applier;
 mod copy;
@@ -49,7 +49,7 @@ use store_actors::{
         office::entry::Entry,
         offline::OfflineTotal,
         payment::Payment,
-        record::{Record, Tip},
+        record::{Fact, Record, Tip},
     },
     ports::{
         BooksDisk, DayMovements, DiskCondition, JournalDisk, JournalFailed, Parked, PaymentFilter,
@@ -76,11 +76,13 @@ use writer::{Job, Writer};
 
 use crate::crash;
 
-/// A group that isn't on disk within this time stops the journal: the disk can't be trusted.
+/// If a group waits and nothing gets onto the disk within this time, the journal stops: the disk
+/// can't be trusted.
 const DISK_WITHIN: Duration = Duration::from_secs(15);
 
-/// Groups that may wait for the writer. The journal actor sends one at a time.
-const JOBS_MAX: usize = 4;
+/// Groups that may wait for the writer. The journal actor sends a few, and one that died may have
+/// left as many.
+const JOBS_MAX: usize = 16;
 
 /// Where the journal lies, and its limits.
 #[derive(Clone, Debug)]
@@ -249,9 +251,9 @@ impl Journal {
         }
     }
 
-    async fn write(&self, group: Vec<Record>) -> Result<(), JournalFailed> {
+    async fn write(&self, group: Vec<Fact>) -> Result<Tip, JournalFailed> {
         self.shared.check_running()?;
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         let sent = match &*self.jobs.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(jobs) => jobs.try_send(Job { group, answer }),
             None => return Err(self.shared.stop("it is closed")),
@@ -263,10 +265,15 @@ impl Journal {
                 return Err(self.shared.stop("the writer died"));
             }
         }
-        match timeout(DISK_WITHIN, answered).await {
-            Ok(Ok(written)) => written,
-            Ok(Err(_)) => Err(self.shared.stop("the writer died")),
-            Err(_) => Err(self.shared.stop("the disk did not answer in time")),
+        loop {
+            let durable = self.tip();
+            match timeout(DISK_WITHIN, &mut answered).await {
+                Ok(Ok(written)) => return written,
+                Ok(Err(_)) => return Err(self.shared.stop("the writer died")),
+                // those before it have had their time
+                Err(_) if self.tip() != durable => {}
+                Err(_) => return Err(self.shared.stop("the disk did not answer in time")),
+            }
         }
     }
 
@@ -324,7 +331,7 @@ impl JournalDisk for Journal {
         self.shared.progress().durable
     }
 
-    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>> {
+    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
         Box::pin(self.write(group))
     }
 

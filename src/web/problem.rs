@@ -255,9 +255,7 @@ impl From<JournalFailed> for Problem {
         let kind = match &failed {
             JournalFailed::Stopped(_) | JournalFailed::Unreadable(_) => Kind::JournalStopped,
             JournalFailed::NearlyFull => Kind::DiskNearlyFull,
-            JournalFailed::Busy | JournalFailed::NoAnswer | JournalFailed::OutOfStep { .. } => {
-                Kind::NoAnswer
-            }
+            JournalFailed::Busy | JournalFailed::NoAnswer => Kind::NoAnswer,
             JournalFailed::Refused(_) => Kind::Internal,
         };
         Self::new(kind, failed.to_string())

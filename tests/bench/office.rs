@@ -37,7 +37,7 @@ use store_actors::{
             fee::FeeTable,
             statement::{By, Statement},
         },
-        record::{Body, Record},
+        record::{Body, Fact},
         timestamp::Timestamp,
     },
     ports::{JournalDisk, WallClock},
@@ -133,10 +133,10 @@ async fn fill(payments: usize, dir: &Path, database: &Connection) -> Arc<dyn Jou
     let mut insert = database
         .prepare("INSERT INTO paid VALUES (?, ?, ?)")
         .unwrap();
-    let (lives, mut tip) = (Lives::new(), journal.tip());
+    let lives = Lives::new();
     for begin in (0..payments).step_by(GROUP) {
         let group = begin..payments.min(begin + GROUP);
-        let records: Vec<Record> = group
+        let facts: Vec<Fact> = group
             .map(|nth| {
                 let payment = lives.payment(nth % GROUP, nth, Lives::LEN - 1, at(nth));
                 let acquirer = payment.acquirer.as_ref().unwrap().as_str();
@@ -144,10 +144,10 @@ async fn fill(payments: usize, dir: &Path, database: &Connection) -> Arc<dyn Jou
                 insert
                     .execute((at(nth).unix_ms(), acquirer, units))
                     .unwrap();
-                tip.append(at(nth), &Body::Payment { payment }).unwrap()
+                Fact::new(at(nth), &Body::Payment { payment }).unwrap()
             })
             .collect();
-        journal.append(records).await.unwrap();
+        journal.append(facts).await.unwrap();
     }
     database.execute_batch("COMMIT").unwrap();
     Arc::new(journal)

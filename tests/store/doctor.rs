@@ -255,7 +255,13 @@ async fn records_are_exported_while_no_controller_holds_the_journal() {
         ..JournalConfig::new(shop.path("journal"))
     });
     let journal = journal.unwrap();
-    journal.append(chain.records.clone()).await.unwrap();
+    let facts = chain
+        .records
+        .iter()
+        .cloned()
+        .map(store_actors::domain::record::Fact::from)
+        .collect();
+    journal.append(facts).await.unwrap();
     let held = controller(&config, &["export"]);
     assert_eq!((held.status.code(), text(&held.stdout)), (Some(1), ""));
     let said = text(&held.stderr);

@@ -157,12 +157,17 @@ pub enum Body {
 
 impl Body {
     /// The text that is stored and hashed; refused when it is too long.
-    pub fn to_text(&self) -> Result<String, RecordRefused> {
+    pub(crate) fn to_text(&self) -> Result<String, RecordRefused> {
         let text = serde_json::to_string(self).map_err(RecordRefused::Body)?;
         match text.len() {
             0..=BODY_BYTES_MAX => Ok(text),
             _ => Err(RecordRefused::TooLong),
         }
+    }
+
+    /// Errors: it is not the JSON of a fact that this program knows.
+    pub fn from_text(text: &str) -> Result<Self, RecordRefused> {
+        serde_json::from_str(text).map_err(RecordRefused::Body)
     }
 
     /// The last part of the CloudEvents type.
@@ -178,6 +183,35 @@ impl Body {
             Body::OfflineTotalSet { .. } => "offline_total_set",
             Body::Office { .. } => "office",
         }
+    }
+}
+
+/// What becomes a record once it has its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    pub at: Timestamp,
+    /// JSON of a `Body`.
+    pub body: String,
+}
+
+impl Fact {
+    /// Errors: the body is too long.
+    pub fn new(at: Timestamp, body: &Body) -> Result<Self, RecordRefused> {
+        let body = body.to_text()?;
+        Ok(Self { at, body })
+    }
+
+    /// Of the record that a body of this text becomes.
+    pub fn encoded_len(body: &str) -> usize {
+        HEAD_BYTES + body.len() + CRC_BYTES
+    }
+}
+
+impl From<Record> for Fact {
+    /// Out of its chain again.
+    fn from(record: Record) -> Self {
+        let Record { at, body, .. } = record;
+        Self { at, body }
     }
 }
 
@@ -218,11 +252,12 @@ pub struct Tip {
 impl Tip {
     /// Makes the next record and moves on to it.
     pub fn append(&mut self, at: Timestamp, body: &Body) -> Result<Record, RecordRefused> {
-        Ok(self.append_text(at, body.to_text()?))
+        Ok(self.chain(Fact::new(at, body)?))
     }
 
-    /// As `append`, with what `Body::to_text` gave.
-    pub fn append_text(&mut self, at: Timestamp, body: String) -> Record {
+    /// Makes the fact the next record, and moves on to it.
+    pub fn chain(&mut self, fact: Fact) -> Record {
+        let Fact { at, body } = fact;
         let record = Record {
             seq: self.seq + 1,
             at,
@@ -246,15 +281,11 @@ impl Record {
     }
 
     pub fn decode_body(&self) -> Result<Body, RecordRefused> {
-        serde_json::from_str(&self.body).map_err(RecordRefused::Body)
+        Body::from_text(&self.body)
     }
 
     pub fn encoded_len(&self) -> usize {
-        Self::encoded_len_of(&self.body)
-    }
-
-    pub(crate) fn encoded_len_of(body: &str) -> usize {
-        HEAD_BYTES + body.len() + CRC_BYTES
+        Fact::encoded_len(&self.body)
     }
 
     /// Appends the record's bytes to `out`.

@@ -2,55 +2,63 @@
 
 use std::collections::VecDeque;
 
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::Appended;
+use super::{
+    Appended,
+    answer::{Answer, Reply},
+};
 use crate::{
     domain::{
         payment::State,
-        record::{Body, Record, RecordRefused, Tip},
+        record::{Body, Fact, RecordRefused, Tip},
         timestamp::Timestamp,
     },
     ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalFailed},
 };
-
-pub(super) type Reply = Result<Appended, JournalFailed>;
 
 /// One append, not yet on disk.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub bodies: Vec<Body>,
     /// What of the bodies is stored: made while the group before is being written, and gone once
-    /// it is in a group's records.
+    /// it is in a group's facts.
     texts: Vec<String>,
-    pub answer: oneshot::Sender<Reply>,
+    /// Of its records.
+    bytes: usize,
+    since: Instant,
+    answer: Answer,
 }
 
 impl Waiting {
-    /// Errors: `Refused` if a body can't be a record.
-    pub(super) fn new(
-        bodies: Vec<Body>,
-        answer: oneshot::Sender<Reply>,
-    ) -> Result<Self, JournalFailed> {
+    /// Errors: `Refused` if a body can't be a record, or all of them fit into no group.
+    pub(super) fn new(bodies: Vec<Body>, answer: Answer) -> Result<Self, JournalFailed> {
         let texts =
             texts_of(&bodies).map_err(|refused| JournalFailed::Refused(refused.to_string()))?;
+        let bytes = texts.iter().map(|text| Fact::encoded_len(text)).sum();
+        let len = texts.len();
+        if len > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+            let refused = format!("{len} records of {bytes} bytes in one append");
+            return Err(JournalFailed::Refused(refused));
+        }
         Ok(Self {
             bodies,
             texts,
+            bytes,
+            since: Instant::now(),
             answer,
         })
     }
 
-    fn encoded_len(&self) -> usize {
-        self.texts
-            .iter()
-            .map(|text| Record::encoded_len_of(text))
-            .sum()
+    pub(super) fn answer(self, reply: Reply) {
+        self.answer.say(reply);
     }
 
-    pub(super) fn answer(self, reply: Reply) {
-        // nobody waiting any more is no error
-        let _ = self.answer.send(reply);
+    /// Who waits since then or longer is told that nobody can say: it may be written all the same.
+    pub(super) fn give_up(&self, since: Instant) {
+        if self.since <= since {
+            self.answer.say(Err(JournalFailed::NoAnswer));
+        }
     }
 
     fn opens_payment(&self) -> bool {
@@ -64,66 +72,45 @@ fn texts_of(bodies: &[Body]) -> Result<Vec<String>, RecordRefused> {
     bodies.iter().map(Body::to_text).collect()
 }
 
-#[derive(Debug)]
-pub(super) struct Placed {
-    pub waiting: Waiting,
-    pub appended: Appended,
-}
-
 /// What is written together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Group {
-    pub placed: Vec<Placed>,
-    /// Where the chain stands when it is written.
-    pub tip: Tip,
+    pub appends: Vec<Waiting>,
     bytes: usize,
     records: usize,
 }
 
 impl Group {
-    /// Takes from the front of `waiting` what fits into one group. What fits into none is answered
-    /// here and now.
-    pub(super) fn gather(
-        waiting: &mut VecDeque<Waiting>,
-        tip: Tip,
-        now: Timestamp,
-    ) -> (Group, Vec<Record>) {
-        let mut group = Group {
-            placed: Vec::new(),
-            tip,
-            bytes: 0,
-            records: 0,
-        };
-        let mut records = Vec::new();
-        while let Some(mut next) = waiting.pop_front() {
-            let (len, bytes) = (next.bodies.len(), next.encoded_len());
-            if len > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
-                let refused = format!("{len} records of {bytes} bytes in one append");
-                next.answer(Err(JournalFailed::Refused(refused)));
-                continue;
-            }
-            let is_full =
-                group.records + len > GROUP_RECORDS_MAX || group.bytes + bytes > GROUP_BYTES_MAX;
-            if is_full {
-                waiting.push_front(next);
-                break;
-            }
-            let first_seq = group.tip.seq + 1;
-            for text in std::mem::take(&mut next.texts) {
-                records.push(group.tip.append_text(now, text));
-            }
+    /// Takes from the front of `waiting` what fits into one group.
+    pub(super) fn gather(waiting: &mut VecDeque<Waiting>, now: Timestamp) -> (Group, Vec<Fact>) {
+        let (mut group, mut facts) = (Group::default(), Vec::new());
+        while let Some(mut next) = waiting.pop_front_if(|next| group.has_room_for(next)) {
+            let texts = std::mem::take(&mut next.texts).into_iter();
+            facts.extend(texts.map(|body| Fact { at: now, body }));
+            group.bytes += next.bytes;
+            group.records += next.bodies.len();
+            group.appends.push(next);
+        }
+        (group, facts)
+    }
+
+    fn has_room_for(&self, next: &Waiting) -> bool {
+        self.records + next.bodies.len() <= GROUP_RECORDS_MAX
+            && self.bytes + next.bytes <= GROUP_BYTES_MAX
+    }
+
+    /// Each with its place in the chain, whose last record is the group's last one.
+    pub(super) fn placed(self, tip: Tip) -> impl Iterator<Item = (Appended, Waiting)> {
+        let before = tip.seq.saturating_sub(self.records as u64);
+        self.appends.into_iter().scan(before, |last_seq, append| {
+            let first_seq = *last_seq + 1;
+            *last_seq += append.bodies.len() as u64;
             let appended = Appended {
                 first_seq,
-                last_seq: group.tip.seq,
+                last_seq: *last_seq,
             };
-            group.placed.push(Placed {
-                waiting: next,
-                appended,
-            });
-            group.bytes += bytes;
-            group.records += len;
-        }
-        (group, records)
+            Some((appended, append))
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -132,12 +119,12 @@ impl Group {
 
     /// To be answered, or written once more.
     pub(super) fn into_waiting(self) -> Vec<Waiting> {
-        let again = |Placed { mut waiting, .. }| {
+        let again = |mut waiting: Waiting| {
             // they could be written before
             waiting.texts = texts_of(&waiting.bodies).unwrap_or_default();
             waiting
         };
-        self.placed.into_iter().map(again).collect()
+        self.appends.into_iter().map(again).collect()
     }
 
     /// Those that begin a payment, and the others. If none does, nothing can be done for any of

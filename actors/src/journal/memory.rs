@@ -2,8 +2,8 @@
 //! synced.
 //!
 //! It takes time by tokio's clock, so a paused test decides when a group is durable. Like the real
-//! disk it finishes a group that nobody waits for any more, and refuses one that does not continue
-//! the chain. It shows nothing that is not durable yet.
+//! disk it finishes a group that nobody waits for any more, and writes together what comes while it
+//! writes. It shows nothing that is not durable yet.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,7 +21,7 @@ use crate::{
         office::{entry::Entry, movement::Movement},
         offline::OfflineTotal,
         payment::{Payment, State},
-        record::{Body, Record, Tip},
+        record::{Body, Fact, Record, Tip},
     },
     ports::{
         BooksDisk, DayMovements, DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk,
@@ -41,8 +41,7 @@ struct Inner {
     records: Vec<Record>,
     /// So many were there from the beginning.
     found: usize,
-    /// Up to which record, and from when on, it is durable.
-    syncs: Vec<(usize, Instant)>,
+    syncs: Vec<Sync>,
     payments: BTreeMap<PaymentId, Payment>,
     offline_total: Option<OfflineTotal>,
     entries: BTreeMap<String, Entry>,
@@ -52,6 +51,17 @@ struct Inner {
     failures: VecDeque<JournalFailed>,
     stopped: Option<String>,
     is_nearly_full: bool,
+}
+
+/// What is written together.
+#[derive(Clone, Copy, Debug)]
+struct Sync {
+    /// So many records are there then.
+    end: usize,
+    records: usize,
+    bytes: usize,
+    begins: Instant,
+    durable: Instant,
 }
 
 impl MemoryDisk {
@@ -83,12 +93,10 @@ impl MemoryDisk {
         self.lock().is_nearly_full = is_nearly_full;
     }
 
-    /// How many records each group had, written or under way.
+    /// How many records were written together each time, or are under way.
     pub fn group_sizes(&self) -> Vec<usize> {
         let inner = self.lock();
-        let ends = inner.syncs.iter().map(|(end, _)| *end);
-        let starts = std::iter::once(inner.found).chain(ends.clone());
-        ends.zip(starts).map(|(end, start)| end - start).collect()
+        inner.syncs.iter().map(|sync| sync.records).collect()
     }
 
     /// Every durable record.
@@ -125,19 +133,12 @@ impl MemoryDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn write(&self, group: Vec<Record>) -> Result<(), JournalFailed> {
-        loop {
-            let free_at = self.lock().syncs.last().map(|(_, at)| *at);
-            match free_at {
-                Some(at) if at > Instant::now() => sleep_until(at).await,
-                _ => break,
-            }
-        }
-        let durable_at = self.lock().begin(group)?;
+    async fn write(&self, group: Vec<Fact>) -> Result<Tip, JournalFailed> {
+        let (durable_at, tip) = self.lock().begin(group)?;
         if durable_at > Instant::now() {
             sleep_until(durable_at).await;
         }
-        Ok(())
+        Ok(tip)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Inner) -> T) -> Result<T, JournalFailed> {
@@ -150,22 +151,23 @@ impl MemoryDisk {
 impl Inner {
     fn durable_len(&self) -> usize {
         let now = Instant::now();
-        let durable = self.syncs.iter().rev().find(|(_, at)| *at <= now);
-        durable.map_or(self.found, |(end, _)| *end)
+        let durable = self.syncs.iter().rev().find(|sync| sync.durable <= now);
+        durable.map_or(self.found, |sync| sync.end)
     }
 
     fn tip(&self) -> Tip {
-        let last = self
-            .durable_len()
-            .checked_sub(1)
-            .and_then(|at| self.records.get(at));
+        self.tip_of(self.durable_len())
+    }
+
+    fn tip_of(&self, len: usize) -> Tip {
+        let last = len.checked_sub(1).and_then(|at| self.records.get(at));
         last.map_or_else(Tip::default, |last| Tip {
             seq: last.seq,
             hash: last.hash(),
         })
     }
 
-    fn begin(&mut self, group: Vec<Record>) -> Result<Instant, JournalFailed> {
+    fn begin(&mut self, group: Vec<Fact>) -> Result<(Instant, Tip), JournalFailed> {
         if let Some(why) = &self.stopped {
             return Err(JournalFailed::Stopped(why.clone()));
         }
@@ -175,29 +177,46 @@ impl Inner {
             }
             return Err(failure);
         }
-        let bytes = group.iter().map(Record::encoded_len).sum::<usize>();
+        let lens = group.iter().map(|fact| Fact::encoded_len(&fact.body));
+        let bytes: usize = lens.sum();
         if group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
             return Err(JournalFailed::Refused("the group is too large".into()));
         }
         if self.is_nearly_full && group.iter().any(opens_payment) {
             return Err(JournalFailed::NearlyFull);
         }
-        let mut tip = self.tip();
-        for record in &group {
-            if record.seq != tip.seq + 1 || record.prev != tip.hash {
-                return Err(JournalFailed::OutOfStep {
-                    tip: self.tip().seq,
-                });
-            }
-            tip = Tip {
-                seq: record.seq,
-                hash: record.hash(),
-            };
+        let mut tip = self.tip_of(self.records.len());
+        let len = group.len();
+        self.records
+            .extend(group.into_iter().map(|fact| tip.chain(fact)));
+        Ok((self.sync(len, bytes), tip))
+    }
+
+    /// With what waits for the one under way, or after it. Gives when it is durable.
+    fn sync(&mut self, records: usize, bytes: usize) -> Instant {
+        let now = Instant::now();
+        let end = self.records.len();
+        let shares = |last: &&mut Sync| {
+            last.begins > now
+                && last.records + records <= GROUP_RECORDS_MAX
+                && last.bytes + bytes <= GROUP_BYTES_MAX
+        };
+        if let Some(last) = self.syncs.last_mut().filter(shares) {
+            last.end = end;
+            last.records += records;
+            last.bytes += bytes;
+            return last.durable;
         }
-        self.records.extend(group);
-        let durable_at = Instant::now() + self.delay;
-        self.syncs.push((self.records.len(), durable_at));
-        Ok(durable_at)
+        let begins = self.syncs.last().map_or(now, |last| last.durable.max(now));
+        let durable = begins + self.delay;
+        self.syncs.push(Sync {
+            end,
+            records,
+            bytes,
+            begins,
+            durable,
+        });
+        durable
     }
 
     fn apply(&mut self) -> Result<(), JournalFailed> {
@@ -217,8 +236,8 @@ impl Inner {
     }
 }
 
-fn opens_payment(record: &Record) -> bool {
-    matches!(record.decode_body(), Ok(Body::Payment { payment }) if payment.state == State::Opened)
+fn opens_payment(fact: &Fact) -> bool {
+    matches!(Body::from_text(&fact.body), Ok(Body::Payment { payment }) if payment.state == State::Opened)
 }
 
 fn has_key(payment: &Payment, key: &str) -> bool {
@@ -238,7 +257,7 @@ impl JournalDisk for MemoryDisk {
         self.lock().tip()
     }
 
-    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>> {
+    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
         Box::pin(self.write(group))
     }
 

@@ -6,7 +6,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use actix::{Actor, Addr, Handler, Message, System};
 use tokio::{sync::broadcast, task::JoinHandle, time};
 
-use super::{Append, Appended, Journal, JournalDeps, WAITING_MAX, memory::MemoryDisk};
+use super::{Append, Appended, Journal, JournalDeps, WAITING_MAX, WRITING_MAX, memory::MemoryDisk};
 use crate::{
     domain::{
         ids::PaymentId,
@@ -280,6 +280,27 @@ fn a_disk_that_never_answers_stops_the_journal_within_its_bound() {
 }
 
 #[test]
+fn who_waits_behind_several_slow_groups_hears_in_time_that_nobody_can_say() {
+    run(async {
+        let bench = Bench::new();
+        bench.disk.set_delay(Duration::from_secs(17));
+        let began = time::Instant::now();
+        let first = bench.append(vec![event(1)]);
+        bench.settle().await;
+        // the disk takes no more of them than one group for each delay
+        let behind: Vec<_> = (0..2)
+            .map(|_| bench.append(vec![event(1); GROUP_RECORDS_MAX]))
+            .collect();
+        first.await.unwrap().unwrap();
+        for answer in behind {
+            let answer = answer.await.unwrap();
+            assert!(matches!(answer, Err(JournalFailed::NoAnswer)), "{answer:?}");
+        }
+        assert!(began.elapsed() <= super::ANSWER_WITHIN);
+    });
+}
+
+#[test]
 fn on_a_nearly_full_disk_no_payment_begins_and_those_begun_end() {
     run(async {
         let bench = Bench::new();
@@ -324,7 +345,8 @@ fn beyond_the_bound_an_append_is_told_to_try_again() {
         bench.disk.set_delay(Duration::from_millis(5));
         let first = bench.append(vec![event(1)]);
         bench.settle().await;
-        let waiting: Vec<_> = (0..WAITING_MAX / 256)
+        let groups = WAITING_MAX / GROUP_RECORDS_MAX + WRITING_MAX - 1;
+        let waiting: Vec<_> = (0..groups)
             .map(|_| bench.append(vec![event(1); 256]))
             .collect();
         bench.settle().await;
@@ -357,29 +379,27 @@ fn a_panic_between_append_and_answer_loses_nothing_that_was_handed_to_the_disk()
         let mut bench = Bench::new();
         bench.disk.set_delay(Duration::from_millis(50));
         bench.append(vec![event(1)]).await.unwrap().unwrap();
-        let handed_over = bench.append(vec![event(2)]);
-        bench.settle().await;
-        let only_queued = bench.append(vec![event(3)]);
-        bench.settle().await;
+        let mut unanswered = Vec::new();
+        // the last one finds no room at the disk
+        for n in 2..=2 + WRITING_MAX {
+            unanswered.push(bench.append(vec![event(n)]));
+            bench.settle().await;
+        }
         bench.journal.send(Panic).await.unwrap_err();
-        for answer in [handed_over, only_queued] {
+        for answer in unanswered {
             let answer = answer.await.unwrap();
             assert!(matches!(answer, Err(JournalFailed::NoAnswer)), "{answer:?}");
         }
 
         // the next incarnation starts while the old group is still being written
         bench.journal = start(&bench.disk, &bench.signals);
-        let next = bench.append(vec![event(4)]);
-        assert_eq!(
-            next.await.unwrap().unwrap(),
-            Appended {
-                first_seq: 3,
-                last_seq: 3
-            }
-        );
+        let next = bench.append(vec![event(40)]).await.unwrap().unwrap();
+        assert_eq!(next.first_seq, WRITING_MAX as u64 + 2);
         let records = bench.disk.durable();
-        assert_eq!(records.len(), 3);
-        assert_eq!(records[1].decode_body().unwrap(), event(2));
+        let bodies = records.iter().map(|record| record.decode_body().unwrap());
+        let handed_over = 1..=WRITING_MAX + 1;
+        let expected: Vec<Body> = handed_over.chain([40]).map(event).collect();
+        assert_eq!(bodies.collect::<Vec<_>>(), expected);
         assert_eq!(invariant::is_chained(&records), Ok(()));
     });
 }

@@ -15,7 +15,7 @@ use store_actors::{
         ids::{PaymentId, RefundId},
         money::{Currency, Money},
         payment::{Fingerprint, Opening, Origin, Payment, State},
-        record::{Body, Record, Tip},
+        record::{Body, Fact, Record, Tip},
         refund::{Refund, RefundState},
         tender::{Presented, Scheme, Tender},
         timestamp::Timestamp,
@@ -39,16 +39,19 @@ fn config(dir: &Path) -> JournalConfig {
     }
 }
 
-/// Makes the records of a group, as the journal actor does.
-fn group(tip: &mut Tip, bodies: &[Body]) -> Vec<Record> {
-    bodies
-        .iter()
-        .map(|body| tip.append(NOON, body).unwrap())
-        .collect()
+fn facts(bodies: &[Body]) -> Vec<Fact> {
+    let facts = bodies.iter().map(|body| Fact::new(NOON, body).unwrap());
+    facts.collect()
 }
 
-async fn append(journal: &Journal, bodies: &[Body]) -> Result<(), JournalFailed> {
-    journal.append(group(&mut journal.tip(), bodies)).await
+/// The records of a group.
+fn group(tip: &mut Tip, bodies: &[Body]) -> Vec<Record> {
+    let facts = facts(bodies).into_iter();
+    facts.map(|fact| tip.chain(fact)).collect()
+}
+
+async fn append(journal: &Journal, bodies: &[Body]) -> Result<Tip, JournalFailed> {
+    journal.append(facts(bodies)).await
 }
 
 fn event(bytes: usize) -> Body {

@@ -1,6 +1,7 @@
-//! The thread that acknowledges: it checks a group, puts it into the guard log, and answers.
+//! The thread that acknowledges: what waits it chains, puts into the guard log as one group, and
+//! answers.
 //!
-//! It looks into no record: that is for whoever needs it, readers or the applier (`pending`).
+//! It looks into no fact: that is for whoever needs it, readers or the applier (`pending`).
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -12,7 +13,7 @@ use nix::sys::statvfs::statvfs;
 use store_actors::{
     domain::{
         payment::State,
-        record::{Body, Record, Tip},
+        record::{Body, Fact, Record, Tip},
     },
     ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalFailed},
 };
@@ -21,11 +22,11 @@ use tokio::sync::oneshot;
 use super::{guard::Guard, shared::Shared};
 use crate::crash;
 
-/// A group, and who waits for it.
+/// What is to be written together, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub group: Vec<Record>,
-    pub answer: oneshot::Sender<Result<(), JournalFailed>>,
+    pub group: Vec<Fact>,
+    pub answer: oneshot::Sender<Result<Tip, JournalFailed>>,
 }
 
 pub(super) struct Writer {
@@ -44,23 +45,57 @@ impl Drop for Writer {
 impl Writer {
     /// Until nobody can send any more.
     pub(super) fn run(mut self) {
-        while let Ok(Job { group, answer }) = self.jobs.recv() {
-            let written = guarded(&self.shared.clone(), || self.write(group));
-            crash::point("guard-synced");
-            // nobody waiting any more is no error
-            let _ = answer.send(written);
+        let mut next = None;
+        while let Some(first) = next.take().or_else(|| self.jobs.recv().ok()) {
+            let jobs;
+            (jobs, next) = self.gather(first);
+            self.write(jobs);
             crash::point("acknowledged");
             self.shared.wait_lag();
         }
     }
 
-    fn write(&mut self, group: Vec<Record>) -> Result<(), JournalFailed> {
-        check_size(&group)?;
-        let before = self.shared.progress().durable;
-        let after = continued(before, &group)?;
-        if !has_room(self.shared.dir.root(), self.min_free_bytes) && opens_payment(&group) {
-            return Err(JournalFailed::NearlyFull);
+    /// What waits and fits into one group, and the one that does not fit any more.
+    fn gather(&self, first: Job) -> (Vec<Job>, Option<Job>) {
+        let mut size = Size::of(&first.group);
+        let mut jobs = vec![first];
+        while let Ok(job) = self.jobs.try_recv() {
+            let together = size.and(Size::of(&job.group));
+            if !together.fits() {
+                return (jobs, Some(job));
+            }
+            size = together;
+            jobs.push(job);
         }
+        (jobs, None)
+    }
+
+    /// As one group, all of it or nothing. Each hears where the chain stands after its own.
+    fn write(&mut self, jobs: Vec<Job>) {
+        let has_room = has_room(self.shared.dir.root(), self.min_free_bytes);
+        let before = self.shared.progress().durable;
+        let (mut tip, mut records, mut answers) = (before, Vec::new(), Vec::new());
+        for Job { group, answer } in jobs {
+            if let Err(refused) = check(&group, has_room) {
+                let _ = answer.send(Err(refused));
+                continue;
+            }
+            records.extend(group.into_iter().map(|fact| tip.chain(fact)));
+            answers.push((answer, tip));
+        }
+        if records.is_empty() {
+            return;
+        }
+        let shared = self.shared.clone();
+        let written = guarded(&shared, || self.put(records, before, tip));
+        crash::point("guard-synced");
+        for (answer, tip) in answers {
+            // nobody waiting any more is no error
+            let _ = answer.send(written.clone().map(|()| tip));
+        }
+    }
+
+    fn put(&mut self, group: Vec<Record>, before: Tip, after: Tip) -> Result<(), JournalFailed> {
         if let Err(cause) = self.guard.append(&group, before) {
             tracing::error!(%cause, "the journal stops");
             return Err(self.shared.stop(format!("the guard log failed: {cause}")));
@@ -83,31 +118,50 @@ pub(super) fn guarded<T>(
     }
 }
 
-fn check_size(group: &[Record]) -> Result<(), JournalFailed> {
-    let bytes = group.iter().map(Record::encoded_len).sum::<usize>();
-    if group.is_empty() || group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
-        let refused = format!("a group of {} records, {bytes} bytes", group.len());
+/// Of a group.
+#[derive(Clone, Copy)]
+struct Size {
+    records: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn of(group: &[Fact]) -> Self {
+        let lens = group.iter().map(|fact| Fact::encoded_len(&fact.body));
+        Self {
+            records: group.len(),
+            bytes: lens.sum(),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+
+    fn fits(self) -> bool {
+        self.records <= GROUP_RECORDS_MAX && self.bytes <= GROUP_BYTES_MAX
+    }
+}
+
+fn check(group: &[Fact], has_room: bool) -> Result<(), JournalFailed> {
+    let size = Size::of(group);
+    if group.is_empty() || !size.fits() {
+        let Size { records, bytes } = size;
+        let refused = format!("a group of {records} records, {bytes} bytes");
         return Err(JournalFailed::Refused(refused));
+    }
+    if !has_room && opens_payment(group) {
+        return Err(JournalFailed::NearlyFull);
     }
     Ok(())
 }
 
-/// The tip after the group, if it continues the chain.
-fn continued(before: Tip, group: &[Record]) -> Result<Tip, JournalFailed> {
-    group.iter().try_fold(before, |tip, record| {
-        if record.seq == tip.seq + 1 && record.prev == tip.hash {
-            return Ok(Tip {
-                seq: record.seq,
-                hash: record.hash(),
-            });
-        }
-        Err(JournalFailed::OutOfStep { tip: before.seq })
-    })
-}
-
 /// Asked only when the disk is nearly full.
-fn opens_payment(group: &[Record]) -> bool {
-    group.iter().any(|record| match record.decode_body() {
+fn opens_payment(group: &[Fact]) -> bool {
+    group.iter().any(|fact| match Body::from_text(&fact.body) {
         Ok(Body::Payment { payment, .. }) => payment.state == State::Opened,
         _ => false,
     })

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use store_actors::{
     domain::{
         payment::Payment,
-        record::{Body, Tip},
+        record::{Body, Fact, Tip},
     },
     ports::WallClock,
 };
@@ -94,18 +94,17 @@ pub fn raw(_: &Path) -> Gathering<Vec<u8>> {
 
 /// The limit of what is written as we write it: payments whose text is made by who writes them, as
 /// our actor makes it, chained by the thread that commits them, and nothing else done with them.
-pub fn raw_payments(_: &Path) -> Gathering<String> {
+pub fn raw_payments(_: &Path) -> Gathering<Fact> {
     let mut file = RawFile::default();
     let mut tip = Tip::default();
     let lives = Lives::new();
     let make = move |writer, n| {
         let payment = lives.nth(writer, n);
-        Body::Payment { payment }.to_text().unwrap()
+        Fact::new(Noon.now(), &Body::Payment { payment }).unwrap()
     };
     Gathering::new(make, move |group| {
-        for (body, _) in group {
-            let record = tip.append_text(Noon.now(), body.clone());
-            record.encode(&mut file.group);
+        for (fact, _) in group {
+            tip.chain(fact.clone()).encode(&mut file.group);
         }
         file.write();
     })

@@ -18,7 +18,7 @@ use store_actors::{
     domain::{
         certificate::{SignedCertificate, Tally},
         day::Day,
-        record::{Body, Record, Tip},
+        record::{Body, Fact, Tip},
         timestamp::Timestamp,
     },
     ports::{JournalDisk, WallClock},
@@ -98,7 +98,6 @@ struct Filling {
     tip: Tip,
     /// When the last payment is opened, and which one that is.
     now: (Timestamp, usize),
-    last: Option<Record>,
 }
 
 impl Filling {
@@ -116,7 +115,6 @@ impl Filling {
             disk,
             tip,
             now,
-            last: None,
         }
     }
 
@@ -138,16 +136,15 @@ impl Filling {
 
     async fn append(&mut self, which: Range<usize>, step: usize) {
         let (now, last) = self.now;
-        let records = which.map(|nth| {
+        let facts = which.map(|nth| {
             let before_ms = (last as i64 - nth as i64) * PAUSE_MS;
             let at = Timestamp::from_unix_ms(now.unix_ms() - before_ms);
             let payment = self.lives.payment(nth % AT_ONCE, nth, step, at);
-            self.tip.append(at, &Body::Payment { payment }).unwrap()
+            Fact::new(at, &Body::Payment { payment }).unwrap()
         });
-        let group: Vec<Record> = records.collect();
-        if let Some(last) = group.last() {
-            self.last = Some(last.clone());
-            self.disk.append(group).await.unwrap();
+        let group: Vec<Fact> = facts.collect();
+        if !group.is_empty() {
+            self.tip = self.disk.append(group).await.unwrap();
         }
     }
 
@@ -157,7 +154,12 @@ impl Filling {
         let now = self.now.0;
         let yesterday = Timestamp::from_unix_ms(now.unix_ms() - 86_400_000);
         let day = Day::of(yesterday, OFFSET_MINUTES);
-        let last = self.last.as_ref().unwrap();
+        let records = self
+            .disk
+            .records(self.tip.seq, 1, usize::MAX)
+            .await
+            .unwrap();
+        let last = &records[0];
         let mut tally = Tally::new(day, OFFSET_MINUTES, last.seq);
         tally.feed(last);
         let certificate = tally.certificate(&"0001".parse().unwrap()).unwrap();
@@ -170,8 +172,8 @@ impl Filling {
         let body = Body::DayClosed {
             certificate: Box::new(signed),
         };
-        let record = self.tip.append(now, &body).unwrap();
-        self.disk.append(vec![record]).await.unwrap();
+        let fact = Fact::new(now, &body).unwrap();
+        self.tip = self.disk.append(vec![fact]).await.unwrap();
     }
 
     /// Until the store has everything on stable storage: the marker, written last, tells so.

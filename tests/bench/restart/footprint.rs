@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use store_actors::{
-    domain::record::Body,
+    domain::record::{Body, Fact},
     ports::{JournalDisk, WallClock},
 };
 use store_controller::adapters::journal::{Journal, JournalConfig};
@@ -46,9 +46,8 @@ fn retire(dir: &Path) {
         };
         let disk = Journal::open(config).unwrap();
         disk.set_receipted(disk.tip().seq).await.unwrap();
-        let mut tip = disk.tip();
         for _ in 0..RECORDS_ON_TOP / 100 {
-            let group = (0..100).map(|_| tip.append(Noon.now(), &Body::Stopped).unwrap());
+            let group = (0..100).map(|_| Fact::new(Noon.now(), &Body::Stopped).unwrap());
             disk.append(group.collect()).await.unwrap();
         }
         disk.close().await.unwrap();

@@ -11,7 +11,7 @@ use store_actors::{
             AcquirerClock, Answered, Fingerprint, Opening, Operation, Origin, Payment, Verdict,
             machine::{Event, Times},
         },
-        record::{Body, Record, Tip},
+        record::{Body, Fact, Record, Tip},
         tender::{Presented, Scheme, Tender},
         timestamp::Timestamp,
     },
@@ -118,7 +118,8 @@ pub async fn write(dir: &Path, records: &[Record]) {
     })
     .unwrap();
     for group in records.chunks(GROUP) {
-        journal.append(group.to_vec()).await.unwrap();
+        let facts = group.iter().cloned().map(Fact::from);
+        journal.append(facts.collect()).await.unwrap();
     }
     journal.close().await.unwrap();
 }

@@ -12,7 +12,7 @@ use store_actors::{
         ids::{CounterId, PaymentId, RefundId},
         offline::OfflineTotal,
         payment::Payment,
-        record::{Body, Record, Tip},
+        record::{Body, Fact, Record, Tip},
     },
     ports::{BooksDisk, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
 };
@@ -52,9 +52,11 @@ impl JournalDisk for ListDisk {
         })
     }
 
-    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>> {
-        self.with(|records| records.extend(group));
-        done(())
+    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
+        let mut tip = self.tip();
+        let chained = group.into_iter().map(|fact| tip.chain(fact));
+        self.with(|records| records.extend(chained));
+        done(tip)
     }
 
     fn records(

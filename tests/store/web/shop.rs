@@ -18,7 +18,7 @@ use store_actors::{
         payment::{
             AcquirerClock, Fingerprint, Opening, Origin, Part, Payment, State, machine::Times,
         },
-        record::Body,
+        record::{Body, Fact},
         refund::{Refund, RefundState},
         signature::Signed,
         slip::Letterhead,
@@ -517,31 +517,25 @@ impl Shop {
 
     /// Puts bodies onto the disk, without a word to anybody.
     pub async fn write(&self, bodies: Vec<Body>) {
-        let mut tip = self.disk.tip();
         for body in bodies {
-            let record = tip.append(now(), &body).unwrap();
-            self.disk.append(vec![record]).await.unwrap();
+            let fact = Fact::new(now(), &body).unwrap();
+            self.disk.append(vec![fact]).await.unwrap();
         }
     }
 
     /// Puts payments onto the disk, without a word to anybody.
     pub async fn journal(&self, payments: &[Payment]) -> Vec<Signal> {
-        let mut tip = self.disk.tip();
         let mut signals = Vec::new();
         for payment in payments {
-            let record = tip
-                .append(
-                    now(),
-                    &Body::Payment {
-                        payment: Box::new(payment.clone()),
-                    },
-                )
-                .unwrap();
+            let body = Body::Payment {
+                payment: Box::new(payment.clone()),
+            };
+            let fact = Fact::new(now(), &body).unwrap();
+            let tip = self.disk.append(vec![fact]).await.unwrap();
             signals.push(Signal::PaymentMoved {
-                seq: record.seq,
+                seq: tip.seq,
                 payment: Arc::new(payment.clone()),
             });
-            self.disk.append(vec![record]).await.unwrap();
         }
         signals
     }

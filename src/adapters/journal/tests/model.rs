@@ -14,7 +14,7 @@ use store_actors::{
     ports::{JournalDisk, PaymentFilter},
 };
 
-use super::{event, group, moved, open, payment, refund};
+use super::{event, facts, moved, open, payment, refund};
 use crate::adapters::journal::Journal;
 
 #[derive(Clone, Debug)]
@@ -156,9 +156,8 @@ async fn play(dir: &Path, steps: Vec<Step>) {
     for step in steps {
         match step {
             Step::Group(bodies) => {
-                let records = group(&mut model.tip(), &bodies);
-                model.append(records.clone()).await.unwrap();
-                journal.append(records).await.unwrap();
+                let tip = model.append(facts(&bodies)).await.unwrap();
+                assert_eq!(journal.append(facts(&bodies)).await.unwrap(), tip);
             }
             Step::Receipt(through) => {
                 let ours = journal.set_receipted(through).await;

@@ -3,11 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use store_actors::{
-    domain::{payment::State, record::Record},
+    domain::{
+        invariant::is_chained,
+        payment::State,
+        record::{Fact, Hash, Record},
+    },
     ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed},
 };
 
-use super::{append, config, event, group, moved, open, payment};
+use super::{append, config, event, facts, moved, open, payment};
 use crate::adapters::journal::{
     Journal, JournalConfig, OpenFailed, Reader, store::decode_records, writer::guarded,
 };
@@ -53,33 +57,21 @@ async fn a_group_has_its_limits_and_a_value_has_too() {
 }
 
 #[tokio::test]
-async fn records_that_do_not_continue_the_chain_are_refused_and_nothing_stops() {
+async fn each_group_continues_the_chain_where_the_one_before_ended() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    append(&journal, &[event(1), event(2)]).await.unwrap();
-    let good = group(&mut journal.tip(), &[event(3), event(4)]);
-    let with = |at: usize, change: fn(&mut Record)| {
-        let mut records = good.clone();
-        change(&mut records[at]);
-        records
-    };
-    let wrong = [
-        with(0, |record| record.seq = 2),
-        with(0, |record| record.seq = 4),
-        with(0, |record| record.prev = Default::default()),
-        with(1, |record| record.seq = 3),
-        with(0, |record| record.body.push(' ')),
-        good[1..].to_vec(),
-    ];
-    for records in wrong {
-        let refused = journal.append(records).await;
-        assert!(
-            matches!(refused, Err(JournalFailed::OutOfStep { tip: 2 })),
-            "{refused:?}"
-        );
-    }
-    journal.append(good).await.unwrap();
-    assert_eq!(journal.tip().seq, 4);
+    // handed in at once: the second one is made before the first is on disk
+    let (first, second) = tokio::join!(
+        journal.append(facts(&[event(1), event(2)])),
+        journal.append(facts(&[event(3)])),
+    );
+    let tips = [first.unwrap(), second.unwrap()];
+    assert_eq!(tips.map(|tip| tip.seq), [2, 3]);
+    assert_eq!(journal.tip(), tips[1]);
+    let records = journal.records(1, 10, usize::MAX).await.unwrap();
+    assert_eq!(is_chained(&records), Ok(()));
+    let hashes: Vec<Hash> = records.iter().map(Record::hash).collect();
+    assert_eq!(hashes[1..], tips.map(|tip| tip.hash));
 }
 
 /// A record from a later program, say: it is kept as it is, and what follows is not held up.
@@ -87,9 +79,9 @@ async fn records_that_do_not_continue_the_chain_are_refused_and_nothing_stops() 
 async fn a_record_that_holds_no_known_fact_is_kept_and_stands_in_nobodys_way() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    let mut records = group(&mut journal.tip(), &[event(1), event(2)]);
-    records[1].body = "{}".into();
-    journal.append(records.clone()).await.unwrap();
+    let mut later = facts(&[event(1), event(2)]);
+    later[1].body = "{}".into();
+    journal.append(later.clone()).await.unwrap();
     append(&journal, &[moved(&payment(1, State::Opened))])
         .await
         .unwrap();
@@ -98,7 +90,8 @@ async fn a_record_that_holds_no_known_fact_is_kept_and_stands_in_nobodys_way() {
     drop(journal);
     let journal = open(dir.path());
     let read = journal.records(1, 2, usize::MAX).await.unwrap();
-    assert_eq!(read, records);
+    let read: Vec<Fact> = read.into_iter().map(Fact::from).collect();
+    assert_eq!(read, later);
 }
 
 #[tokio::test]
@@ -189,7 +182,7 @@ async fn after_closing_nothing_is_taken_and_the_next_run_knows_that_it_was_clean
 async fn a_group_nobody_waits_for_any_more_is_written_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    let mut write = journal.append(group(&mut journal.tip(), &[event(1)]));
+    let mut write = journal.append(facts(&[event(1)]));
     assert!(futures_util::poll!(&mut write).is_pending());
     drop(write);
     until(|| journal.tip().seq == 1).await;

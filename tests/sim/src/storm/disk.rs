@@ -9,7 +9,7 @@ use store_actors::{
         ids::{CounterId, PaymentId, RefundId},
         offline::OfflineTotal,
         payment::Payment,
-        record::{Record, Tip},
+        record::{Fact, Record, Tip},
     },
     journal::memory::MemoryDisk,
     ports::{BooksDisk, JournalDisk, JournalFailed, Parked, PaymentFilter, Reply},
@@ -51,17 +51,18 @@ impl JournalDisk for StormDisk {
         self.memory.tip()
     }
 
-    fn append(&self, group: Vec<Record>) -> Reply<'_, Result<(), JournalFailed>> {
-        let seqs = (group.first().map(|r| r.seq), group.last().map(|r| r.seq));
+    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
         Box::pin(async move {
-            let told = move |what: &str| {
-                let (first, last) = seqs;
-                format!("disk: {what} {}-{}", first.unwrap_or(0), last.unwrap_or(0))
-            };
-            self.fate.lives(|| told("writes")).await;
+            let len = group.len();
+            self.fate
+                .lives(|| format!("disk: writes {len} records"))
+                .await;
             self.memory.set_delay(self.delay());
             let written = self.memory.append(group).await;
-            self.fate.lives(|| told("has synced")).await;
+            let through = written.as_ref().map_or(0, |tip| tip.seq);
+            self.fate
+                .lives(|| format!("disk: has synced through {through}"))
+                .await;
             written
         })
     }

@@ -274,19 +274,20 @@ impl Journal {
         }
     }
 
+    /// For ever. What the disk still has, it answers itself. The first reason stays.
     fn stop(&mut self, why: String, refused: Vec<Waiting>) {
-        tracing::error!(why, "the journal has stopped: no more money is taken");
-        self.deps
-            .signals
-            .emit(Signal::JournalStopped { why: why.clone() });
-        let writing = std::mem::take(&mut self.writing).into_iter();
-        let writing = writing.flat_map(|one| one.group.appends);
+        if self.stopped.is_none() {
+            tracing::error!(why, "the journal has stopped: no more money is taken");
+            self.deps
+                .signals
+                .emit(Signal::JournalStopped { why: why.clone() });
+        }
+        let why = self.stopped.get_or_insert(why).clone();
         let waiting = std::mem::take(&mut self.waiting);
-        for one in refused.into_iter().chain(writing).chain(waiting) {
+        self.waiting_bodies = 0;
+        for one in refused.into_iter().chain(waiting) {
             one.answer(Err(JournalFailed::Stopped(why.clone())));
         }
-        self.waiting_bodies = 0;
-        self.stopped = Some(why);
     }
 }
 
@@ -294,7 +295,9 @@ impl Journal {
     /// The disk has a bound for each group; who waits behind several has one too.
     fn lose_patience(&mut self) {
         if !self.writing.is_empty() && self.first_since.elapsed() >= DISK_WITHIN {
-            self.stop("the disk did not answer in time".into(), Vec::new());
+            let writing = std::mem::take(&mut self.writing).into_iter();
+            let appends = writing.flat_map(|one| one.group.appends).collect();
+            self.stop("the disk did not answer in time".into(), appends);
         }
         let Some(since) = Instant::now().checked_sub(ANSWER_WITHIN - PATIENCE_INTERVAL) else {
             return;

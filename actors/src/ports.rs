@@ -219,7 +219,7 @@ impl Default for DiskCondition {
 /// Records that can't be shipped as they are, by sequence number, each with the reason.
 pub type Parked = BTreeMap<u64, String>;
 
-/// The journal's disk. One caller at a time appends: the journal actor.
+/// The journal's disk. One caller alone appends: the journal actor.
 pub trait JournalDisk: BooksDisk + Send + Sync {
     /// Where the chain stands on disk.
     fn tip(&self) -> Tip;

@@ -3,8 +3,8 @@
 //! `Append` is answered when its records are on stable storage and not before. What comes at the
 //! same time is handed to the disk as one group, and what it gets while it writes it writes
 //! together, so that many counters share one flush. The actor makes the facts, and the disk the
-//! chain, with its own thread's time.
-//! After a failure of the disk nothing more is taken, for ever: there is no memory mode.
+//! chain, with its own thread's time. After a failure of the disk nothing more is taken, for ever:
+//! there is no memory mode.
 //!
 //! If the actor dies between handing a group to the disk and answering, the group is written all
 //! the same and the callers get no answer. They read, and repeat; what the next incarnation writes

@@ -161,6 +161,41 @@ pub const GROUP_RECORDS_MAX: usize = 256;
 /// last may be torn.
 pub const GROUP_BYTES_MAX: usize = 128 * 1024;
 
+/// Of what is to be written together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupSize {
+    pub records: usize,
+    /// As encoded.
+    pub bytes: usize,
+}
+
+impl GroupSize {
+    pub fn of(group: &[Fact]) -> Self {
+        Self::of_texts(group.iter().map(|fact| fact.body.as_str()))
+    }
+
+    /// Of the records that bodies of these texts become.
+    pub fn of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        texts.fold(Self::default(), |size, text| Self {
+            records: size.records + 1,
+            bytes: size.bytes + Fact::encoded_len(text),
+        })
+    }
+
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+
+    /// Whether one group may be so large.
+    pub const fn fits(self) -> bool {
+        self.records <= GROUP_RECORDS_MAX && self.bytes <= GROUP_BYTES_MAX
+    }
+}
+
 /// What to look for among payments. Newest first.
 #[derive(Clone, Debug, Default)]
 pub struct PaymentFilter {

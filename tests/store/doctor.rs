@@ -13,7 +13,7 @@ use std::{
 
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use serde_json::{Value, json};
-use store_actors::ports::JournalDisk as _;
+use store_actors::{domain::record::Fact, ports::JournalDisk as _};
 use store_controller::adapters::journal::{Journal, JournalConfig};
 use store_sim::acquirer::{Acquirer, AcquirerConfig};
 use tempfile::TempDir;
@@ -255,13 +255,8 @@ async fn records_are_exported_while_no_controller_holds_the_journal() {
         ..JournalConfig::new(shop.path("journal"))
     });
     let journal = journal.unwrap();
-    let facts = chain
-        .records
-        .iter()
-        .cloned()
-        .map(store_actors::domain::record::Fact::from)
-        .collect();
-    journal.append(facts).await.unwrap();
+    let facts = chain.records.iter().cloned().map(Fact::from);
+    journal.append(facts.collect()).await.unwrap();
     let held = controller(&config, &["export"]);
     assert_eq!((held.status.code(), text(&held.stdout)), (Some(1), ""));
     let said = text(&held.stderr);

@@ -14,7 +14,7 @@ use crate::{
         record::{Body, Fact, RecordRefused, Tip},
         timestamp::Timestamp,
     },
-    ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalFailed},
+    ports::{GroupSize, JournalFailed},
 };
 
 /// One append, not yet on disk.
@@ -24,8 +24,7 @@ pub(super) struct Waiting {
     /// What of the bodies is stored: made while the group before is being written, and gone once
     /// it is in a group's facts.
     texts: Vec<String>,
-    /// Of its records.
-    bytes: usize,
+    size: GroupSize,
     since: Instant,
     answer: Answer,
 }
@@ -35,16 +34,16 @@ impl Waiting {
     pub(super) fn new(bodies: Vec<Body>, answer: Answer) -> Result<Self, JournalFailed> {
         let texts =
             texts_of(&bodies).map_err(|refused| JournalFailed::Refused(refused.to_string()))?;
-        let bytes = texts.iter().map(|text| Fact::encoded_len(text)).sum();
-        let len = texts.len();
-        if len > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
-            let refused = format!("{len} records of {bytes} bytes in one append");
+        let size = GroupSize::of_texts(texts.iter().map(String::as_str));
+        if !size.fits() {
+            let GroupSize { records, bytes } = size;
+            let refused = format!("{records} records of {bytes} bytes in one append");
             return Err(JournalFailed::Refused(refused));
         }
         Ok(Self {
             bodies,
             texts,
-            bytes,
+            size,
             since: Instant::now(),
             answer,
         })
@@ -76,32 +75,25 @@ fn texts_of(bodies: &[Body]) -> Result<Vec<String>, RecordRefused> {
 #[derive(Debug, Default)]
 pub(super) struct Group {
     pub appends: Vec<Waiting>,
-    bytes: usize,
-    records: usize,
+    size: GroupSize,
 }
 
 impl Group {
     /// Takes from the front of `waiting` what fits into one group.
     pub(super) fn gather(waiting: &mut VecDeque<Waiting>, now: Timestamp) -> (Group, Vec<Fact>) {
         let (mut group, mut facts) = (Group::default(), Vec::new());
-        while let Some(mut next) = waiting.pop_front_if(|next| group.has_room_for(next)) {
+        while let Some(mut next) = waiting.pop_front_if(|next| group.size.and(next.size).fits()) {
             let texts = std::mem::take(&mut next.texts).into_iter();
             facts.extend(texts.map(|body| Fact { at: now, body }));
-            group.bytes += next.bytes;
-            group.records += next.bodies.len();
+            group.size = group.size.and(next.size);
             group.appends.push(next);
         }
         (group, facts)
     }
 
-    fn has_room_for(&self, next: &Waiting) -> bool {
-        self.records + next.bodies.len() <= GROUP_RECORDS_MAX
-            && self.bytes + next.bytes <= GROUP_BYTES_MAX
-    }
-
     /// Each with its place in the chain, whose last record is the group's last one.
     pub(super) fn placed(self, tip: Tip) -> impl Iterator<Item = (Appended, Waiting)> {
-        let before = tip.seq.saturating_sub(self.records as u64);
+        let before = tip.seq.saturating_sub(self.size.records as u64);
         self.appends.into_iter().scan(before, |last_seq, append| {
             let first_seq = *last_seq + 1;
             *last_seq += append.bodies.len() as u64;
@@ -114,7 +106,7 @@ impl Group {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.records
+        self.size.records
     }
 
     /// To be answered, or written once more.

@@ -24,8 +24,8 @@ use crate::{
         record::{Body, Fact, Record, Tip},
     },
     ports::{
-        BooksDisk, DayMovements, DiskCondition, GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk,
-        JournalFailed, Parked, PaymentFilter, Reply,
+        BooksDisk, DayMovements, DiskCondition, GroupSize, JournalDisk, JournalFailed, Parked,
+        PaymentFilter, Reply,
     },
 };
 
@@ -58,8 +58,7 @@ struct Inner {
 struct Sync {
     /// So many records are there then.
     end: usize,
-    records: usize,
-    bytes: usize,
+    size: GroupSize,
     begins: Instant,
     durable: Instant,
 }
@@ -96,7 +95,7 @@ impl MemoryDisk {
     /// How many records were written together each time, or are under way.
     pub fn group_sizes(&self) -> Vec<usize> {
         let inner = self.lock();
-        inner.syncs.iter().map(|sync| sync.records).collect()
+        inner.syncs.iter().map(|sync| sync.size.records).collect()
     }
 
     /// Every durable record.
@@ -177,42 +176,34 @@ impl Inner {
             }
             return Err(failure);
         }
-        let lens = group.iter().map(|fact| Fact::encoded_len(&fact.body));
-        let bytes: usize = lens.sum();
-        if group.len() > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+        let size = GroupSize::of(&group);
+        if !size.fits() {
             return Err(JournalFailed::Refused("the group is too large".into()));
         }
         if self.is_nearly_full && group.iter().any(opens_payment) {
             return Err(JournalFailed::NearlyFull);
         }
         let mut tip = self.tip_of(self.records.len());
-        let len = group.len();
         self.records
             .extend(group.into_iter().map(|fact| tip.chain(fact)));
-        Ok((self.sync(len, bytes), tip))
+        Ok((self.sync(size), tip))
     }
 
     /// With what waits for the one under way, or after it. Gives when it is durable.
-    fn sync(&mut self, records: usize, bytes: usize) -> Instant {
+    fn sync(&mut self, size: GroupSize) -> Instant {
         let now = Instant::now();
         let end = self.records.len();
-        let shares = |last: &&mut Sync| {
-            last.begins > now
-                && last.records + records <= GROUP_RECORDS_MAX
-                && last.bytes + bytes <= GROUP_BYTES_MAX
-        };
+        let shares = |last: &&mut Sync| last.begins > now && last.size.and(size).fits();
         if let Some(last) = self.syncs.last_mut().filter(shares) {
             last.end = end;
-            last.records += records;
-            last.bytes += bytes;
+            last.size = last.size.and(size);
             return last.durable;
         }
         let begins = self.syncs.last().map_or(now, |last| last.durable.max(now));
         let durable = begins + self.delay;
         self.syncs.push(Sync {
             end,
-            records,
-            bytes,
+            size,
             begins,
             durable,
         });

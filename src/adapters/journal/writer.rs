@@ -15,7 +15,7 @@ use store_actors::{
         payment::State,
         record::{Body, Fact, Record, Tip},
     },
-    ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalFailed},
+    ports::{GroupSize, JournalFailed},
 };
 use tokio::sync::oneshot;
 
@@ -57,10 +57,10 @@ impl Writer {
 
     /// What waits and fits into one group, and the one that does not fit any more.
     fn gather(&self, first: Job) -> (Vec<Job>, Option<Job>) {
-        let mut size = Size::of(&first.group);
+        let mut size = GroupSize::of(&first.group);
         let mut jobs = vec![first];
         while let Ok(job) = self.jobs.try_recv() {
-            let together = size.and(Size::of(&job.group));
+            let together = size.and(GroupSize::of(&job.group));
             if !together.fits() {
                 return (jobs, Some(job));
             }
@@ -118,38 +118,10 @@ pub(super) fn guarded<T>(
     }
 }
 
-/// Of a group.
-#[derive(Clone, Copy)]
-struct Size {
-    records: usize,
-    bytes: usize,
-}
-
-impl Size {
-    fn of(group: &[Fact]) -> Self {
-        let lens = group.iter().map(|fact| Fact::encoded_len(&fact.body));
-        Self {
-            records: group.len(),
-            bytes: lens.sum(),
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            records: self.records + other.records,
-            bytes: self.bytes + other.bytes,
-        }
-    }
-
-    fn fits(self) -> bool {
-        self.records <= GROUP_RECORDS_MAX && self.bytes <= GROUP_BYTES_MAX
-    }
-}
-
 fn check(group: &[Fact], has_room: bool) -> Result<(), JournalFailed> {
-    let size = Size::of(group);
+    let size = GroupSize::of(group);
     if group.is_empty() || !size.fits() {
-        let Size { records, bytes } = size;
+        let GroupSize { records, bytes } = size;
         let refused = format!("a group of {records} records, {bytes} bytes");
         return Err(JournalFailed::Refused(refused));
     }

@@ -105,7 +105,7 @@ impl Applier {
     }
 
     fn apply_next(&mut self) -> Result<(), JournalFailed> {
-        self.shared.absorb()?;
+        self.shared.absorb_some(CHUNK_RECORDS_MAX)?;
         let chunk = self
             .shared
             .pending()

@@ -21,12 +21,15 @@
 //! Reading at the start is `scan`'s business; what is done about what was found, `recovery`'s.
 
 pub(super) mod medium;
+mod place;
 pub(super) mod scan;
 mod spare;
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use store_actors::{
@@ -37,10 +40,12 @@ use store_actors::{
 use super::directory::sync_dir;
 use crate::crash;
 use medium::Medium;
+pub(super) use place::Place;
 use spare::Spare;
 
 pub(super) const SEGMENT_HEAD_BYTES: usize = 64;
 pub(super) const GROUP_HEAD_BYTES: usize = 8;
+const BUFFER_BYTES: usize = GROUP_BYTES_MAX + SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES;
 const MAGIC: &[u8; 8] = b"STOREGL1";
 
 /// The smallest segment that holds any group.
@@ -51,6 +56,8 @@ pub(super) struct Guard {
     dir: PathBuf,
     segment_bytes: u64,
     segment: Box<dyn Medium>,
+    /// The same file, for whoever reads back what was written.
+    reading: Arc<File>,
     /// The segment's length.
     room_bytes: u64,
     /// Where the next group goes.
@@ -131,16 +138,21 @@ impl Guard {
     pub(super) fn begin(dir: &Path, segment_bytes: u64, tip: Tip) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let mut spare = Spare::of(dir, segment_bytes);
-        let mut segment = spare.take(&segment_path(dir, tip.seq + 1))?;
+        let path = segment_path(dir, tip.seq + 1);
+        let mut segment = spare.take(&path)?;
         segment.write_at(&segment_head(tip), 0)?;
         segment.sync()?;
-        Ok(Self::at(
-            dir,
+        let reading = Arc::new(File::open(&path)?);
+        Ok(Self {
+            dir: dir.to_owned(),
             segment_bytes,
             segment,
-            SEGMENT_HEAD_BYTES as u64,
+            reading,
+            room_bytes: segment_bytes,
+            offset: SEGMENT_HEAD_BYTES as u64,
             spare,
-        ))
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+        })
     }
 
     /// Goes on in the segment that begins with `first_seq`, at `end`; the `torn_bytes` behind it
@@ -158,29 +170,17 @@ impl Guard {
             segment.write_at(&vec![0; torn_bytes], end as u64)?;
             segment.sync()?;
         }
-        let spare = Spare::of(dir, segment_bytes);
-        let mut guard = Self::at(dir, segment_bytes, segment, end as u64, spare);
-        // it may have been made with another size configured
-        guard.room_bytes = fs::metadata(&path)?.len();
-        Ok(guard)
-    }
-
-    fn at(
-        dir: &Path,
-        segment_bytes: u64,
-        segment: Box<dyn Medium>,
-        offset: u64,
-        spare: Spare,
-    ) -> Self {
-        Self {
+        Ok(Self {
             dir: dir.to_owned(),
             segment_bytes,
-            room_bytes: segment_bytes,
             segment,
-            offset,
-            spare,
-            buffer: Vec::with_capacity(GROUP_BYTES_MAX + SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES),
-        }
+            reading: Arc::new(File::open(&path)?),
+            // it may have been made with another size configured
+            room_bytes: fs::metadata(&path)?.len(),
+            offset: end as u64,
+            spare: Spare::of(dir, segment_bytes),
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+        })
     }
 
     #[cfg(test)]
@@ -188,19 +188,28 @@ impl Guard {
         self.segment = medium;
     }
 
-    /// Puts the group, which continues `before`, on stable storage. After an error the log must not
-    /// be used any more: nobody knows what of it is there.
-    pub(super) fn append(&mut self, group: &[Record], before: Tip) -> io::Result<()> {
+    /// Puts the group, which continues `before`, on stable storage, and tells where. After an error
+    /// the log must not be used any more: nobody knows what of it is there.
+    pub(super) fn append(&mut self, group: &[Record], before: Tip) -> io::Result<Place> {
         self.buffer.clear();
         let len: usize = group.iter().map(Record::encoded_len).sum();
         let needed = (len + GROUP_HEAD_BYTES) as u64;
         if self.offset + needed > self.room_bytes {
-            self.segment = self.spare.take(&segment_path(&self.dir, before.seq + 1))?;
+            let path = segment_path(&self.dir, before.seq + 1);
+            self.segment = self.spare.take(&path)?;
+            self.reading = Arc::new(File::open(&path)?);
             self.offset = 0;
             self.room_bytes = self.segment_bytes;
             self.buffer.extend_from_slice(&segment_head(before));
         }
+        let head_len = self.buffer.len();
         encode_group(group, &mut self.buffer);
+        let place = Place {
+            segment: Arc::clone(&self.reading),
+            offset: self.offset + head_len as u64,
+            len: self.buffer.len() - head_len,
+            records: group.len(),
+        };
         self.segment.write_at(&self.buffer, self.offset)?;
         crash::point("guard-written");
         self.segment.sync()?;
@@ -209,7 +218,7 @@ impl Guard {
         if self.offset > self.room_bytes / 8 {
             self.spare.prepare();
         }
-        Ok(())
+        Ok(place)
     }
 }
 

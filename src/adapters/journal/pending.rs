@@ -1,8 +1,9 @@
-//! What is durable in the guard log and not yet in the store: kept in memory, so that whatever was
-//! acknowledged can be read at once.
+//! What is durable in the guard log and not yet in the store, so that whatever was acknowledged can
+//! be read at once.
 //!
-//! A group arrives as it was written, before it is acknowledged. Whoever needs it first looks into
-//! it, a reader or the applier, and never the thread that acknowledges.
+//! A group arrives as the place where it lies in the guard log, before it is acknowledged: what
+//! waits for the store costs no memory. Whoever needs it first looks into it, a reader (into all)
+//! or the applier (into what it takes next), and never the thread that acknowledges.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,7 +19,7 @@ use store_actors::domain::{
     record::{Body, Record},
 };
 
-use super::plan::lookup_keys;
+use super::{guard::Place, plan::lookup_keys};
 
 const RETIRED_AT_ONCE: usize = 16;
 
@@ -91,8 +92,8 @@ impl Item {
 
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    /// Nobody has looked into these yet.
-    arrived: Vec<Vec<Record>>,
+    /// Nobody has looked into these yet. They follow the items.
+    arrived: VecDeque<Place>,
     items: VecDeque<Arc<Item>>,
     /// Of all the records here, as encoded.
     bytes: usize,
@@ -105,14 +106,29 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn arrive(&mut self, group: Vec<Record>) {
-        self.bytes += group.iter().map(Record::encoded_len).sum::<usize>();
-        self.arrived.push(group);
+    pub(super) fn arrive(&mut self, group: Place) {
+        self.bytes += group.bytes();
+        self.arrived.push_back(group);
     }
 
-    /// To be looked into, and absorbed before anybody takes more.
-    pub(super) fn take_arrived(&mut self) -> Vec<Vec<Record>> {
-        std::mem::take(&mut self.arrived)
+    /// To be looked into, and absorbed before anybody takes more: as many groups as it takes to know
+    /// so many records.
+    pub(super) fn take_arrived(&mut self, known: usize) -> Vec<Place> {
+        let mut records = self.items.len();
+        let mut taken = Vec::new();
+        while records < known
+            && let Some(group) = self.arrived.pop_front()
+        {
+            records += group.records;
+            taken.push(group);
+        }
+        taken
+    }
+
+    /// They could not be looked into.
+    pub(super) fn put_back(&mut self, groups: Vec<Place>) {
+        let groups = groups.into_iter().rev();
+        groups.for_each(|group| self.arrived.push_front(group));
     }
 
     pub(super) fn absorb(&mut self, items: &[Arc<Item>]) {
@@ -207,18 +223,26 @@ mod tests {
     use store_actors::domain::{record::Tip, timestamp::Timestamp};
 
     use super::*;
+    use crate::adapters::journal::guard::{Guard, SEGMENT_BYTES_MIN};
 
-    /// Groups of so many records.
-    fn pending(groups: &[usize]) -> Pending {
+    /// Groups of so many records have arrived.
+    fn arrived(groups: &[usize]) -> Pending {
+        let dir = tempfile::tempdir().unwrap();
         let (mut pending, mut tip) = (Pending::default(), Tip::default());
+        let mut guard = Guard::begin(dir.path(), SEGMENT_BYTES_MIN, tip).unwrap();
         for records in groups {
+            let before = tip;
             let make = |_| tip.append(Timestamp::from_unix_ms(0), &Body::Stopped);
             let group: Result<Vec<Record>, _> = (0..*records).map(make).collect();
-            pending.arrive(group.unwrap());
+            pending.arrive(guard.append(&group.unwrap(), before).unwrap());
         }
-        let arrived = pending.take_arrived();
-        pending.absorb(&Item::of_groups(arrived));
         pending
+    }
+
+    fn absorb(pending: &mut Pending, known: usize) {
+        let arrived = pending.take_arrived(known);
+        let read = arrived.iter().map(|place| place.read().unwrap()).collect();
+        pending.absorb(&Item::of_groups(read));
     }
 
     fn seqs(chunk: &Chunk) -> Vec<u64> {
@@ -227,7 +251,8 @@ mod tests {
 
     #[test]
     fn a_chunk_is_of_whole_groups_in_their_order() {
-        let mut pending = pending(&[2, 3, 1]);
+        let mut pending = arrived(&[2, 3, 1]);
+        absorb(&mut pending, usize::MAX);
         let any = usize::MAX;
         assert_eq!(seqs(&pending.front(any, any)), [1, 2, 3, 4, 5, 6]);
         assert_eq!(seqs(&pending.front(5, any)), [1, 2, 3, 4, 5]);
@@ -240,5 +265,18 @@ mod tests {
         assert_eq!(pending.last_seq(), Some(6));
         while pending.retire(6) {}
         assert_eq!((pending.bytes(), pending.last_seq()), (0, None));
+    }
+
+    #[test]
+    fn no_more_is_looked_into_than_is_taken_next() {
+        let mut pending = arrived(&[2, 3, 1, 4]);
+        let bytes = pending.bytes();
+        for (known, last_seq) in [(1, 2), (2, 2), (3, 5), (6, 6), (usize::MAX, 10)] {
+            absorb(&mut pending, known);
+            assert_eq!(pending.last_seq(), Some(last_seq), "{known}");
+            assert_eq!(pending.bytes(), bytes);
+        }
+        let any = usize::MAX;
+        assert_eq!(seqs(&pending.front(any, any)), (1..=10).collect::<Vec<_>>());
     }
 }

@@ -2,19 +2,18 @@
 //! everything has come.
 
 use std::{
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use store_actors::{
-    domain::record::{Record, Tip},
-    ports::JournalFailed,
-};
+use store_actors::{domain::record::Tip, ports::JournalFailed};
 use tokio::time::Instant;
 
 use super::{
     directory::Directory,
+    guard::Place,
     pending::{ABSORBED_AT_ONCE, Item, Pending},
     store::{Head, Store},
 };
@@ -168,7 +167,7 @@ impl Shared {
 
     /// The group is durable. It is found from here on, and the applier comes to it by itself: to
     /// wake it for each one would cost those who wait for the disk.
-    pub(super) fn arrive(&self, group: Vec<Record>) {
+    pub(super) fn arrive(&self, group: Place) {
         let mut pending = self.pending();
         pending.arrive(group);
         if std::mem::take(&mut pending.applier_sleeps) {
@@ -208,19 +207,34 @@ impl Shared {
 
     /// Afterwards everything that was acknowledged before is found.
     pub(super) fn absorb(&self) -> Result<(), JournalFailed> {
+        self.absorb_some(usize::MAX)
+    }
+
+    /// Afterwards so many records that are pending have been looked into, if there are so many.
+    pub(super) fn absorb_some(&self, known: usize) -> Result<(), JournalFailed> {
         let _alone = self
             .absorbing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let groups = self.pending().take_arrived();
-        match catch_unwind(AssertUnwindSafe(|| Item::of_groups(groups))) {
-            Ok(items) => {
+        let groups = self.pending().take_arrived(known);
+        let read = || {
+            groups
+                .iter()
+                .map(Place::read)
+                .collect::<io::Result<Vec<_>>>()
+        };
+        let why = match catch_unwind(AssertUnwindSafe(|| read().map(Item::of_groups))) {
+            Ok(Ok(items)) => {
                 let parts = items.chunks(ABSORBED_AT_ONCE);
                 parts.for_each(|part| self.pending().absorb(part));
-                Ok(())
+                return Ok(());
             }
-            Err(_) => Err(self.stop("looking into a record panicked")),
-        }
+            Ok(Err(cause)) => format!("the guard log can't be read back: {cause}"),
+            Err(_) => "looking into a record panicked".to_owned(),
+        };
+        // nobody shall read past them
+        self.pending().put_back(groups);
+        Err(self.stop(why))
     }
 
     /// What was acknowledged is found in the store alone. On a thread that may block.

@@ -87,7 +87,7 @@ impl Writer {
             return;
         }
         let shared = self.shared.clone();
-        let written = guarded(&shared, || self.put(records, before, tip));
+        let written = guarded(&shared, || self.put(&records, before, tip));
         crash::point("guard-synced");
         for (answer, tip) in answers {
             // nobody waiting any more is no error
@@ -95,12 +95,12 @@ impl Writer {
         }
     }
 
-    fn put(&mut self, group: Vec<Record>, before: Tip, after: Tip) -> Result<(), JournalFailed> {
-        if let Err(cause) = self.guard.append(&group, before) {
+    fn put(&mut self, group: &[Record], before: Tip, after: Tip) -> Result<(), JournalFailed> {
+        let place = self.guard.append(group, before).map_err(|cause| {
             tracing::error!(%cause, "the journal stops");
-            return Err(self.shared.stop(format!("the guard log failed: {cause}")));
-        }
-        self.shared.arrive(group);
+            self.shared.stop(format!("the guard log failed: {cause}"))
+        })?;
+        self.shared.arrive(place);
         self.shared.advance(|progress| progress.durable = after);
         Ok(())
     }

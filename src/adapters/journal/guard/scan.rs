@@ -79,7 +79,7 @@ impl Segment {
 }
 
 /// The whole group at the front of `bytes`, and its length.
-fn group(bytes: &[u8]) -> Option<(Vec<Record>, usize)> {
+pub(super) fn group(bytes: &[u8]) -> Option<(Vec<Record>, usize)> {
     let mut encoded = framed(bytes)?;
     let len = encoded.len() + GROUP_HEAD_BYTES;
     let mut records = Vec::new();

@@ -1,7 +1,8 @@
 //! The guard log: its bytes, torn ends and breaks, its roll and retention, and a disk that fails.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -270,16 +271,17 @@ async fn old_receipted_segments_go_and_what_is_unsettled_keeps_its_own() {
 
 /// A disk that takes so many groups and then fails.
 struct Failing {
+    file: File,
     groups: u32,
     at_sync: bool,
 }
 
 impl Medium for Failing {
-    fn write_at(&mut self, _: &[u8], _: u64) -> io::Result<()> {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         if self.groups == 0 && !self.at_sync {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        Ok(())
+        self.file.write_at(bytes, offset)
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -296,7 +298,12 @@ async fn a_disk_that_fails_stops_the_journal_for_ever() {
     for at_sync in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::open_over(config(dir.path()), |guard| {
-            guard.replace_medium(Box::new(Failing { groups: 2, at_sync }));
+            let segment = segments(dir.path()).remove(0);
+            guard.replace_medium(Box::new(Failing {
+                file: File::options().write(true).open(segment).unwrap(),
+                groups: 2,
+                at_sync,
+            }));
         })
         .unwrap();
         append(&journal, &[event(1)]).await.unwrap();
@@ -311,4 +318,33 @@ async fn a_disk_that_fails_stops_the_journal_for_ever() {
         assert_eq!(journal.tip().seq, 2);
         assert!(journal.close().await.is_err());
     }
+}
+
+/// A disk that says it has written, and has not.
+struct Forgetful;
+
+impl Medium for Forgetful {
+    fn write_at(&mut self, _: &[u8], _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_in_the_log_any_more_before_the_store_has_it_stops_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open_over(config(dir.path()), |guard| {
+        guard.replace_medium(Box::new(Forgetful));
+    })
+    .unwrap();
+    append(&journal, &[event(1)]).await.unwrap();
+    let failed = journal.records(1, 1, usize::MAX).await;
+    assert!(
+        matches!(&failed, Err(JournalFailed::Stopped(why)) if why.contains("read back")),
+        "{failed:?}"
+    );
+    assert!(journal.close().await.is_err());
 }

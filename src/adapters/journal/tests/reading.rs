@@ -6,7 +6,10 @@ use store_actors::{
 };
 
 use super::{NOON, append, config, event, fingerprint, group, moved, open, payment, refund};
-use crate::adapters::journal::{Journal, JournalConfig};
+use crate::adapters::journal::{
+    Journal, JournalConfig,
+    guard::{Guard, SEGMENT_BYTES_MIN},
+};
 use store_actors::domain::refund::RefundState;
 
 #[tokio::test]
@@ -126,7 +129,10 @@ async fn what_is_durable_and_not_yet_in_the_store_is_found_all_the_same() {
     let fresh = payment(3, State::Opened);
     let mut tip = journal.tip();
     let records = group(&mut tip, &[moved(&approved), moved(&fresh)]);
-    journal.shared.arrive(records.clone());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let guard = Guard::begin(elsewhere.path(), SEGMENT_BYTES_MIN, journal.tip());
+    let place = guard.unwrap().append(&records, journal.tip()).unwrap();
+    journal.shared.arrive(place);
     journal.shared.advance(|progress| progress.durable = tip);
 
     let read = journal.records(2, 10, usize::MAX).await.unwrap();

@@ -111,8 +111,8 @@ impl Pending {
         self.arrived.push_back(group);
     }
 
-    /// To be looked into, and absorbed before anybody takes more: as many groups as it takes to know
-    /// so many records.
+    /// To be looked into, and absorbed before anybody takes more: as many groups as it takes to
+    /// know so many records.
     pub(super) fn take_arrived(&mut self, known: usize) -> Vec<Place> {
         let mut records = self.items.len();
         let mut taken = Vec::new();

@@ -45,7 +45,6 @@ use spare::Spare;
 
 pub(super) const SEGMENT_HEAD_BYTES: usize = 64;
 pub(super) const GROUP_HEAD_BYTES: usize = 8;
-const BUFFER_BYTES: usize = GROUP_BYTES_MAX + SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES;
 const MAGIC: &[u8; 8] = b"STOREGL1";
 
 /// The smallest segment that holds any group.
@@ -54,7 +53,6 @@ pub const SEGMENT_BYTES_MIN: u64 = 2 * GROUP_BYTES_MAX as u64;
 /// The open end of the guard log.
 pub(super) struct Guard {
     dir: PathBuf,
-    segment_bytes: u64,
     segment: Box<dyn Medium>,
     /// The same file, for whoever reads back what was written.
     reading: Arc<File>,
@@ -142,17 +140,7 @@ impl Guard {
         let mut segment = spare.take(&path)?;
         segment.write_at(&segment_head(tip), 0)?;
         segment.sync()?;
-        let reading = Arc::new(File::open(&path)?);
-        Ok(Self {
-            dir: dir.to_owned(),
-            segment_bytes,
-            segment,
-            reading,
-            room_bytes: segment_bytes,
-            offset: SEGMENT_HEAD_BYTES as u64,
-            spare,
-            buffer: Vec::with_capacity(BUFFER_BYTES),
-        })
+        Self::at(dir, spare, &path, segment, SEGMENT_HEAD_BYTES)
     }
 
     /// Goes on in the segment that begins with `first_seq`, at `end`; the `torn_bytes` behind it
@@ -170,16 +158,26 @@ impl Guard {
             segment.write_at(&vec![0; torn_bytes], end as u64)?;
             segment.sync()?;
         }
+        Self::at(dir, Spare::of(dir, segment_bytes), &path, segment, end)
+    }
+
+    fn at(
+        dir: &Path,
+        spare: Spare,
+        path: &Path,
+        segment: Box<dyn Medium>,
+        offset: usize,
+    ) -> io::Result<Self> {
+        let reading = File::open(path)?;
         Ok(Self {
             dir: dir.to_owned(),
-            segment_bytes,
             segment,
-            reading: Arc::new(File::open(&path)?),
             // it may have been made with another size configured
-            room_bytes: fs::metadata(&path)?.len(),
-            offset: end as u64,
-            spare: Spare::of(dir, segment_bytes),
-            buffer: Vec::with_capacity(BUFFER_BYTES),
+            room_bytes: reading.metadata()?.len(),
+            reading: Arc::new(reading),
+            offset: offset as u64,
+            spare,
+            buffer: Vec::with_capacity(GROUP_BYTES_MAX + SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES),
         })
     }
 
@@ -199,7 +197,7 @@ impl Guard {
             self.segment = self.spare.take(&path)?;
             self.reading = Arc::new(File::open(&path)?);
             self.offset = 0;
-            self.room_bytes = self.segment_bytes;
+            self.room_bytes = self.spare.len();
             self.buffer.extend_from_slice(&segment_head(before));
         }
         let head_len = self.buffer.len();

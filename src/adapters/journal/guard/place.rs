@@ -6,7 +6,7 @@ use store_actors::domain::record::Record;
 
 use super::{GROUP_HEAD_BYTES, scan};
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::adapters::journal) struct Place {
     pub(super) segment: Arc<File>,
     pub(super) offset: u64,

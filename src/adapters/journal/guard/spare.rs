@@ -28,6 +28,11 @@ impl Spare {
         }
     }
 
+    /// How long each is.
+    pub(super) const fn len(&self) -> u64 {
+        self.len
+    }
+
     /// Begins to make one, unless there is one or one is being made.
     pub(super) fn prepare(&mut self) {
         if self.making.is_some() || self.is_there() {

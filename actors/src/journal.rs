@@ -182,55 +182,77 @@ impl Journal {
                 began,
                 ended: None,
             });
-            let ended = self.append(facts).into_actor(self);
-            ctx.spawn(ended.map(move |ended, journal, ctx| {
-                journal.ended(nth, ended);
-                journal.write(ctx);
-            }));
+            self.hand_over(nth, facts, ctx);
         }
+    }
+
+    fn hand_over(&self, nth: u64, facts: Vec<Fact>, ctx: &mut Context<Self>) {
+        let ended = self.append(facts).into_actor(self);
+        ctx.spawn(ended.map(move |ended, journal, ctx| {
+            journal.ended(nth, ended, ctx);
+            journal.write(ctx);
+        }));
     }
 
     fn append(&self, facts: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
-        let disk = self.deps.disk.clone();
+        let (before, len) = (self.deps.disk.tip(), facts.len() as u64);
+        let written = self.deps.disk.append(facts);
         if mutants::is_planted(Mutant::AckBeforeFsync) {
-            let Tip { seq, hash } = disk.tip();
-            let seq = seq + facts.len() as u64;
-            actix::spawn(async move { disk.append(facts).await });
+            actix::spawn(written);
+            let Tip { seq, hash } = before;
+            let seq = seq + len;
             return Box::pin(async move { Ok(Tip { seq, hash }) });
         }
-        Box::pin(async move { disk.append(facts).await })
+        written
     }
 
     /// In the disk's order: who listens hears of no record before the one before it.
-    fn ended(&mut self, nth: u64, how: Result<Tip, JournalFailed>) {
+    fn ended(&mut self, nth: u64, how: Result<Tip, JournalFailed>, ctx: &mut Context<Self>) {
         let at = usize::try_from(nth - self.written).ok();
         if let Some(writing) = at.and_then(|at| self.writing.get_mut(at)) {
             writing.ended = Some(how);
         }
         while let Some(first) = self.writing.pop_front_if(|first| first.ended.is_some()) {
-            self.written += 1;
             self.first_since = Instant::now();
             let Writing {
                 group,
                 began,
                 ended,
             } = first;
-            if let Some(ended) = ended {
-                self.wrote(group, ended, began);
+            let again = ended.and_then(|ended| self.wrote(group, ended, began));
+            if let Some((group, facts)) = again {
+                let ended = None;
+                self.writing.push_front(Writing {
+                    group,
+                    began,
+                    ended,
+                });
+                self.hand_over(self.written, facts, ctx);
+                return;
             }
+            self.written += 1;
         }
     }
 
-    fn wrote(&mut self, group: Group, written: Result<Tip, JournalFailed>, began: Instant) {
+    /// Gives what is to be written once more, before anybody behind it is answered: whoever is then
+    /// answered relies on what was handed in before.
+    fn wrote(
+        &mut self,
+        group: Group,
+        written: Result<Tip, JournalFailed>,
+        began: Instant,
+    ) -> Option<(Group, Vec<Fact>)> {
         match written {
             Ok(tip) => self.is_durable(group, tip, began),
-            Err(JournalFailed::NearlyFull) => {
+            Err(JournalFailed::NearlyFull) if self.stopped.is_none() => {
                 // those which begin no payment still end: once more without the others
                 let (opening, others) = group.split_opening();
                 opening
                     .into_iter()
                     .for_each(|one| one.answer(Err(JournalFailed::NearlyFull)));
-                self.put_back(others);
+                if !others.is_empty() {
+                    return Some(Group::gather(&mut others.into(), self.deps.clock.now()));
+                }
             }
             Err(failed @ (JournalFailed::Busy | JournalFailed::Refused(_))) => {
                 let refused = group.appends.into_iter();
@@ -244,6 +266,7 @@ impl Journal {
                 self.stop(why, group.appends);
             }
         }
+        None
     }
 
     fn is_durable(&mut self, group: Group, tip: Tip, began: Instant) {
@@ -264,13 +287,6 @@ impl Journal {
             }
             // the caller may have gone; the fact stays
             append.answer(Ok(appended));
-        }
-    }
-
-    fn put_back(&mut self, waiting: Vec<Waiting>) {
-        for one in waiting.into_iter().rev() {
-            self.waiting_bodies += one.bodies.len();
-            self.waiting.push_front(one);
         }
     }
 

@@ -59,7 +59,7 @@ use store_actors::{
 use tokio::{
     sync::oneshot,
     task::spawn_blocking,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 pub use failed::OpenFailed;
@@ -72,7 +72,7 @@ use applier::{Applier, Retention};
 use directory::Marker;
 use guard::Guard;
 use shared::Shared;
-use writer::{Job, Writer};
+use writer::{Job, Writer, Written};
 
 use crate::crash;
 
@@ -251,29 +251,17 @@ impl Journal {
         }
     }
 
-    async fn write(&self, group: Vec<Fact>) -> Result<Tip, JournalFailed> {
+    fn send(&self, group: Vec<Fact>) -> Result<oneshot::Receiver<Written>, JournalFailed> {
         self.shared.check_running()?;
-        let (answer, mut answered) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         let sent = match &*self.jobs.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(jobs) => jobs.try_send(Job { group, answer }),
             None => return Err(self.shared.stop("it is closed")),
         };
         match sent {
-            Ok(()) => {}
-            Err(mpsc::TrySendError::Full(_)) => return Err(JournalFailed::Busy),
-            Err(mpsc::TrySendError::Disconnected(_)) => {
-                return Err(self.shared.stop("the writer died"));
-            }
-        }
-        loop {
-            let durable = self.tip();
-            match timeout(DISK_WITHIN, &mut answered).await {
-                Ok(Ok(written)) => return written,
-                Ok(Err(_)) => return Err(self.shared.stop("the writer died")),
-                // those before it have had their time
-                Err(_) if self.tip() != durable => {}
-                Err(_) => return Err(self.shared.stop("the disk did not answer in time")),
-            }
+            Ok(()) => Ok(answered),
+            Err(mpsc::TrySendError::Full(_)) => Err(JournalFailed::Busy),
+            Err(mpsc::TrySendError::Disconnected(_)) => Err(self.shared.stop("the writer died")),
         }
     }
 
@@ -296,6 +284,23 @@ impl Drop for Journal {
         drop(take(&self.jobs));
         if !join(take_all(&self.threads)) {
             tracing::error!("a thread of the journal died");
+        }
+    }
+}
+
+/// How the group that was sent then ended. The groups before it have their own time.
+async fn written(
+    shared: &Shared,
+    mut answered: oneshot::Receiver<Written>,
+    sent: Instant,
+) -> Written {
+    loop {
+        let since = sent.max(shared.progress().durable_since);
+        match timeout_at(since + DISK_WITHIN, &mut answered).await {
+            Ok(Ok(written)) => return written,
+            Ok(Err(_)) => return Err(shared.stop("the writer died")),
+            Err(_) if shared.progress().durable_since > since => {}
+            Err(_) => return Err(shared.stop("the disk did not answer in time")),
         }
     }
 }
@@ -331,8 +336,10 @@ impl JournalDisk for Journal {
         self.shared.progress().durable
     }
 
-    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
-        Box::pin(self.write(group))
+    fn append(&self, group: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
+        let (sent, at) = (self.send(group), Instant::now());
+        let shared = self.shared.clone();
+        Box::pin(async move { written(&shared, sent?, at).await })
     }
 
     fn records(
@@ -375,7 +382,10 @@ impl JournalDisk for Journal {
             Ok(DiskCondition {
                 has_room: free_bytes.is_none_or(|free| free >= min_free_bytes),
                 free_bytes,
-                unapplied: progress.durable.seq - progress.applied.tip.seq,
+                unapplied: progress
+                    .durable
+                    .seq
+                    .saturating_sub(progress.applied.tip.seq),
             })
         })
     }

@@ -69,7 +69,7 @@ impl MemoryDisk {
         self.lock().delay = delay;
     }
 
-    /// The next group fails so, unwritten. After `Stopped` all fail.
+    /// The next group fails so, unwritten. After `Stopped` all fail, so unless told otherwise.
     pub fn fail_next(&self, failure: JournalFailed) {
         self.lock().failures.push_back(failure);
     }
@@ -132,14 +132,6 @@ impl MemoryDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn write(&self, group: Vec<Fact>) -> Result<Tip, JournalFailed> {
-        let (durable_at, tip) = self.lock().begin(group)?;
-        if durable_at > Instant::now() {
-            sleep_until(durable_at).await;
-        }
-        Ok(tip)
-    }
-
     fn read<T>(&self, read: impl FnOnce(&Inner) -> T) -> Result<T, JournalFailed> {
         let mut inner = self.lock();
         inner.apply()?;
@@ -167,14 +159,14 @@ impl Inner {
     }
 
     fn begin(&mut self, group: Vec<Fact>) -> Result<(Instant, Tip), JournalFailed> {
-        if let Some(why) = &self.stopped {
-            return Err(JournalFailed::Stopped(why.clone()));
-        }
         if let Some(failure) = self.failures.pop_front() {
             if let JournalFailed::Stopped(why) = &failure {
                 self.stopped = Some(why.clone());
             }
             return Err(failure);
+        }
+        if let Some(why) = &self.stopped {
+            return Err(JournalFailed::Stopped(why.clone()));
         }
         let size = GroupSize::of(&group);
         if !size.fits() {
@@ -248,8 +240,15 @@ impl JournalDisk for MemoryDisk {
         self.lock().tip()
     }
 
-    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
-        Box::pin(self.write(group))
+    fn append(&self, group: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
+        let begun = self.lock().begin(group);
+        Box::pin(async move {
+            let (durable_at, tip) = begun?;
+            if durable_at > Instant::now() {
+                sleep_until(durable_at).await;
+            }
+            Ok(tip)
+        })
     }
 
     fn records(

@@ -1,12 +1,14 @@
 //! The journal actor on paused time, over a disk in memory that fails, lingers and forgets on
 //! demand.
 
+mod refused;
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Handler, Message, System};
 use tokio::{sync::broadcast, task::JoinHandle, time};
 
-use super::{Append, Appended, Journal, JournalDeps, WAITING_MAX, WRITING_MAX, memory::MemoryDisk};
+use super::{Append, Appended, Journal, JournalDeps, WRITING_MAX, memory::MemoryDisk};
 use crate::{
     domain::{
         ids::PaymentId,
@@ -297,66 +299,6 @@ fn who_waits_behind_several_slow_groups_hears_in_time_that_nobody_can_say() {
             assert!(matches!(answer, Err(JournalFailed::NoAnswer)), "{answer:?}");
         }
         assert!(began.elapsed() <= super::ANSWER_WITHIN);
-    });
-}
-
-#[test]
-fn on_a_nearly_full_disk_no_payment_begins_and_those_begun_end() {
-    run(async {
-        let bench = Bench::new();
-        bench.disk.set_delay(Duration::from_millis(5));
-        bench
-            .append(vec![moved(1, State::Opened)])
-            .await
-            .unwrap()
-            .unwrap();
-        bench.disk.set_nearly_full(true);
-        let busy = bench.append(vec![event(1)]);
-        bench.settle().await;
-        let opening = bench.append(vec![moved(2, State::Opened)]);
-        let ending = bench.append(vec![moved(1, State::Approved)]);
-        busy.await.unwrap().unwrap();
-        assert!(matches!(
-            opening.await.unwrap(),
-            Err(JournalFailed::NearlyFull)
-        ));
-        assert_eq!(
-            ending.await.unwrap().unwrap(),
-            Appended {
-                first_seq: 3,
-                last_seq: 3
-            }
-        );
-        assert_eq!(invariant::is_chained(&bench.disk.durable()), Ok(()));
-
-        bench.disk.set_nearly_full(false);
-        bench
-            .append(vec![moved(2, State::Opened)])
-            .await
-            .unwrap()
-            .unwrap();
-    });
-}
-
-#[test]
-fn beyond_the_bound_an_append_is_told_to_try_again() {
-    run(async {
-        let bench = Bench::new();
-        bench.disk.set_delay(Duration::from_millis(5));
-        let first = bench.append(vec![event(1)]);
-        bench.settle().await;
-        let groups = WAITING_MAX / GROUP_RECORDS_MAX + WRITING_MAX - 1;
-        let waiting: Vec<_> = (0..groups)
-            .map(|_| bench.append(vec![event(1); 256]))
-            .collect();
-        bench.settle().await;
-        let one_more = bench.append(vec![event(1)]).await.unwrap();
-        assert!(matches!(one_more, Err(JournalFailed::Busy)), "{one_more:?}");
-        first.await.unwrap().unwrap();
-        for answer in waiting {
-            answer.await.unwrap().unwrap();
-        }
-        bench.append(vec![event(1)]).await.unwrap().unwrap();
     });
 }
 

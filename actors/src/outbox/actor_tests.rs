@@ -122,7 +122,7 @@ impl JournalDisk for MemoryDisk {
         self.receipted.load(Ordering::SeqCst)
     }
 
-    fn append(&self, _: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
+    fn append(&self, _: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
         self.done(self.tip()) // the outbox does not write
     }
 

@@ -49,6 +49,20 @@ pub(super) struct Retention {
     pub await_receipts: bool,
 }
 
+impl Retention {
+    /// Up to which record nobody needs the guard log any more: the store has it on stable storage
+    /// and the head office has receipted it, which may come first, and nothing that still moves was
+    /// last written in it.
+    fn through(self, stored: &Head, oldest_unsettled: Option<u64>) -> u64 {
+        let settled = oldest_unsettled.map_or(u64::MAX, |seq| seq.saturating_sub(1));
+        let receipted = match self.await_receipts {
+            true => stored.receipted,
+            false => u64::MAX,
+        };
+        stored.tip.seq.min(receipted).min(settled)
+    }
+}
+
 pub(super) struct Applier {
     pub shared: Arc<Shared>,
     pub retention: Retention,
@@ -175,17 +189,13 @@ impl Applier {
         Ok(())
     }
 
-    /// A segment goes when the store and the head office have it, it is old enough, and nothing
-    /// unsettled was last written in it: what is left could rebuild all that still moves.
+    /// A segment goes when it is old enough and nobody needs it: what is left could rebuild all
+    /// that still moves.
     fn retire(&self, head: &Head) -> Result<(), StoreFailed> {
-        let receipted = match self.retention.await_receipts {
-            true => head.receipted,
-            false => head.tip.seq,
-        };
         let now = Duration::from_millis(SystemClock.now().unix_ms().max(0).unsigned_abs());
         let older_than = UNIX_EPOCH + now.saturating_sub(self.retention.keep);
         let oldest_open = self.shared.store.oldest_unsettled_seq()?;
-        let through = receipted.min(oldest_open.map_or(u64::MAX, |seq| seq.saturating_sub(1)));
+        let through = self.retention.through(head, oldest_open);
         let retired = guard::retire(&self.shared.dir.guard(), through, older_than)?;
         if retired > 0 {
             tracing::info!(retired, "old segments of the guard log are gone");
@@ -205,5 +215,43 @@ impl Applier {
     fn fail(&self, cause: &StoreFailed) -> JournalFailed {
         tracing::error!(%cause, "the journal stops");
         self.shared.stop(cause.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store_actors::domain::record::Tip;
+
+    use super::*;
+
+    #[test]
+    fn what_store_or_head_office_lack_or_what_still_moves_stays_in_the_guard_log() {
+        let through = |await_receipts, stored, receipted, oldest_unsettled| {
+            let keep = Duration::ZERO;
+            let retention = Retention {
+                keep,
+                await_receipts,
+            };
+            let tip = Tip {
+                seq: stored,
+                ..Tip::default()
+            };
+            let head = Head {
+                tip,
+                receipted,
+                payments: 0,
+            };
+            retention.through(&head, oldest_unsettled)
+        };
+        assert_eq!(through(true, 1_010, 1_000, None), 1_000);
+        // the head office had it before the store
+        assert_eq!(through(true, 990, 1_005, None), 990);
+        assert_eq!(through(false, 990, 0, None), 990);
+        for await_receipts in [true, false] {
+            assert_eq!(through(await_receipts, 1_010, 1_000, Some(500)), 499);
+            assert_eq!(through(await_receipts, 1_010, 1_000, Some(1)), 0);
+        }
+        assert_eq!(through(true, 1_010, 1_000, Some(1_005)), 1_000);
+        assert_eq!(through(false, 1_010, 1_000, Some(1_005)), 1_004);
     }
 }

@@ -58,11 +58,13 @@ pub(super) enum Work {
     Over,
 }
 
-/// `durable` >= `applied`.
+/// `durable` >= `applied`, but for the moment in which a group has arrived and that is not said yet.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// The guard log has it on stable storage.
     pub durable: Tip,
+    /// Since when that is so.
+    pub durable_since: Instant,
     /// The store has this, perhaps not yet on stable storage.
     pub applied: Head,
     /// Never behind `applied.receipted`; written with the next chunk, or soon.
@@ -78,6 +80,7 @@ impl Shared {
     pub(super) fn new(store: Store, dir: Directory, head: Head, day_offset_minutes: i32) -> Self {
         let progress = Progress {
             durable: head.tip,
+            durable_since: Instant::now(),
             applied: head,
             receipted: head.receipted,
             behind: None,

@@ -17,16 +17,19 @@ use store_actors::{
     },
     ports::{GroupSize, JournalFailed},
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{guard::Guard, shared::Shared};
 use crate::crash;
+
+/// Where the chain stands after a group.
+pub(super) type Written = Result<Tip, JournalFailed>;
 
 /// What is to be written together, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Job {
     pub group: Vec<Fact>,
-    pub answer: oneshot::Sender<Result<Tip, JournalFailed>>,
+    pub answer: oneshot::Sender<Written>,
 }
 
 pub(super) struct Writer {
@@ -101,7 +104,10 @@ impl Writer {
             self.shared.stop(format!("the guard log failed: {cause}"))
         })?;
         self.shared.arrive(place);
-        self.shared.advance(|progress| progress.durable = after);
+        self.shared.advance(|progress| {
+            progress.durable = after;
+            progress.durable_since = Instant::now();
+        });
         Ok(())
     }
 }

@@ -52,7 +52,7 @@ impl JournalDisk for ListDisk {
         })
     }
 
-    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
+    fn append(&self, group: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
         let mut tip = self.tip();
         let chained = group.into_iter().map(|fact| tip.chain(fact));
         self.with(|records| records.extend(chained));

@@ -11,9 +11,12 @@ use store_actors::{
     ports::{GROUP_BYTES_MAX, GROUP_RECORDS_MAX, JournalDisk, JournalFailed},
 };
 
+use tokio::{sync::oneshot, time::Instant};
+
 use super::{append, config, event, facts, moved, open, payment};
 use crate::adapters::journal::{
-    Journal, JournalConfig, OpenFailed, Reader, store::decode_records, writer::guarded,
+    DISK_WITHIN, Journal, JournalConfig, OpenFailed, Reader, store::decode_records,
+    writer::guarded, written,
 };
 
 #[tokio::test]
@@ -186,6 +189,31 @@ async fn a_group_nobody_waits_for_any_more_is_written_all_the_same() {
     assert!(futures_util::poll!(&mut write).is_pending());
     drop(write);
     until(|| journal.tip().seq == 1).await;
+}
+
+/// The group before it took a second of its time, and none that it has itself.
+#[tokio::test(start_paused = true)]
+async fn a_group_that_hangs_stops_the_journal_when_its_own_time_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = open(dir.path()).shared.clone();
+    let (_writer, answered) = oneshot::channel();
+    let sent = Instant::now();
+    let before = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        shared.advance(|progress| progress.durable_since = Instant::now());
+    };
+    let (failed, ()) = tokio::join!(written(&shared, answered, sent), before);
+    assert!(
+        matches!(&failed, Err(JournalFailed::Stopped(why)) if why.contains("in time")),
+        "{failed:?}"
+    );
+    let waited = sent.elapsed();
+    let within = DISK_WITHIN + Duration::from_secs(1);
+    assert!(
+        waited >= within && waited < within + Duration::from_millis(10),
+        "{waited:?}"
+    );
+    assert!(shared.check_running().is_err());
 }
 
 #[tokio::test]

@@ -51,17 +51,17 @@ impl JournalDisk for StormDisk {
         self.memory.tip()
     }
 
-    fn append(&self, group: Vec<Fact>) -> Reply<'_, Result<Tip, JournalFailed>> {
+    fn append(&self, group: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
+        let len = group.len();
+        if !self.fate.effect(|| format!("disk: writes {len} records")) {
+            return Box::pin(std::future::pending());
+        }
+        self.memory.set_delay(self.delay());
+        let (writing, fate) = (self.memory.append(group), self.fate.clone());
         Box::pin(async move {
-            let len = group.len();
-            self.fate
-                .lives(|| format!("disk: writes {len} records"))
-                .await;
-            self.memory.set_delay(self.delay());
-            let written = self.memory.append(group).await;
+            let written = writing.await;
             let through = written.as_ref().map_or(0, |tip| tip.seq);
-            self.fate
-                .lives(|| format!("disk: has synced through {through}"))
+            fate.lives(|| format!("disk: has synced through {through}"))
                 .await;
             written
         })

@@ -1,4 +1,4 @@
-# Every target installs what it needs and skips what is there. Debian packages are installed with sudo unless you are
+# Every target installs what it needs and skips what is there (`boards` needs Rust alone). Debian packages are installed with sudo unless you are
 # root. `make` alone lists the targets.
 
 SHELL := /bin/bash
@@ -14,7 +14,7 @@ SEED := 1
 PEERS := tests/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check shots bench powercut kills storm day peers boards need-% fmt
+.PHONY: help lab test check shots bench powercut kills storm day peers boards need-%
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ shots: need-test ## pictures of every page, in target/shots
 	mkdir -p target/shots
 	SHOTS=$(CURDIR)/target/shots cargo nextest run --workspace -E 'test(every_page_fits)'
 
-bench: need-test ## measure beside peers, as ratios
+bench: need-test peers ## measure beside peers, as ratios
 	cargo bench --bench journal --bench restart --bench parts --bench uplink --bench office --bench shop
 
 powercut: need-power ## cut the power of the journal's disk under load, CUTS times, and spoil it (needs root)
@@ -62,7 +62,7 @@ kills: need-lab ## kill -9 under load: the controller KILLS times, and at every 
 	target/debug/lab --payments $$(( $(KILLS) * 30 )) --counters 16 --kills $(KILLS) --kill-at all \
 		--no-readers $(ARGS)
 
-peers: ## programs nobody here wrote, to judge the wire formats and the sandboxes
+peers: need-peers ## programs nobody here wrote, to judge the wire formats and the sandboxes
 	@for peer in $(PEERS)/*/package.json; do \
 		test -d $$(dirname $$peer)/node_modules || npm ci --prefix $$(dirname $$peer) --no-audit --no-fund || exit; \
 	done
@@ -74,9 +74,11 @@ need-lab: ; $(call install,$(NEED))
 
 need-power: ; $(call install,$(NEED_POWER))
 
-need-test: ; $(call install,$(NEED_TEST))
+need-peers:
 	@command -v npm >/dev/null || { $(call apt,nodejs npm) }
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { $(call apt,python3-venv) }
+
+need-test: need-peers ; $(call install,$(NEED_TEST))
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
 
 need-check: need-test

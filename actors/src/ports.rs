@@ -264,10 +264,10 @@ pub trait JournalDisk: BooksDisk + Send + Sync {
         Box::pin(async { Ok(DiskCondition::default()) })
     }
 
-    /// Makes these facts the next records of the chain, in the order of the calls: the disk has them
-    /// when this returns, and writes them even if nobody waits for the answer. That comes only when
-    /// all of them are on stable storage, all or none: the chain's tip after the last of them. At
-    /// most `GROUP_RECORDS_MAX` and `GROUP_BYTES_MAX`.
+    /// Makes these facts the next records of the chain, in the order of the calls: the disk has
+    /// them when this returns, and writes them even if nobody waits for the answer. That comes only
+    /// when all of them are on stable storage, all or none: the chain's tip after the last of them.
+    /// At most `GROUP_RECORDS_MAX` and `GROUP_BYTES_MAX`.
     fn append(&self, group: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>>;
 
     /// Records from `from_seq` on, in order, at most so many records and about so many bytes, at

@@ -58,7 +58,8 @@ pub(super) enum Work {
     Over,
 }
 
-/// `durable` >= `applied`, but for the moment in which a group has arrived and that is not said yet.
+/// `durable` >= `applied`, but for the moment in which a group has arrived and that is not told
+/// yet.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// The guard log has it on stable storage.

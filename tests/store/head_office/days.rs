@@ -52,6 +52,16 @@ impl Till {
 
     /// Record 41: the certificate, as `change` leaves it, signed with the key of this name.
     fn close(&mut self, name: &str, change: impl FnOnce(&mut Certificate)) -> String {
+        self.close_spoilt(name, change, |_| {})
+    }
+
+    /// The same, and `spoil`ed after it was signed.
+    fn close_spoilt(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Certificate),
+        spoil: impl FnOnce(&mut SignedCertificate),
+    ) -> String {
         let mut tally = Tally::new(self.day(), OFFSET_MINUTES, 1);
         self.chain
             .records
@@ -62,12 +72,13 @@ impl Till {
         let text = serde_json::to_string(&certificate).unwrap();
         let key = self.key(name);
         let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
-        let signed = SignedCertificate {
+        let mut signed = SignedCertificate {
             day: certificate.day,
             signature: hex(&key.sign(text.as_bytes())),
             key: hex(&key.public_key()),
             text,
         };
+        spoil(&mut signed);
         let public = signed.key.clone();
         let certificate = Box::new(signed);
         self.chain.append(&Body::DayClosed { certificate });
@@ -190,6 +201,26 @@ async fn what_contradicts_the_records_is_refused_and_says_how() {
         tap.send(&till.chain.store, &till.chain.part(1, 41));
         let store = becomes(&office, till.day(), "refused").await;
         assert!(store["why"].as_str().unwrap().contains(why), "{store}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_after_it_was_signed_is_refused() {
+    let spoils: [fn(&mut SignedCertificate); 3] = [
+        |signed| signed.text.push(' '),
+        |signed| signed.signature.truncate(64),
+        |signed| signed.signature = "00".repeat(64),
+    ];
+    for spoil in spoils {
+        let (_dir, database) = sqlite();
+        let broker = Mosquitto::start().await;
+        let mut tap = Tap::open(&broker).await;
+        let office = Office::start(&broker, &database).await;
+        let mut till = Till::open();
+        till.close_spoilt("own", |_| {}, spoil);
+        tap.send(&till.chain.store, &till.chain.part(1, 41));
+        let store = becomes(&office, till.day(), "refused").await;
+        assert_eq!(store["why"], "its signature is wrong", "{store}");
     }
 }
 

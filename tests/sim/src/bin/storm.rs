@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     if let Some(hours) = arguments.offline_hours {
         let day = storm::day_offline::run(arguments.counters, hours);
         let _ = writeln!(out, "{day:#?}");
-        return match day.violations.is_empty() {
+        return match day.proves() {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         };

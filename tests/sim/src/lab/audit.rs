@@ -11,11 +11,13 @@ use std::{
 };
 
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use serde_json::Value;
 use store_actors::domain::{
     invariant::{self, Booked},
     money::{Currency, Money, MoneyRefused},
     payment::State,
+    record::Hash,
 };
 use tokio::time::{Instant, sleep};
 
@@ -45,9 +47,11 @@ pub async fn compare(shop: &Shop, report: &mut Report) -> Result<(), ShopFailed>
         .map_err(told)?;
     // settlements are records as well
     wrong.extend(rest(shop).await.err());
-    report.head_office = against_head_office(shop, &mut wrong).await.map_err(told)?;
+    let held = held_at_head_office(shop).await.map_err(told)?;
+    let last_seq = last_seq(shop).await.map_err(told)?;
+    report.head_office = against_journal(last_seq, &held, &mut wrong);
     let guard = guard_log::read(&shop.journal.join("guard"))?;
-    against_guard_log(&guard, &report.head_office, &mut wrong);
+    against_guard_log(&guard, &held, &mut wrong);
     report.guard_log = guard;
     shop.note_violations().await;
     report.invariants.violations =
@@ -192,20 +196,25 @@ fn is_end(state: &str) -> bool {
     State::parse(state).is_some_and(State::is_final)
 }
 
-/// JRN-2: what was acknowledged first lies there unbroken, up to the last record that the head
-/// office has.
-fn against_guard_log(guard: &GuardLog, office: &HeadOffice, wrong: &mut Vec<String>) {
+/// JRN-2: what was acknowledged first lies there unbroken, and is what the head office has.
+fn against_guard_log(guard: &GuardLog, held: &[HeldRecord], wrong: &mut Vec<String>) {
     if guard.broken > 0 {
         wrong.push(format!(
             "JRN-2: the guard log is broken {} times",
             guard.broken
         ));
     }
-    if guard.last_seq < office.records {
-        let (ends, held) = (guard.last_seq, office.records);
-        wrong.push(format!(
-            "JRN-1: the guard log ends at {ends}, the head office has {held}"
-        ));
+    for record in held {
+        match guard.hashes.get(&record.seq) {
+            Some(hash) if *hash == record.hash => {}
+            // old segments go
+            None if record.seq <= guard.last_seq => {}
+            Some(_) => wrong.push(format!("JRN-2: record {} is another one here", record.seq)),
+            None => wrong.push(format!(
+                "JRN-1: the guard log ends at {}, the head office has {}",
+                guard.last_seq, record.seq
+            )),
+        }
     }
 }
 
@@ -277,39 +286,58 @@ fn agree(payment: &Value, order: Option<&OrderAccount>) -> Result<(), String> {
     invariant::moved_at_most_once(booked, charges, holds).map_err(|violation| violation.what)
 }
 
-/// OUT-1: every record up to the journal's last, each once.
-async fn against_head_office(
-    shop: &Shop,
-    wrong: &mut Vec<String>,
-) -> Result<HeadOffice, TillFailed> {
+/// What the head office has, of one record.
+#[derive(Deserialize)]
+struct HeldRecord {
+    seq: u64,
+    prev: Hash,
+    hash: Hash,
+}
+
+async fn last_seq(shop: &Shop) -> Result<u64, TillFailed> {
     let outbox = shop.till.get("/v1/outbox").await?;
-    let last_seq = outbox.get("last_seq").and_then(Value::as_u64).unwrap_or(0);
-    let mut held: Vec<u64> = Vec::new();
+    Ok(outbox.get("last_seq").and_then(Value::as_u64).unwrap_or(0))
+}
+
+/// All of it, also what the store does not know.
+async fn held_at_head_office(shop: &Shop) -> Result<Vec<HeldRecord>, TillFailed> {
+    let mut held: Vec<HeldRecord> = Vec::new();
     loop {
-        let from = held.last().map_or(1, |last| last + 1);
+        let from = held.last().map_or(1, |last| last.seq + 1);
         let page = shop
             .head_office_till
             .get(&format!("/v1/stores/0001/records?from={from}&limit=500"))
             .await?;
         let items = page.get("items").and_then(Value::as_array);
-        let seqs = items
-            .into_iter()
-            .flatten()
-            .filter_map(|item| item.get("seq").and_then(Value::as_u64));
         let before = held.len();
-        held.extend(seqs.filter(|seq| *seq <= last_seq));
+        held.extend(
+            items
+                .into_iter()
+                .flatten()
+                .filter_map(|item| HeldRecord::deserialize(item).ok()),
+        );
         if held.len() == before {
-            break;
+            return Ok(held);
         }
     }
-    let distinct: BTreeSet<u64> = held.iter().copied().collect();
-    if let Err(violation) = invariant::held_exactly_once(last_seq, &held) {
+}
+
+/// OUT-1: every record up to the journal's last, each once, and each proves the one before.
+fn against_journal(last_seq: u64, held: &[HeldRecord], wrong: &mut Vec<String>) -> HeadOffice {
+    let seqs: Vec<u64> = held.iter().map(|record| record.seq).collect();
+    let distinct: BTreeSet<u64> = seqs.iter().copied().collect();
+    if let Err(violation) = invariant::held_exactly_once(last_seq, &seqs) {
         wrong.push(format!("{}: {}", violation.rule.name(), violation.what));
     }
+    for (one, next) in held.iter().zip(held.iter().skip(1)) {
+        if next.seq == one.seq + 1 && next.prev != one.hash {
+            wrong.push(format!("JRN-2: {} does not continue the chain", next.seq));
+        }
+    }
     let len = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    Ok(HeadOffice {
+    HeadOffice {
         records: len(held.len()),
         missing: last_seq.saturating_sub(len(distinct.len())),
         duplicated: len(held.len() - distinct.len()),
-    })
+    }
 }

@@ -1,7 +1,7 @@
 //! The guard log read by somebody else: its bytes as they are described, without the product's own
 //! reader. Tells how many records the groups had, and whether the chain holds from end to end.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::Serialize;
 use store_actors::domain::record::{Hash, Record};
@@ -21,6 +21,8 @@ pub struct GuardLog {
     /// Places where a record does not continue the one before.
     pub broken: usize,
     pub last_seq: u64,
+    #[serde(skip)]
+    pub hashes: BTreeMap<u64, Hash>,
 }
 
 /// Reads every segment, in order.
@@ -52,8 +54,10 @@ pub fn read(dir: &Path) -> io::Result<GuardLog> {
                     .as_ref()
                     .is_none_or(|(seq, hash)| record.seq == seq + 1 && record.prev == *hash);
                 log.broken += usize::from(!continues);
+                let hash = record.hash();
                 log.last_seq = record.seq;
-                last = Some((record.seq, record.hash()));
+                log.hashes.insert(record.seq, hash);
+                last = Some((record.seq, hash));
             }
             rest = behind;
         }

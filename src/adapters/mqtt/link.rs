@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use rumqttc::{
     Outgoing,
     v5::{
-        AsyncClient, Event, EventLoop, MqttOptions,
+        Event, EventLoop, MqttOptions,
         mqttbytes::{
             QoS,
             v5::{
@@ -96,9 +96,8 @@ async fn connection(shared: &Shared) -> End {
     let config = &shared.config;
     // the event loop pings every keep-alive: if it yields nothing for longer, it hangs in a flush
     let poll_bound = options.keep_alive() + config.broker.connection_timeout;
-    let capacity = usize::from(config.in_flight_max.max(1));
-    let (client, mut events) = AsyncClient::new(options, capacity);
-    let mut line = Line::new(client);
+    let batches_max = usize::from(config.in_flight_max.max(1));
+    let (mut line, mut events) = Line::new(options, batches_max);
     loop {
         let event = tokio::select! {
             event = poll(&mut events, poll_bound) => event,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use rumqttc::v5::{
-    AsyncClient,
+    AsyncClient, EventLoop, MqttOptions,
     mqttbytes::{QoS, v5::PublishProperties},
 };
 use store_actors::{
@@ -110,6 +110,8 @@ pub(super) struct Line {
     pub(super) client: AsyncClient,
     /// The largest packet that the broker takes, in bytes.
     pub(super) packet_bytes_max: usize,
+    /// How many packets may wait to leave before no more batches are taken.
+    batches_max: usize,
     sent: Arc<Mutex<Sent>>,
 }
 
@@ -270,12 +272,17 @@ impl Shared {
 }
 
 impl Line {
-    pub(super) fn new(client: AsyncClient) -> Self {
-        Self {
+    /// For so many batches that have not left yet, and a status beside them: how a store with a
+    /// backlog does is not known least of all.
+    pub(super) fn new(options: MqttOptions, batches_max: usize) -> (Self, EventLoop) {
+        let (client, events) = AsyncClient::new(options, batches_max + 1);
+        let line = Self {
             client,
             packet_bytes_max: usize::MAX,
+            batches_max,
             sent: Arc::default(),
-        }
+        };
+        (line, events)
     }
 
     /// The next packet that was handed over got this id.
@@ -319,6 +326,9 @@ impl Line {
         let bytes = packed.bytes.len() + topic.len();
         // held meanwhile: the packet may leave at once
         let mut sent = lock(&self.sent);
+        if !is_status && sent.leaving.len() >= self.batches_max {
+            return Err(PublishRefused::Busy);
+        }
         self.client
             .try_publish_with_properties(topic, qos, is_status, packed.bytes, properties)
             .map_err(|_full| PublishRefused::Busy)?;
@@ -340,4 +350,29 @@ fn packed(message: Vec<u8>) -> Result<Packed, PublishRefused> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_queue_full_of_batches_there_is_a_place_for_a_status() {
+        let store = StoreRef {
+            chain: "demo".parse().unwrap(),
+            store: "0001".parse().unwrap(),
+        };
+        let options = MqttOptions::new("store", ("127.0.0.1", 1));
+        let (line, _events) = Line::new(options, 3);
+        let send = |channel| {
+            let packed = pack(b"{}".to_vec());
+            line.send(&store, channel, packed).map(drop)
+        };
+        for _ in 0..3 {
+            send(Channel::Records).unwrap();
+        }
+        assert_eq!(send(Channel::Records), Err(PublishRefused::Busy));
+        send(Channel::Status).unwrap();
+        assert_eq!(send(Channel::Status), Err(PublishRefused::Busy));
+    }
 }

@@ -362,7 +362,7 @@ mod tests {
             chain: "demo".parse().unwrap(),
             store: "0001".parse().unwrap(),
         };
-        let options = MqttOptions::new("store", ("127.0.0.1", 1));
+        let options = MqttOptions::new("store", "127.0.0.1", 1);
         let (line, _events) = Line::new(options, 3);
         let send = |channel| {
             let packed = pack(b"{}".to_vec());

@@ -195,15 +195,14 @@ impl Journal {
     }
 
     fn append(&self, facts: Vec<Fact>) -> Reply<'static, Result<Tip, JournalFailed>> {
-        let (before, len) = (self.deps.disk.tip(), facts.len() as u64);
-        let written = self.deps.disk.append(facts);
+        let disk = &self.deps.disk;
         if mutants::is_planted(Mutant::AckBeforeFsync) {
-            actix::spawn(written);
-            let Tip { seq, hash } = before;
-            let seq = seq + len;
+            let Tip { seq, hash } = disk.tip();
+            let seq = seq + facts.len() as u64;
+            actix::spawn(disk.append(facts));
             return Box::pin(async move { Ok(Tip { seq, hash }) });
         }
-        written
+        disk.append(facts)
     }
 
     /// In the disk's order: who listens hears of no record before the one before it.

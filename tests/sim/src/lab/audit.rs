@@ -47,8 +47,9 @@ pub async fn compare(shop: &Shop, report: &mut Report) -> Result<(), ShopFailed>
         .map_err(told)?;
     // settlements are records as well
     wrong.extend(rest(shop).await.err());
-    let held = held_at_head_office(shop).await.map_err(told)?;
+    // what is written meanwhile is not missing
     let last_seq = last_seq(shop).await.map_err(told)?;
+    let held = held_at_head_office(shop).await.map_err(told)?;
     report.head_office = against_journal(last_seq, &held, &mut wrong);
     let guard = guard_log::read(&shop.journal.join("guard"))?;
     against_guard_log(&guard, &held, &mut wrong);

@@ -1,5 +1,5 @@
-# Every target installs what it needs and skips what is there (`boards` needs Rust alone). Debian packages are installed with sudo unless you are
-# root. `make` alone lists the targets.
+# Every target installs what it needs and skips what is there (`boards` needs Rust alone). Debian packages are installed
+# with sudo unless you are root. `make` alone lists the targets.
 
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)

@@ -179,6 +179,18 @@ async fn a_day_is_held_open_until_everything_is_there_on_postgres() {
     held_open_until_everything_is_there(&postgres.database("days").await).await;
 }
 
+/// What the head office says of a day that was closed so, once it has refused it.
+async fn refused(close: impl FnOnce(&mut Till) -> String) -> serde_json::Value {
+    let (_dir, database) = sqlite();
+    let broker = Mosquitto::start().await;
+    let mut tap = Tap::open(&broker).await;
+    let office = Office::start(&broker, &database).await;
+    let mut till = Till::open();
+    close(&mut till);
+    tap.send(&till.chain.store, &till.chain.part(1, 41));
+    becomes(&office, till.day(), "refused").await
+}
+
 #[tokio::test]
 async fn what_contradicts_the_records_is_refused_and_says_how() {
     for (change, why) in [
@@ -192,14 +204,7 @@ async fn what_contradicts_the_records_is_refused_and_says_how() {
         ),
         (|one| one.counters.clear(), "counter 01: what is held here"),
     ] {
-        let (_dir, database) = sqlite();
-        let broker = Mosquitto::start().await;
-        let mut tap = Tap::open(&broker).await;
-        let office = Office::start(&broker, &database).await;
-        let mut till = Till::open();
-        till.close("own", change);
-        tap.send(&till.chain.store, &till.chain.part(1, 41));
-        let store = becomes(&office, till.day(), "refused").await;
+        let store = refused(|till| till.close("own", change)).await;
         assert!(store["why"].as_str().unwrap().contains(why), "{store}");
     }
 }
@@ -212,14 +217,7 @@ async fn what_was_changed_after_it_was_signed_is_refused() {
         |signed| signed.signature = "00".repeat(64),
     ];
     for spoil in spoils {
-        let (_dir, database) = sqlite();
-        let broker = Mosquitto::start().await;
-        let mut tap = Tap::open(&broker).await;
-        let office = Office::start(&broker, &database).await;
-        let mut till = Till::open();
-        till.close_spoilt("own", |_| {}, spoil);
-        tap.send(&till.chain.store, &till.chain.part(1, 41));
-        let store = becomes(&office, till.day(), "refused").await;
+        let store = refused(|till| till.close_spoilt("own", |_| {}, spoil)).await;
         assert_eq!(store["why"], "its signature is wrong", "{store}");
     }
 }

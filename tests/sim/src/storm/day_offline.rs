@@ -267,6 +267,7 @@ mod tests {
         assert!(day.proves(), "{day:?}");
         assert!(day.accepted > 150, "{day:?}");
         assert!(day.refused > 50, "the caps were never reached: {day:?}");
+        assert_eq!(day.confirmed + day.refused_later, day.accepted, "{day:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod code;
 pub mod day;
 pub mod double;
 pub mod enabling;
+mod hex;
 pub mod ids;
 pub mod invariant;
 pub mod link;

@@ -48,6 +48,11 @@ pub const MAILBOX: usize = 1_024;
 /// Groups that the disk has at most; what comes then waits here.
 const WRITING_MAX: usize = 4;
 
+/// So many bodies go to the disk at once, without waiting for what else comes in the same moment:
+/// two groups alternate then, and while the disk works on one, the other's callers are answered and
+/// make their next. With fewer, a flush costs more than it gains.
+const WRITTEN_FROM: usize = 64;
+
 /// How often it is looked who has waited for too long.
 const PATIENCE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -152,8 +157,12 @@ impl Journal {
     }
 
     /// Once the mailbox is empty: whoever was answered together and goes on together shares the
-    /// next group, instead of one writing alone while the others wait.
+    /// next group, instead of one writing alone while the others wait. Or as soon as it is worth a
+    /// flush.
     fn gather_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.waiting_bodies >= WRITTEN_FROM {
+            self.write(ctx);
+        }
         if self.is_gathering {
             return;
         }

@@ -291,6 +291,17 @@ pub trait JournalDisk: BooksDisk + Send + Sync {
     /// Payments that are not settled, for the recovery after a start.
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>>;
 
+    /// As `unsettled`, those for this reference alone. Asked before each payment that has one: a
+    /// disk that holds many finds them without looking through all.
+    fn unsettled_of(&self, reference: &str) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
+        let reference = reference.to_owned();
+        Box::pin(async move {
+            let mut found = self.unsettled().await?;
+            found.retain(|payment| payment.reference.as_deref() == Some(&*reference));
+            Ok(found)
+        })
+    }
+
     /// The last number that this counter gave to a payment; 0 before the first.
     fn last_number(&self, counter: &CounterId) -> Reply<'_, Result<u64, JournalFailed>>;
 

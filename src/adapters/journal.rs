@@ -102,13 +102,13 @@ pub struct JournalConfig {
 }
 
 impl JournalConfig {
-    /// 256 MiB of room, business days of UTC, segments of 16 MiB kept for a week.
+    /// 256 MiB of room, business days of UTC, segments of 32 MiB kept for a week.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             min_free_bytes: 256 * 1024 * 1024,
             day_offset_minutes: 0,
-            segment_bytes: 16 * 1024 * 1024,
+            segment_bytes: 32 * 1024 * 1024,
             guard_retention: Duration::from_secs(7 * 24 * 3_600),
             await_receipts: true,
         }
@@ -370,6 +370,11 @@ impl JournalDisk for Journal {
 
     fn unsettled(&self) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
         self.read(Shared::unsettled)
+    }
+
+    fn unsettled_of(&self, reference: &str) -> Reply<'_, Result<Vec<Payment>, JournalFailed>> {
+        let reference = reference.to_owned();
+        self.read(move |shared| shared.unsettled_of(&reference))
     }
 
     fn condition(&self) -> Reply<'_, Result<DiskCondition, JournalFailed>> {

@@ -13,6 +13,8 @@ mod disks;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod doubles;
+#[cfg(test)]
 mod head_office;
 #[cfg(test)]
 mod journal;

@@ -16,17 +16,17 @@ use store_sim::{
     },
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
-const ALIPAY: &str = "289431869362714645";
+pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const ALIPAY: &str = "289431869362714645";
 
 /// A calm shop on free ports, without card readers, in a folder of its own.
-struct Story {
-    shop: Shop,
+pub struct Story {
+    pub shop: Shop,
     folder: tempfile::TempDir,
 }
 
 impl Story {
-    async fn open(counters: u8) -> Self {
+    pub async fn open(counters: u8) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let shop = Shop::open(&Args::calm(counters), folder.path())
@@ -45,7 +45,7 @@ impl Story {
         opened["id"].as_str().unwrap().to_owned()
     }
 
-    async fn reaches(&self, id: &str, wanted: &str) -> Value {
+    pub async fn reaches(&self, id: &str, wanted: &str) -> Value {
         let payment = self
             .shop
             .till
@@ -56,7 +56,7 @@ impl Story {
         payment
     }
 
-    fn charged(&self, id: &str) -> Decimal {
+    pub fn charged(&self, id: &str) -> Decimal {
         self.shop
             .acquirer
             .ledger()
@@ -88,7 +88,7 @@ impl Story {
     }
 
     /// Every record of the journal, once, at the head office.
-    async fn head_office_has_all(&self) {
+    pub async fn head_office_has_all(&self) {
         let begun = Instant::from(tokio::time::Instant::now());
         loop {
             let outbox = self.shop.till.get("/v1/outbox").await.unwrap();
@@ -103,7 +103,7 @@ impl Story {
         }
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         self.shop.close().await.unwrap();
         drop(self.folder);
     }

@@ -167,41 +167,60 @@ async fn a_refused_or_forged_answer_says_nothing_against_the_link() {
     assert!(bench.status.borrow().reachable);
 }
 
-#[actix::test]
-async fn questions_in_the_background_leave_room_for_a_charge() {
-    let bench = bench();
-    let mut background = Vec::new();
-    for _ in 0..BACKGROUND_AT_ONCE * 2 {
-        bench.port.tell(Operation::Query, Told::Hang);
-        let desk = bench.desk.clone();
-        background.push(actix::spawn(async move {
-            desk.ask(AskQuery(ORDER), BOUND).await
-        }));
-    }
-    let asked = || bench.port.heard_times(Operation::Query);
-    until("the background is full", || {
-        (asked() == BACKGROUND_AT_ONCE).then_some(())
-    })
-    .await;
-    let charge = Charge {
+fn charge() -> Charge {
+    Charge {
         order: ORDER,
         counter: "01".parse().unwrap(),
         money: Money::parse("1.00", Currency::Cny).unwrap(),
         instrument: crate::ports::Instrument::MerchantQr,
         reference: None,
-    };
-    let begun = Instant::now();
-    assert!(
-        bench
-            .desk
-            .ask(AskCharge(charge), BOUND)
-            .await
-            .unwrap()
-            .is_ok()
-    );
-    assert!(
-        begun.elapsed() < Duration::from_millis(100),
-        "the charge waited {:?}",
-        begun.elapsed()
-    );
+    }
+}
+
+impl Bench {
+    async fn charges_at_once(&self) {
+        let begun = Instant::now();
+        let answered = self.desk.ask(AskCharge(charge()), BOUND).await.unwrap();
+        assert!(answered.is_ok());
+        assert!(
+            begun.elapsed() < Duration::from_millis(100),
+            "the charge waited {:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+/// Twice as many as the background takes at once are asked, of which no answer comes; the customer
+/// at the counter is answered at once all the same.
+async fn leave_room_for_a_charge<M>(operation: Operation, question: impl Fn() -> M)
+where
+    M: Message<Result = Answer> + Send + 'static,
+    AcquirerDesk: Handler<M>,
+{
+    let bench = bench();
+    for _ in 0..BACKGROUND_AT_ONCE {
+        bench.port.tell(operation, Told::Hang);
+    }
+    for _ in 0..BACKGROUND_AT_ONCE * 2 {
+        let (desk, question) = (bench.desk.clone(), question());
+        actix::spawn(async move { desk.ask(question, BOUND).await });
+    }
+    let asked = || bench.port.heard_times(operation);
+    until("the background is full", || {
+        (asked() == BACKGROUND_AT_ONCE).then_some(())
+    })
+    .await;
+    bench.charges_at_once().await;
+    let of_background = asked() - usize::from(operation == Operation::Charge);
+    assert_eq!(of_background, BACKGROUND_AT_ONCE);
+}
+
+#[actix::test]
+async fn questions_in_the_background_leave_room_for_a_charge() {
+    leave_room_for_a_charge(Operation::Query, || AskQuery(ORDER)).await;
+}
+
+#[actix::test]
+async fn cards_accepted_offline_leave_room_for_a_charge() {
+    leave_room_for_a_charge(Operation::Charge, || AskForward(charge())).await;
 }

@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-use super::timestamp::Timestamp;
+use super::{hex, timestamp::Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum IdRefused {
@@ -91,7 +91,9 @@ macro_rules! uuid_id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                let mut text = [0; 32];
+                hex::write(&self.to_bytes(), &mut text);
+                s.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
             }
         }
 

@@ -25,8 +25,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
-    certificate::SignedCertificate, office::entry::Entry, offline::OfflineTotal, payment::Payment,
-    timestamp::Timestamp,
+    certificate::SignedCertificate, hex, office::entry::Entry, offline::OfflineTotal,
+    payment::Payment, timestamp::Timestamp,
 };
 use fields::Fields;
 
@@ -34,6 +34,9 @@ pub const VERSION: u8 = 1;
 
 /// A body larger than this is refused before it is written.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What a payment's body takes, and room.
+const USUAL_BODY_BYTES: usize = 1_024;
 
 const HEAD_BYTES: usize = 1 + 8 + 8 + 32 + 4;
 const CRC_BYTES: usize = 4;
@@ -69,12 +72,8 @@ impl Hash {
 
     /// Two lower-case digits for each byte.
     fn hex(&self) -> [u8; 64] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
         let mut hex = [0; 64];
-        for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
-            *pair = [digit(byte >> 4), digit(byte & 15)];
-        }
+        hex::write(&self.0, &mut hex);
         hex
     }
 }
@@ -158,7 +157,9 @@ pub enum Body {
 impl Body {
     /// The text that is stored and hashed; refused when it is too long.
     pub(crate) fn to_text(&self) -> Result<String, RecordRefused> {
-        let text = serde_json::to_string(self).map_err(RecordRefused::Body)?;
+        let mut bytes = Vec::with_capacity(USUAL_BODY_BYTES);
+        serde_json::to_writer(&mut bytes, self).map_err(RecordRefused::Body)?;
+        let text = String::from_utf8(bytes).map_err(|_| RecordRefused::NotText)?;
         match text.len() {
             0..=BODY_BYTES_MAX => Ok(text),
             _ => Err(RecordRefused::TooLong),

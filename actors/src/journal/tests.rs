@@ -8,7 +8,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use actix::{Actor, Addr, Handler, Message, System};
 use tokio::{sync::broadcast, task::JoinHandle, time};
 
-use super::{Append, Appended, Journal, JournalDeps, WRITING_MAX, memory::MemoryDisk};
+use super::{
+    Append, Appended, Journal, JournalDeps, MAILBOX, WRITING_MAX, WRITTEN_FROM, memory::MemoryDisk,
+};
 use crate::{
     domain::{
         ids::PaymentId,
@@ -92,7 +94,10 @@ fn start(disk: &MemoryDisk, signals: &Signals) -> Addr<Journal> {
         clock: Arc::new(Noon),
         signals: signals.clone(),
     };
-    Journal::new(deps).start()
+    Journal::create(|ctx| {
+        ctx.set_mailbox_capacity(MAILBOX);
+        Journal::new(deps)
+    })
 }
 
 fn payment(n: u8, state: State) -> Payment {
@@ -185,6 +190,21 @@ fn what_comes_at_the_same_time_shares_a_group_and_what_comes_meanwhile_the_next(
 }
 
 #[test]
+fn what_is_worth_a_flush_goes_to_the_disk_before_all_have_come() {
+    run(async {
+        let bench = Bench::new();
+        bench.disk.set_delay(Duration::from_millis(5));
+        let answers: Vec<_> = (0..2 * WRITTEN_FROM)
+            .map(|n| bench.append(vec![event(n)]))
+            .collect();
+        for answer in answers {
+            answer.await.unwrap().unwrap();
+        }
+        assert_eq!(bench.disk.group_sizes(), [WRITTEN_FROM; 2]);
+    });
+}
+
+#[test]
 fn no_group_is_larger_than_its_limits_and_no_append_is_torn_apart() {
     run(async {
         let bench = Bench::new();
@@ -195,7 +215,7 @@ fn no_group_is_larger_than_its_limits_and_no_append_is_torn_apart() {
         for answer in answers {
             answer.await.unwrap().unwrap();
         }
-        assert_eq!(bench.disk.group_sizes(), [201, 200, 102, 3]);
+        assert_eq!(bench.disk.group_sizes(), [101, 200, 202, 3]);
         assert!(
             bench
                 .disk

@@ -115,11 +115,8 @@ async fn tie(
     reference: &str,
     by: PaymentId,
 ) -> Result<(), Refused> {
-    let unsettled = disk.unsettled().await?;
-    let earlier = unsettled
-        .into_iter()
-        .filter(|payment| payment.reference.as_deref() == Some(reference))
-        .filter(Payment::may_still_pay);
+    let unsettled = disk.unsettled_of(reference).await?;
+    let earlier = unsettled.into_iter().filter(Payment::may_still_pay);
     for payment in earlier {
         let replace = counter::Replace {
             payment: payment.id,

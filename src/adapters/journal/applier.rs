@@ -31,8 +31,10 @@ use crate::{adapters::clock::SystemClock, crash};
 pub(super) const CHUNK_RECORDS_MAX: usize = 4 * GROUP_RECORDS_MAX;
 pub(super) const CHUNK_BYTES_MAX: usize = 4 * GROUP_BYTES_MAX;
 
-/// What comes within so short a time is one transaction, and a payment that moved twice one value.
-const GATHER_INTERVAL: Duration = Duration::from_millis(20);
+/// What comes within this time is one transaction, and a payment that moved twice one value: most of
+/// a payment's states come between its customer and the acquirer's answer. Whoever waits for the
+/// store cuts it short.
+const GATHER_INTERVAL: Duration = Duration::from_millis(200);
 
 const SYNC_INTERVAL: Duration = Duration::from_millis(500);
 const SYNC_BYTES: usize = 1024 * 1024;
@@ -89,7 +91,8 @@ impl Applier {
         let shared = Arc::clone(&self.shared);
         loop {
             let due = SYNC_INTERVAL.saturating_sub(self.synced_at.elapsed());
-            let worked = match shared.wait_for_work(due, GATHER_INTERVAL, CHUNK_BYTES_MAX) {
+            let gather = GATHER_INTERVAL.min(due);
+            let worked = match shared.wait_for_work(due, gather, CHUNK_BYTES_MAX) {
                 Work::Some => guarded(&shared, || self.apply_next()),
                 Work::None => Ok(()),
                 Work::Over => {

@@ -163,11 +163,13 @@ impl Guard {
 
     fn at(
         dir: &Path,
-        spare: Spare,
+        mut spare: Spare,
         path: &Path,
         segment: Box<dyn Medium>,
         offset: usize,
     ) -> io::Result<Self> {
+        // while nobody writes yet: beside it, zeros cost who waits for the disk half the pace
+        spare.prepare();
         let reading = File::open(path)?;
         Ok(Self {
             dir: dir.to_owned(),

@@ -99,6 +99,8 @@ pub(super) struct Pending {
     bytes: usize,
     /// The applier sleeps until something arrives.
     pub applier_sleeps: bool,
+    /// Somebody waits until the store has this record.
+    pub awaited: Option<u64>,
     /// Nothing will arrive any more.
     pub is_over: bool,
     payments: HashMap<PaymentId, (u64, Arc<Payment>)>,
@@ -163,6 +165,7 @@ impl Pending {
     /// The store has everything up to `through`. Lets go of a few items and tells whether there may
     /// be more: nobody shall wait long for the lock.
     pub(super) fn retire(&mut self, through: u64) -> bool {
+        self.awaited = self.awaited.filter(|seq| *seq > through);
         for _ in 0..RETIRED_AT_ONCE {
             let Some(item) = self.items.pop_front_if(|item| item.record.seq <= through) else {
                 return false;

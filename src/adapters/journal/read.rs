@@ -23,7 +23,7 @@ use super::{
     pending::Item,
     plan::{idempotency_key, reference_prefix, refund_key},
     shared::Shared,
-    store::{decode_payment, decode_records},
+    store::{Store, decode_payment, decode_records},
     totals::{self, Total},
 };
 
@@ -132,7 +132,7 @@ impl Shared {
     /// payments are looked through from the newest on.
     pub(super) fn find(&self, filter: &PaymentFilter) -> Read<Vec<Payment>> {
         self.absorb()?;
-        let moving = self.moving();
+        let moving = self.moving(|_| true);
         let mut found = self.find_stored(filter, &moving)?;
         let admitted = moving.values().filter(|payment| filter.admits(payment));
         found.extend(admitted.map(|payment| Payment::clone(payment)));
@@ -162,18 +162,38 @@ impl Shared {
 
     /// Oldest first.
     pub(super) fn unsettled(&self) -> Read<Vec<Payment>> {
+        self.unsettled_among(
+            |_| true,
+            |store| {
+                let ids = store.unsettled.iter().keys();
+                ids.map(|id| Ok(id?)).collect()
+            },
+        )
+    }
+
+    /// As `unsettled`, for this reference alone.
+    pub(super) fn unsettled_of(&self, reference: &str) -> Read<Vec<Payment>> {
+        let is_wanted = |payment: &Payment| payment.reference.as_deref() == Some(reference);
+        let prefix = reference_prefix(reference);
+        self.unsettled_among(is_wanted, |store| store.unsettled_under(&prefix))
+    }
+
+    /// Of those that are wanted, whose ids `stored` gives and others perhaps.
+    fn unsettled_among(
+        &self,
+        is_wanted: impl Fn(&Payment) -> bool,
+        stored: impl FnOnce(&Store) -> Result<Vec<IVec>, StoreFailed>,
+    ) -> Read<Vec<Payment>> {
         self.absorb()?;
-        let moving = self.moving();
+        let moving = self.moving(&is_wanted);
         let mut found = Vec::new();
-        for id in self.store.unsettled.iter().keys() {
-            let stored = id
-                .map_err(StoreFailed::from)
-                .and_then(|id| self.payment_at(&id));
-            found.extend(stored.map_err(unreadable)?.map(|(_, payment)| payment));
+        for id in stored(&self.store).map_err(unreadable)? {
+            let stored = self.payment_at(&id).map_err(unreadable)?;
+            found.extend(stored.map(|(_, payment)| payment));
         }
         found.retain(|payment| !moving.contains_key(&payment.id));
         found.extend(moving.values().map(|payment| Payment::clone(payment)));
-        found.retain(|payment| !payment.is_settled());
+        found.retain(|payment| is_wanted(payment) && !payment.is_settled());
         found.sort_by_key(|payment| payment.id);
         Ok(found)
     }
@@ -204,11 +224,12 @@ impl Shared {
         totals::of_day(&self.store, day).map_err(unreadable)
     }
 
-    /// The payments that the store does not have as they are now.
-    fn moving(&self) -> Moving {
+    /// The payments that the store does not have as they are now, those that are wanted.
+    fn moving(&self, is_wanted: impl Fn(&Payment) -> bool) -> Moving {
         let pending = self.pending();
         let moved = pending.payments();
         moved
+            .filter(|payment| is_wanted(payment))
             .map(|payment| (payment.id, Arc::clone(payment)))
             .collect()
     }

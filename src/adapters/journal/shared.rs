@@ -187,11 +187,13 @@ impl Shared {
     }
 
     /// For the applier. It sleeps until there is work, at most for `at_most`; and `gather` longer,
-    /// so that what comes within so short a time is one transaction, unless there are `plenty`
-    /// bytes for one already.
+    /// so that what comes within this time is one transaction, unless somebody waits for it or there
+    /// are `plenty` bytes for one already.
     pub(super) fn wait_for_work(&self, at_most: Duration, gather: Duration, plenty: usize) -> Work {
         let is_idle = |pending: &mut Pending| pending.bytes() == 0 && !pending.is_over;
-        let are_few = |pending: &mut Pending| pending.bytes() < plenty && !pending.is_over;
+        let may_wait = |pending: &mut Pending| {
+            pending.bytes() < plenty && pending.awaited.is_none() && !pending.is_over
+        };
         let mut pending = self.pending();
         pending.applier_sleeps = true;
         let slept = self
@@ -206,7 +208,7 @@ impl Shared {
                 false => Work::None,
             };
         }
-        drop(self.arrived.wait_timeout_while(pending, gather, are_few));
+        drop(self.arrived.wait_timeout_while(pending, gather, may_wait));
         Work::Some
     }
 
@@ -246,6 +248,11 @@ impl Shared {
     pub(super) fn wait_applied(&self) -> Result<(), JournalFailed> {
         let come = |progress: &Progress| progress.applied.tip.seq;
         let seq = self.progress().durable.seq;
+        if come(&self.progress()) < seq {
+            let mut pending = self.pending();
+            pending.awaited = pending.awaited.max(Some(seq));
+            self.arrived.notify_one();
+        }
         let is_pending =
             |progress: &mut Progress| come(progress) < seq && progress.stopped.is_none();
         let waited = self

@@ -284,6 +284,28 @@ impl Store {
         value.map(|value| decode_payment(&value)).transpose()
     }
 
+    /// The unsettled ones of the payments whose keys begin with `prefix`. By leaps from one tree to
+    /// the other: most of a reference's payments may be settled, and most of the unsettled ones
+    /// another's.
+    pub(super) fn unsettled_under(&self, prefix: &[u8]) -> Result<Vec<IVec>, StoreFailed> {
+        let (mut found, mut from) = (Vec::new(), Vec::new());
+        while let Some(named) = self.keys.range([prefix, &from].concat()..).next() {
+            let (key, id) = named?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            let Some(open) = self.unsettled.range(id.clone()..).keys().next() else {
+                break;
+            };
+            from = open?.to_vec();
+            if *from == *id {
+                found.push(id);
+                from.push(0);
+            }
+        }
+        Ok(found)
+    }
+
     /// The oldest of the records that unsettled payments were last written in.
     pub(super) fn oldest_unsettled_seq(&self) -> Result<Option<u64>, StoreFailed> {
         let mut oldest = None;

@@ -1,11 +1,11 @@
 //! Our journal as the store uses it: through the actor and the port.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, thread::park_timeout, time::Duration};
 
 use actix::{Actor, Addr};
 use store_actors::{
     domain::record::Body,
-    journal::{Append, Journal as JournalActor, JournalDeps},
+    journal::{Append, Journal as JournalActor, JournalDeps, MAILBOX},
     signal::Signals,
 };
 use store_controller::adapters::journal::{Journal, JournalConfig};
@@ -28,6 +28,10 @@ pub struct Ours {
 impl Ours {
     pub fn new(dir: &Path, payments: bool) -> Self {
         let disk = Arc::new(Journal::open(JournalConfig::new(dir)).unwrap());
+        // as it is some time after its start: the next segment is made
+        while !dir.join("guard/spare").exists() {
+            park_timeout(Duration::from_millis(1));
+        }
         let clock = Arc::new(Noon);
         let deps = JournalDeps {
             disk,
@@ -36,7 +40,10 @@ impl Ours {
         };
         let lives = Lives::new();
         Self {
-            journal: JournalActor::new(deps).start(),
+            journal: JournalActor::create(|ctx| {
+                ctx.set_mailbox_capacity(MAILBOX);
+                JournalActor::new(deps)
+            }),
             payments,
             padding: "x".repeat(lives.record_bytes() - FACT_BYTES),
             lives,

@@ -1,9 +1,12 @@
-//! Clients that each begin the next one when the last has ended. They do not begin in one instant:
-//! the customers of a shop don't, and an acquirer that always takes as long would keep them in step
-//! for ever.
+//! Clients that each begin the next one some time after the last has ended. They do not begin in one
+//! instant: the customers of a shop don't. Without a pause in between, an acquirer that always takes
+//! as long brings them into step all the same: two that meet are served together, end together, and
+//! never part again, until all of them come at once and then wait for the acquirer at once.
 
 use std::time::Duration;
 
+use store_actors::ports::Entropy;
+use store_controller::adapters::clock::OsEntropy;
 use tokio::time::{Instant, sleep};
 
 use crate::world::{Spread, rate};
@@ -16,6 +19,8 @@ const BEGIN_WITHIN: Duration = Duration::from_millis(250);
 pub struct Load {
     warm: Duration,
     measured: Duration,
+    /// The longest pause; each is as long as chance has it.
+    pause: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +41,13 @@ impl Load {
         Self {
             warm: Duration::from_millis(warm),
             measured: Duration::from_millis(measured),
+            pause: Duration::ZERO,
         }
+    }
+
+    /// Independent customers: each comes up to so long after the one before.
+    pub fn with_pauses(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 
     /// `once` gives how long it took.
@@ -64,6 +75,7 @@ impl Load {
                         if now >= begin && now < end {
                             took.push(one);
                         }
+                        sleep(at_random(self.pause)).await;
                     }
                     (took, all)
                 })
@@ -81,4 +93,10 @@ impl Load {
             all,
         }
     }
+}
+
+fn at_random(longest: Duration) -> Duration {
+    let mut random = [0; 4];
+    OsEntropy.fill(&mut random);
+    longest.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
 }

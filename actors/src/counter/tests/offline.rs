@@ -22,7 +22,7 @@ fn total(sum: &str, count: u32) -> OfflineTotal {
     }
 }
 
-fn limits() -> OfflineLimits {
+pub(super) fn limits() -> OfflineLimits {
     OfflineLimits {
         total: total("50.00", 3),
         max_age_ms: 3_600_000,

@@ -1,7 +1,10 @@
 //! What nobody knows: listed while it lasts, paid back when it turns up late or twice.
 
-use super::*;
-use crate::store::requests::GetUnknown;
+use super::{
+    offline::{limits, visa},
+    *,
+};
+use crate::{domain::double::REPLACED_MAX, store::requests::GetUnknown};
 
 impl Shop {
     /// A payment for basket B1 whose charge nobody answered.
@@ -122,6 +125,47 @@ async fn a_basket_that_turns_out_paid_is_kept_when_the_second_try_came_to_nothin
     .await;
     assert_eq!(shop.acquirer.heard_times(Operation::Refund), 0);
     assert_eq!(shop.unknown().await, []);
+}
+
+#[actix::test]
+async fn a_basket_with_too_many_payments_of_unknown_outcome_is_refused_before_another_begins() {
+    let shop = shop();
+    shop.ready().await;
+    let first = shop.unknown_basket().await;
+    let late = Told::SayAfter(Duration::from_secs(600), approved(cny("12.50")));
+    shop.acquirer.tell(Operation::Query, late);
+    for n in 1..=REPLACED_MAX {
+        let by = PaymentId::from_bytes([u8::try_from(n).unwrap(); 16]);
+        let replace = requests::Replace { payment: first, by };
+        shop.counter.ask(replace, BOUND).await.unwrap().unwrap();
+    }
+    let records = shop.disk.durable().len();
+    let refused = shop.basket().await;
+    assert!(matches!(refused, Err(Refused::TooManyTries)), "{refused:?}");
+    assert_eq!(shop.disk.durable().len(), records, "nothing has begun");
+    let tied = shop.payment(first).unwrap().replaced_by;
+    assert_eq!(tied.len(), REPLACED_MAX);
+}
+
+#[actix::test]
+async fn a_basket_whose_card_was_accepted_offline_is_paid_and_not_asked_for_again() {
+    let shop = Shop::offline(Lending::Lender(limits())).await;
+    let by_card = OpenPayment {
+        tender: Tender::Card,
+        reference: Some("B1".into()),
+        ..shop.open_message(None)
+    };
+    let opened = shop.store.ask(by_card, BOUND).await.unwrap().unwrap();
+    let first = opened.payment.id;
+    shop.reaches(first, State::Collecting).await;
+    shop.tap(first, visa(1));
+    shop.reaches(first, State::ApprovedOffline).await;
+    let refused = shop.basket().await;
+    assert!(
+        matches!(refused, Err(Refused::PaidAlready(paid)) if paid == first),
+        "{refused:?}"
+    );
+    assert_eq!(shop.payment(first).unwrap().replaced_by, []);
 }
 
 #[actix::test]

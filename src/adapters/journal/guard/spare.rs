@@ -51,13 +51,16 @@ impl Spare {
 
     /// The spare under its own name from now on, durably; made here and now if there is none yet.
     pub(super) fn take(&mut self, path: &Path) -> io::Result<Box<dyn Medium>> {
-        if let Some(making) = self.making.take() {
-            match making.join() {
-                Ok(made) => made?,
-                Err(_) => return Err(io::Error::other("making the next segment panicked")),
+        match self.making.take().map(JoinHandle::join) {
+            Some(Ok(Ok(()))) => {}
+            // there may be room by now
+            Some(Ok(Err(cause))) if cause.kind() == io::ErrorKind::StorageFull => {
+                make(&self.dir, self.len)?;
             }
-        } else if !self.is_there() {
-            make(&self.dir, self.len)?;
+            Some(Ok(Err(cause))) => return Err(cause),
+            Some(Err(_)) => return Err(io::Error::other("making the next segment panicked")),
+            None if self.is_there() => {}
+            None => make(&self.dir, self.len)?,
         }
         fs::rename(self.dir.join(SPARE), path)?;
         crash::point("segment-begun");
@@ -87,4 +90,29 @@ fn make(dir: &Path, len: u64) -> io::Result<()> {
     crash::point("segment-zeroed");
     fs::rename(&unfinished, dir.join(SPARE))?;
     sync_dir(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What making one ahead came to.
+    fn take_after(made: io::Error) -> io::Result<u64> {
+        let dir = tempfile::tempdir()?;
+        let mut spare = Spare::of(dir.path(), 4_096);
+        spare.making = Some(thread::spawn(move || Err(made)));
+        let path = dir.path().join("taken");
+        spare.take(&path)?;
+        Ok(fs::metadata(path)?.len())
+    }
+
+    #[test]
+    fn what_found_no_room_ahead_is_made_when_it_is_needed_and_a_disk_that_fails_is_told() {
+        assert_eq!(
+            take_after(io::ErrorKind::StorageFull.into()).unwrap(),
+            4_096
+        );
+        let failed = take_after(io::Error::from_raw_os_error(5)).unwrap_err();
+        assert_eq!(failed.raw_os_error(), Some(5));
+    }
 }

@@ -235,6 +235,86 @@ async fn a_marker_that_cannot_be_read_is_an_error_and_says_so() {
     assert_eq!(journal.tip().seq, 3);
 }
 
+/// What the marker tells, as it stands in its file.
+fn change_marker(dir: &Path, field: &str, value: impl Into<serde_json::Value>) {
+    let path = dir.join("marker.json");
+    let mut marker: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert!(marker.get(field).is_some(), "{marker}");
+    marker[field] = value.into();
+    fs::write(path, marker.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn a_marker_that_knows_of_more_than_there_is_tells_a_loss() {
+    for closed in [true, false] {
+        for (field, value) in [("seq", 9), ("payments", 9)] {
+            let dir = tempfile::tempdir().unwrap();
+            journal(dir.path(), 5, closed).await;
+            change_marker(dir.path(), field, value);
+            let lost = refusal(dir.path());
+            let expected_seq = if field == "seq" { 9 } else { 5 };
+            let OpenFailed::RecordsLost {
+                expected, found, ..
+            } = lost
+            else {
+                panic!("{field}, closed {closed}: {lost}");
+            };
+            assert_eq!(found, 5);
+            // a marker of an unclean end may be that of the first record
+            assert!(expected == expected_seq || !closed && expected < 5);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_was_closed_and_is_another_now_is_not_taken_for_it() {
+    for (field, value) in [("seq", 4), ("payments", 4)] {
+        let dir = tempfile::tempdir().unwrap();
+        journal(dir.path(), 5, true).await;
+        change_marker(dir.path(), field, value);
+        let damaged = refusal(dir.path());
+        assert!(matches!(damaged, OpenFailed::Damaged { .. }), "{damaged}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    journal(dir.path(), 5, true).await;
+    change_marker(dir.path(), "hash", "00".repeat(32));
+    let damaged = refusal(dir.path());
+    assert!(matches!(damaged, OpenFailed::Damaged { .. }), "{damaged}");
+}
+
+/// Takes the records that begin with `seq` out of the store, behind the journal's back.
+async fn lose_records(dir: &Path, seq: u64) {
+    let journal = open(dir);
+    let mut changes = Changes::default();
+    changes.records.remove(&seq.to_be_bytes());
+    journal.shared.store.apply(&changes).unwrap();
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_taken_from_its_copy_without_the_snapshot_and_brought_up() {
+    let dir = tempfile::tempdir().unwrap();
+    journal(dir.path(), 5, true).await;
+    let earlier = tempfile::tempdir().unwrap();
+    copy_dir(&dir.path().join("sled"), earlier.path());
+    journal_from(dir.path(), 5, 10).await;
+    lose_records(dir.path(), 6).await;
+    // left by a start that was cut off
+    let copy = dir.path().join("copy");
+    copy_dir(earlier.path(), &copy);
+    fs::write(copy.join("snap.00000000000000ff"), "torn").unwrap();
+    let recovery = assert_whole(dir.path(), 10).await;
+    let why = recovery.store_from_copy.as_deref();
+    assert!(why.is_some_and(|why| !why.is_empty()), "{recovery:?}");
+    assert_eq!((recovery.replayed, recovery.store_rebuilt), (5, None));
+    assert!(dir.path().join("aside/sled/db").is_file());
+    assert!(
+        !snapshots(&dir.path().join("sled"))
+            .iter()
+            .any(|path| path.ends_with("snap.00000000000000ff"))
+    );
+}
+
 #[tokio::test]
 async fn a_missing_or_changed_record_is_found_when_the_journal_is_opened_and_comes_back() {
     let damages: [fn(&mut Changes, Vec<u8>); 3] = [

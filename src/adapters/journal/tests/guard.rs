@@ -223,7 +223,7 @@ async fn a_break_that_the_store_had_passed_is_told_and_one_it_had_not_is_an_erro
 }
 
 #[tokio::test]
-async fn old_receipted_segments_go_and_what_is_unsettled_keeps_its_own() {
+async fn old_segments_go_up_to_a_record_and_never_the_last_one() {
     let dir = tempfile::tempdir().unwrap();
     let forgetful = JournalConfig {
         guard_retention: Duration::ZERO,
@@ -267,6 +267,48 @@ async fn old_receipted_segments_go_and_what_is_unsettled_keeps_its_own() {
     append(&journal, &[event(1)]).await.unwrap();
     drop(journal);
     assert_eq!(open(dir.path()).tip().seq, tip.seq + 1);
+}
+
+/// Until the segments are as wanted, or for good.
+async fn segments_become(dir: &Path, wanted: impl Fn(&[PathBuf]) -> bool) -> Vec<PathBuf> {
+    for _ in 0..1_000 {
+        let found = segments(dir);
+        if wanted(&found) {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the segments stay {:?}", segments(dir));
+}
+
+#[tokio::test]
+async fn a_segment_stays_as_long_as_what_was_last_written_in_it_still_moves() {
+    let dir = tempfile::tempdir().unwrap();
+    let forgetful = JournalConfig {
+        guard_retention: Duration::ZERO,
+        await_receipts: false,
+        ..config(dir.path())
+    };
+    let journal = Journal::open(forgetful).unwrap();
+    fill(&journal, 6).await;
+    let unsettled = [moved(&payment(1, State::Submitted))];
+    let Tip { seq, .. } = append(&journal, &unsettled).await.unwrap();
+    fill(&journal, 6).await;
+    let guard_dir = dir.path().join("guard");
+    let first_seqs = guard::segments(&guard_dir).unwrap();
+    let kept = *first_seqs.iter().rfind(|first| **first <= seq).unwrap();
+    assert!(first_seqs[0] < kept && kept < first_seqs[first_seqs.len() - 1]);
+    let kept = guard::segment_path(&guard_dir, kept);
+    // those before it go, and it is the first one from then on
+    let left = segments_become(dir.path(), |found| found[0] >= kept).await;
+    assert_eq!(left[0], kept);
+
+    append(&journal, &[moved(&payment(1, State::Approved))])
+        .await
+        .unwrap();
+    fill(&journal, 6).await;
+    segments_become(dir.path(), |found| found[0] > kept).await;
+    journal.close().await.unwrap();
 }
 
 /// A disk that takes so many groups and then fails.

@@ -69,6 +69,11 @@ async fn compare(journal: &Journal, model: &MemoryDisk) {
         journal.unsettled().await.unwrap(),
         model.unsettled().await.unwrap()
     );
+    for n in 0..3 {
+        let reference = format!("basket {n}");
+        let ours = journal.unsettled_of(&reference).await.unwrap();
+        assert_eq!(ours, model.unsettled_of(&reference).await.unwrap());
+    }
     for state in State::ALL.map(Some).into_iter().chain([None]) {
         let filter = PaymentFilter {
             state,

@@ -163,10 +163,15 @@ async fn what_is_durable_and_not_yet_in_the_store_is_found_all_the_same() {
     };
     let found = journal.find(open_ones).await.unwrap();
     assert_eq!(found.iter().collect::<Vec<_>>(), [&fresh]);
-    assert_eq!(
-        journal.unsettled().await.unwrap(),
-        [bystander, approved, fresh]
-    );
+    let unsettled = [bystander, approved, fresh];
+    assert_eq!(journal.unsettled().await.unwrap(), unsettled);
+    for reference in unsettled.iter().filter_map(|one| one.reference.as_deref()) {
+        let mut of_reference = unsettled.to_vec();
+        of_reference.retain(|one| one.reference.as_deref() == Some(reference));
+        let found = journal.unsettled_of(reference).await.unwrap();
+        assert_eq!(found, of_reference, "{reference}");
+    }
+    assert_eq!(journal.unsettled_of("no basket").await.unwrap(), []);
 
     while journal.shared.pending().retire(tip.seq) {}
     assert_eq!(journal.shared.pending().payments().count(), 0);

@@ -88,8 +88,20 @@ impl Till {
         amount: &str,
         tender: &str,
     ) -> Result<Value, TillFailed> {
+        self.open_for(key, key, counter, amount, tender).await
+    }
+
+    /// As `open`, for a basket that may be paid by several.
+    pub async fn open_for(
+        &self,
+        basket: &str,
+        key: &str,
+        counter: &str,
+        amount: &str,
+        tender: &str,
+    ) -> Result<Value, TillFailed> {
         let body = json!({
-            "counter": counter, "amount": amount, "currency": "CNY", "tender": tender, "reference": key,
+            "counter": counter, "amount": amount, "currency": "CNY", "tender": tender, "reference": basket,
         });
         self.insist(Method::POST, "/v1/payments", Some(key), Some(&body))
             .await

@@ -42,7 +42,9 @@ shots: need-test ## pictures of every page, in target/shots
 	SHOTS=$(CURDIR)/target/shots cargo nextest run --workspace -E 'test(every_page_fits)'
 
 bench: need-test peers ## measure beside peers, as ratios
+	rm -f target/bench.json
 	cargo bench --bench journal --bench restart --bench parts --bench uplink --bench office --bench shop
+	cargo bench --bench table
 
 powercut: need-power ## cut the power of the journal's disk under load, CUTS times, and spoil it (needs root)
 	cargo build --workspace --bins

@@ -72,7 +72,7 @@ use applier::{Applier, Retention};
 use directory::Marker;
 use guard::Guard;
 use shared::Shared;
-use writer::{Job, Writer, Written};
+use writer::{Job, Room, Writer, Written};
 
 use crate::crash;
 
@@ -162,7 +162,7 @@ impl Journal {
             shared: shared.clone(),
             guard,
             jobs,
-            min_free_bytes: config.min_free_bytes,
+            room: Room::new(config.min_free_bytes),
         };
         let applier = Applier {
             shared: shared.clone(),

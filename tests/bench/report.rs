@@ -42,12 +42,12 @@ impl Row {
 /// Prints `rows` as a table.
 pub fn print(rows: &[Row]) {
     println!(
-        "{:<52} {:>12} {:<10} {:>12} {:>7}  beside",
+        "{:<68} {:>12} {:<10} {:>12} {:>7}  beside",
         "", "value", "unit", "peer", "ratio"
     );
     for row in rows {
         println!(
-            "{:<52} {:>12} {:<10} {:>12} {:>7.2}  {}",
+            "{:<68} {:>12} {:<10} {:>12} {:>7.2}  {}",
             row.name,
             figure(row.value),
             row.unit,
@@ -63,13 +63,18 @@ pub fn print(rows: &[Row]) {
 pub fn publish(rows: &[Row]) {
     print(rows);
     let path = file();
-    let known = fs::read_to_string(&path).unwrap_or_else(|_| "[]".into());
-    let mut all: Vec<Row> = serde_json::from_str(&known).unwrap_or_default();
+    let mut all = known();
     all.retain(|old| rows.iter().all(|new| new.name != old.name));
     all.extend_from_slice(rows);
     let text = serde_json::to_string_pretty(&all).unwrap();
     fs::write(&path, format!("{text}\n")).unwrap();
     println!("{}: {} rows", path.display(), all.len());
+}
+
+/// What is in `target/bench.json`.
+pub fn known() -> Vec<Row> {
+    let known = fs::read_to_string(file()).unwrap_or_else(|_| "[]".into());
+    serde_json::from_str(&known).unwrap_or_default()
 }
 
 fn file() -> PathBuf {

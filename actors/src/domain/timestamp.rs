@@ -60,33 +60,27 @@ impl fmt::Debug for Timestamp {
 }
 
 impl Timestamp {
-    /// As `Display` has it, for the years that four digits name. Every record has several: formatting
-    /// them was a fifth of its text's making.
+    /// As `Display` has it, for the years that four digits name: every record has several, and
+    /// formatting them took a fifth of the time in which its text is made.
     fn text(self) -> Option<[u8; 24]> {
         let instant = jiff::Timestamp::from_millisecond(self.0).ok()?;
         let at = Offset::UTC.to_datetime(instant);
-        let [year, date @ ..] = [
-            i32::from(at.year()),
-            i32::from(at.month()),
-            i32::from(at.day()),
-            i32::from(at.hour()),
-            i32::from(at.minute()),
-            i32::from(at.second()),
-        ];
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |from: usize, len: usize, number: i32| {
+        for (from, len, number) in [
+            (0, 4, i32::from(at.year())),
+            (5, 2, i32::from(at.month())),
+            (8, 2, i32::from(at.day())),
+            (11, 2, i32::from(at.hour())),
+            (14, 2, i32::from(at.minute())),
+            (17, 2, i32::from(at.second())),
+            (20, 3, i32::from(at.millisecond())),
+        ] {
             let mut rest = u32::try_from(number).ok()?;
             for digit in text.get_mut(from..from + len)?.iter_mut().rev() {
                 *digit += u8::try_from(rest % 10).ok()?;
                 rest /= 10;
             }
-            Some(())
-        };
-        put(0, 4, year)?;
-        for (nth, number) in date.into_iter().enumerate() {
-            put(5 + 3 * nth, 2, number)?;
         }
-        put(20, 3, i32::from(at.millisecond()))?;
         Some(text)
     }
 }

@@ -28,7 +28,7 @@ const LAG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// From here on a pause follows each group, the longer the more waits: a burst ends in a slower
 /// pace, and not in a standstill.
-const LAG_BYTES_EASY: usize = LAG_BYTES_MAX / 2;
+const LAG_BYTES_EASY: usize = LAG_BYTES_MAX / 4 * 3;
 
 /// The pause when there is no more room.
 const LAG_PAUSE_MAX: Duration = Duration::from_millis(10);

@@ -7,6 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, mpsc},
+    time::Duration,
 };
 
 use nix::sys::statvfs::statvfs;
@@ -36,7 +37,36 @@ pub(super) struct Writer {
     pub shared: Arc<Shared>,
     pub guard: Guard,
     pub jobs: mpsc::Receiver<Job>,
-    pub min_free_bytes: u64,
+    pub room: Room,
+}
+
+/// Whether the disk has room, as it was when last asked: less than the least that is kept free can
+/// be written in between.
+pub(super) struct Room {
+    min_free_bytes: u64,
+    known: Option<(Instant, bool)>,
+}
+
+const ROOM_ASKED_INTERVAL: Duration = Duration::from_millis(50);
+
+impl Room {
+    pub(super) const fn new(min_free_bytes: u64) -> Self {
+        Self {
+            min_free_bytes,
+            known: None,
+        }
+    }
+
+    fn is_there(&mut self, dir: &Path) -> bool {
+        match self.known {
+            Some((asked, known)) if asked.elapsed() < ROOM_ASKED_INTERVAL => known,
+            _ => {
+                let known = has_room(dir, self.min_free_bytes);
+                self.known = Some((Instant::now(), known));
+                known
+            }
+        }
+    }
 }
 
 impl Drop for Writer {
@@ -75,7 +105,7 @@ impl Writer {
 
     /// As one group, all of it or nothing. Each hears where the chain stands after its own.
     fn write(&mut self, jobs: Vec<Job>) {
-        let has_room = has_room(self.shared.dir.root(), self.min_free_bytes);
+        let has_room = self.room.is_there(self.shared.dir.root());
         let before = self.shared.progress().durable;
         let (mut tip, mut records, mut answers) = (before, Vec::new(), Vec::new());
         for Job { group, answer } in jobs {

@@ -247,12 +247,11 @@ fn change_marker(dir: &Path, field: &str, value: impl Into<serde_json::Value>) {
 #[tokio::test]
 async fn a_marker_that_knows_of_more_than_there_is_tells_a_loss() {
     for closed in [true, false] {
-        for (field, value) in [("seq", 9), ("payments", 9)] {
+        for field in ["seq", "payments"] {
             let dir = tempfile::tempdir().unwrap();
             journal(dir.path(), 5, closed).await;
-            change_marker(dir.path(), field, value);
+            change_marker(dir.path(), field, 9);
             let lost = refusal(dir.path());
-            let expected_seq = if field == "seq" { 9 } else { 5 };
             let OpenFailed::RecordsLost {
                 expected, found, ..
             } = lost
@@ -260,8 +259,9 @@ async fn a_marker_that_knows_of_more_than_there_is_tells_a_loss() {
                 panic!("{field}, closed {closed}: {lost}");
             };
             assert_eq!(found, 5);
-            // a marker of an unclean end may be that of the first record
-            assert!(expected == expected_seq || !closed && expected < 5);
+            // without a clean end the marker knows of the first record at least
+            let known = if field == "seq" { 9..=9 } else { 1..=5 };
+            assert!(known.contains(&expected), "{field}: {expected}");
         }
     }
 }

@@ -119,10 +119,10 @@ impl Random {
     fn hex(&mut self) -> String {
         let mut digits = String::with_capacity(64);
         for _ in 0..4 {
-            let number = self.next();
-            let nibbles = (0..16).map(|nth| (number >> (60 - 4 * nth)) as u8 & 15);
-            digits
-                .extend(nibbles.map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)])));
+            for byte in self.next().to_be_bytes() {
+                let nibbles = [byte >> 4, byte & 15].map(usize::from);
+                digits.extend(nibbles.map(|nibble| char::from(b"0123456789abcdef"[nibble])));
+            }
         }
         digits
     }

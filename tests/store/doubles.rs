@@ -1,5 +1,5 @@
-//! One basket paid twice, through the real programs: with a code whose outcome nobody knew, and then
-//! with the shop's QR at another counter. What came twice goes back by itself, with a slip.
+//! One basket paid twice, through the real programs: with a code whose outcome nobody knew, and
+//! then with the shop's QR at another counter. What came twice goes back by itself, with a slip.
 
 use rust_decimal::Decimal;
 use serde_json::Value;

@@ -31,8 +31,8 @@ use crate::{adapters::clock::SystemClock, crash};
 pub(super) const CHUNK_RECORDS_MAX: usize = 4 * GROUP_RECORDS_MAX;
 pub(super) const CHUNK_BYTES_MAX: usize = 4 * GROUP_BYTES_MAX;
 
-/// What comes within this time is one transaction, and a payment that moved twice one value: most of
-/// a payment's states come between its customer and the acquirer's answer. Whoever waits for the
+/// What comes within this time is one transaction, and a payment that moved twice one value: most
+/// of a payment's states come between its customer and the acquirer's answer. Whoever waits for the
 /// store cuts it short; what comes all at once does not, and has disk and processor to itself.
 const GATHER_INTERVAL: Duration = Duration::from_millis(250);
 

@@ -187,8 +187,8 @@ impl Shared {
     }
 
     /// For the applier. It sleeps until there is work, at most for `at_most`; and `gather` longer,
-    /// so that what comes within this time is one transaction, unless somebody waits for it or there
-    /// are `plenty` bytes for one already.
+    /// so that what comes within this time is one transaction, unless somebody waits for it or
+    /// there are `plenty` bytes for one already.
     pub(super) fn wait_for_work(&self, at_most: Duration, gather: Duration, plenty: usize) -> Work {
         let is_idle = |pending: &mut Pending| pending.bytes() == 0 && !pending.is_over;
         let may_wait = |pending: &mut Pending| {

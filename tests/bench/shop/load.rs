@@ -1,7 +1,8 @@
-//! Clients that each begin the next one some time after the last has ended. They do not begin in one
-//! instant: the customers of a shop don't. Without a pause in between, an acquirer that always takes
-//! as long brings them into step all the same: two that meet are served together, end together, and
-//! never part again, until all of them come at once and then wait for the acquirer at once.
+//! Clients that each begin the next one some time after the last has ended. They do not begin in
+//! one instant: the customers of a shop don't. Without a pause in between, an acquirer that always
+//! takes as long brings them into step all the same: two that meet are served together, end
+//! together, and never part again, until all of them come at once and then wait for the acquirer at
+//! once.
 
 use std::time::Duration;
 

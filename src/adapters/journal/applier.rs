@@ -34,7 +34,7 @@ pub(super) const CHUNK_BYTES_MAX: usize = 4 * GROUP_BYTES_MAX;
 /// What comes within this time is one transaction, and a payment that moved twice one value: most
 /// of a payment's states come between its customer and the acquirer's answer. Whoever waits for the
 /// store cuts it short; what comes all at once does not, and has disk and processor to itself.
-const GATHER_INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const GATHER_INTERVAL: Duration = Duration::from_millis(250);
 
 const SYNC_INTERVAL: Duration = Duration::from_millis(500);
 const SYNC_BYTES: usize = 1024 * 1024;

@@ -15,9 +15,23 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{append, config, event, facts, moved, open, payment};
 use crate::adapters::journal::{
-    DISK_WITHIN, Journal, JournalConfig, OpenFailed, Reader, store::decode_records,
-    writer::guarded, written,
+    DISK_WITHIN, Journal, JournalConfig, OpenFailed, Reader, applier::GATHER_INTERVAL,
+    store::decode_records, writer::guarded, written,
 };
+
+#[tokio::test]
+async fn who_waits_for_the_store_cuts_its_gathering_short() {
+    const TIMES: u32 = 8;
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        append(&journal, &[event(1)]).await.unwrap();
+        journal.parked().await.unwrap();
+    }
+    let took = began.elapsed();
+    assert!(took < GATHER_INTERVAL * TIMES / 2, "{took:?}");
+}
 
 #[tokio::test]
 async fn a_group_has_its_limits_and_a_value_has_too() {

@@ -23,8 +23,8 @@ const APPLIED_WITHIN: Duration = Duration::from_secs(15);
 
 /// So many bytes of records may wait for the store: a burst is taken at the guard log's pace, and
 /// what lasts goes on at the store's. They wait in the guard log; but whoever reads looks into all
-/// of them first, and from then on they are in memory. And whoever waits for the store waits for all
-/// of them, so that they take less than `READABLE_WITHIN`.
+/// of them first, and from then on they are in memory. And whoever waits for the store waits for
+/// all of them.
 const LAG_BYTES_MAX: usize = 48 * 1024 * 1024;
 
 /// From here on a pause follows each group, the longer the more waits: a burst ends in a slower

@@ -91,9 +91,7 @@ macro_rules! uuid_id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                let mut text = [0; 32];
-                hex::write(&self.to_bytes(), &mut text);
-                s.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+                hex::serialize::<32, _>(&self.to_bytes(), s)
             }
         }
 

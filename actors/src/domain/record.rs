@@ -69,13 +69,6 @@ impl Hash {
         }
         Some(Self(bytes))
     }
-
-    /// Two lower-case digits for each byte.
-    fn hex(&self) -> [u8; 64] {
-        let mut hex = [0; 64];
-        hex::write(&self.0, &mut hex);
-        hex
-    }
 }
 
 fn nibble(digit: u8) -> Option<u8> {
@@ -90,7 +83,7 @@ fn nibble(digit: u8) -> Option<u8> {
 // two hashes travel with every record: neither way formats byte by byte or allocates
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
+        hex::serialize::<64, _>(&self.0, s)
     }
 }
 
